@@ -1,0 +1,31 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def _data_folder(name: str) -> Path:
+    root = Path(os.environ.get('TLPG_DATA', REPOSITORY.parent / 'shared' / 'data'))
+    folder = root / name
+    if not folder.is_dir():
+        pytest.skip(f'{folder} is not here; set TLPG_DATA to the folder that holds {name}/')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def dev_data() -> Path:
+    """The development sequences in OTB layout; skips the test where they are absent."""
+    return _data_folder('dev')
+
+
+@pytest.fixture(scope='session')
+def train_data() -> Path:
+    """The training images and videos; skips the test where they are absent."""
+    return _data_folder('train')

@@ -1,0 +1,45 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The square crop around a target: the one used in training and in tracking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+
+def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: int) -> np.ndarray:
+    """Cut a square out of a frame and resample it, repeating the border pixels outside.
+
+    Frame pixel ``u`` lands on crop pixel ``(u - center) * size / side + (size - 1) / 2``.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        center: (x, y) of the square's centre in frame pixels (a pixel's centre is its index).
+        side: The square's side in frame pixels.
+        size: The crop's side in crop pixels.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    scale = size / side
+    shrink = int(1.0 / scale)
+    if shrink >= 2:
+        # Bilinear sampling of a frame that is shrunk by two or more skips pixels: average first.
+        height, width = frame.shape[0] // shrink, frame.shape[1] // shrink
+        if height > 0 and width > 0:
+            frame = cv2.resize(
+                frame[: height * shrink, : width * shrink],
+                (width, height),
+                interpolation=cv2.INTER_AREA,
+            )
+            center = [(c + 0.5) / shrink - 0.5 for c in center]
+            scale *= shrink
+    half = (size - 1) / 2.0
+    matrix = np.array(
+        [[scale, 0.0, half - scale * center[0]], [0.0, scale, half - scale * center[1]]]
+    )
+    return cv2.warpAffine(
+        frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

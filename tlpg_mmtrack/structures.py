@@ -1,0 +1,38 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What a tracker reports for one frame."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class TrackingState(enum.Enum):
+    """How sure the tracker is of one frame's box (DiMP's four localisation outcomes)."""
+
+    NORMAL = 'normal'
+    """The target was found and nothing resembles it."""
+    HARD_NEGATIVE = 'hard_negative'
+    """The target was found beside a distractor, which the target model learns to reject."""
+    UNCERTAIN = 'uncertain'
+    """Two candidates are equally likely; the frame is not learned from."""
+    NOT_FOUND = 'not_found'
+    """The target is lost or the frame is unusable; the box is the last one known."""
+
+
+@dataclass(frozen=True)
+class TrackingResult:
+    """The answer for one frame.
+
+    Attributes:
+        box: (4,) float64, (x, y, width, height) in frame pixels, top-left corner, 0-based. Always
+            finite, of positive size, and overlapping the frame.
+        score: Confidence, the peak of the target model's score map; about 1 for a sure target.
+        state: How sure the tracker is.
+    """
+
+    box: np.ndarray
+    score: float
+    state: TrackingState
