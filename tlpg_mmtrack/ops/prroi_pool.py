@@ -1,0 +1,172 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Precise RoI pooling in plain PyTorch, for any device and floating-point type.
+
+Pooling a bin is the integral of the bilinearly interpolated map over it, divided by its area.
+Bilinear interpolation is a product of two hat functions, so the integral separates and a bin's
+value is ``W_y F W_x^T``: a row of W holds the mean of each cell's hat over the bin's side, which
+has a closed form (the hat's antiderivative is piecewise quadratic). It is therefore exact,
+differentiable in the features and in the boxes, and needs nothing compiled.
+``mmcv.ops.PrRoIPool`` computes the same, for float32 on CUDA only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.utils import _pair
+
+
+def prroi_pool(
+    features: Tensor,
+    rois: Tensor,
+    output_size: int | tuple[int, int],
+    spatial_scale: float = 1.0,
+) -> Tensor:
+    """Pool boxes of any images of a batch.
+
+    Args:
+        features: (N, C, H, W) floating-point maps; zero is taken outside them. An integer
+            coordinate is the centre of a cell.
+        rois: (K, 5) rows of (image index, x1, y1, x2, y2).
+        output_size: Bins per box, (Ph, Pw) or one number for both.
+        spatial_scale: Factor from the boxes' unit to cells.
+
+    Returns:
+        (K, C, Ph, Pw), of the features' type. A box without area, or one that is not finite,
+        gives 0 and has a zero gradient.
+
+    Raises:
+        TypeError: The features are not floating-point.
+        ValueError: A shape is wrong, or an image index is outside the batch.
+    """
+    if rois.dim() != 2 or rois.shape[1] != 5:
+        raise ValueError(
+            f'rois: expected shape (K, 5), got {tuple(rois.shape)}; '
+            'pass rows of (image index, x1, y1, x2, y2)'
+        )
+    _check_features(features)
+    num_images = features.shape[0]
+    image = rois[:, 0].detach().long()
+    if rois.shape[0] and not 0 <= int(image.min()) <= int(image.max()) < num_images:
+        raise ValueError(
+            f'rois: image indices run from {int(image.min())} to {int(image.max())}, but '
+            f'features holds {num_images} images; pass indices from 0 to {num_images - 1}'
+        )
+    # Boxes are dealt into one row per image, so that a few matrix products serve them all.
+    # The empty places of a shorter row are boxes without area: they pool to zero.
+    members = nn.functional.one_hot(image, num_images).cumsum(0)
+    place = members.gather(1, image[:, None])[:, 0] - 1
+    row_length = int(members[-1].max()) if rois.shape[0] else 0
+    boxes = rois.new_zeros(num_images, row_length, 4)
+    boxes = boxes.index_put((image, place), rois[:, 1:])
+    return prroi_pool_boxes(features, boxes, output_size, spatial_scale)[image, place]
+
+
+def prroi_pool_boxes(
+    features: Tensor,
+    boxes: Tensor,
+    output_size: int | tuple[int, int],
+    spatial_scale: float = 1.0,
+) -> Tensor:
+    """Pool the same number of boxes of every image of a batch.
+
+    Args:
+        features: (N, C, H, W) floating-point maps; see :func:`prroi_pool`.
+        boxes: (N, R, 4) rows of (x1, y1, x2, y2).
+        output_size: Bins per box, (Ph, Pw) or one number for both.
+        spatial_scale: Factor from the boxes' unit to cells.
+
+    Returns:
+        (N, R, C, Ph, Pw), of the features' type; its memory has the channels last.
+
+    Raises:
+        TypeError: The features are not floating-point.
+        ValueError: A shape is wrong.
+    """
+    _check_features(features)
+    num_images, channels, height, width = features.shape
+    if boxes.dim() != 3 or boxes.shape[0] != num_images or boxes.shape[2] != 4:
+        raise ValueError(
+            f'boxes: expected shape ({num_images}, R, 4) for {num_images} images, got '
+            f'{tuple(boxes.shape)}; pass the same number of (x1, y1, x2, y2) for each'
+        )
+    bins_y, bins_x = _pair(output_size)
+    if bins_y < 1 or bins_x < 1:
+        raise ValueError(f'output_size: must be positive, got {output_size}')
+
+    # Half precision cannot hold a coordinate of a 36-cell map to better than 1/64 of a cell.
+    compute_dtype = torch.promote_types(features.dtype, torch.float32)
+    x1, y1, x2, y2 = (boxes.to(compute_dtype) * spatial_scale).unbind(-1)
+    weights_y = _bin_weights(y1, y2, bins_y, height)
+    weights_x = _bin_weights(x1, x2, bins_x, width)
+
+    num_boxes = boxes.shape[1]
+    # Channels last: both products are then batched matrix products that copy nothing large.
+    rows = features.to(compute_dtype).permute(0, 2, 3, 1).reshape(num_images, height, -1)
+    pooled = weights_y.reshape(num_images, num_boxes * bins_y, height) @ rows
+    pooled = pooled.view(num_images, num_boxes, bins_y, width, channels)
+    pooled = weights_x.unsqueeze(2) @ pooled
+    return pooled.permute(0, 1, 4, 2, 3).to(features.dtype)
+
+
+def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
+    """Mean of every cell's hat function over every bin of an interval.
+
+    Args:
+        start: (...) lower ends, in cells.
+        end: (...) upper ends.
+        bins: Number of equal bins.
+        length: Number of cells, centred on 0 .. length - 1.
+
+    Returns:
+        (..., bins, length); 0 where a bin has no length.
+    """
+    # The masks come before the arithmetic, because the gradient of 0 * (0 / 0) would be NaN.
+    usable = torch.isfinite(end - start)
+    start, end = start.where(usable, 0.0), end.where(usable, 0.0)
+    fractions = torch.linspace(0, 1, bins + 1, dtype=start.dtype, device=start.device)
+    edges = torch.lerp(start[..., None], end[..., None], fractions)
+    cells = torch.arange(length, dtype=start.dtype, device=start.device)
+    offset = (edges[..., None] - cells).clamp(-1, 1)
+    integral = offset - 0.5 * offset * offset.abs()
+    # Dividing by the distance between the rounded edges, not by the exact bin, bounds the
+    # rounding error of a box far smaller than a cell.
+    bin_length = edges.diff(dim=-1)
+    has_length = bin_length > torch.finfo(start.dtype).eps
+    inverse = has_length / bin_length.where(has_length, 1.0)
+    return integral.diff(dim=-2) * inverse[..., None]
+
+
+def _check_features(features: Tensor) -> None:
+    if not features.is_floating_point():
+        raise TypeError(f'features: must be floating-point, got {features.dtype}')
+    if features.dim() != 4:
+        raise ValueError(f'features: expected shape (N, C, H, W), got {tuple(features.shape)}')
+
+
+class PrRoIPool(nn.Module):
+    """Precise RoI pooling with the constructor and call of ``mmcv.ops.PrRoIPool``.
+
+    Args:
+        output_size: Bins per box, (Ph, Pw) or one number for both.
+        spatial_scale: Factor from the boxes' unit to cells.
+
+    Example:
+        >>> pool = PrRoIPool(3, 1 / 16)
+        >>> rois = torch.tensor([[0.0, 32.0, 32.0, 96.0, 64.0]])
+        >>> pool(torch.rand(2, 8, 18, 18), rois).shape
+        torch.Size([1, 8, 3, 3])
+    """
+
+    def __init__(self, output_size: int | tuple[int, int], spatial_scale: float = 1.0) -> None:
+        super().__init__()
+        self.output_size = _pair(output_size)
+        self.spatial_scale = float(spatial_scale)
+
+    def forward(self, features: Tensor, rois: Tensor) -> Tensor:
+        """Pool (K, 5) boxes of (N, C, H, W) maps; see :func:`prroi_pool`."""
+        return prroi_pool(features, rois, self.output_size, self.spatial_scale)
+
+    def extra_repr(self) -> str:
+        """The two settings, for ``print(module)``."""
+        return f'output_size={self.output_size}, spatial_scale={self.spatial_scale}'
