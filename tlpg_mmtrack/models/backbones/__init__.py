@@ -1,1 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Backbones that declare their feature maps' channels, strides and cell centres."""
+
+from .efficientnet_lite import EfficientNetLite
+from .feature_level import FeatureLevel, compose_geometry
+from .tracking_resnet import TrackingResNet
+
+__all__ = ['EfficientNetLite', 'FeatureLevel', 'TrackingResNet', 'compose_geometry']

@@ -1,0 +1,59 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""MMDetection's ResNet with the declaration of its feature maps that TLPG reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmdet.models.backbones import ResNet
+from mmtrack.registry import MODELS
+
+from .feature_level import FeatureLevel
+
+
+@MODELS.register_module()
+class TrackingResNet(ResNet):
+    """The paper's backbone: ResNet with the feature maps C3, C4, C5 (section 3.3).
+
+    Every kernel is odd (or strided 1x1) and padded symmetrically, so cell ``j`` of each map is centred
+    exactly on pixel ``stride * j`` of the image: all cell offsets are 0. ImageNet weights come from the
+    config, ``init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')``; state dicts are
+    those of ``mmdet.ResNet``.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        out_indices: Stages to return; (1, 2, 3) are C3, C4, C5.
+        norm_eval: Keep batch norm in evaluation mode while training: a batch holds few sequences, and
+            the frames of one sequence look alike, so its statistics would be poor.
+        **kwargs: As in ``mmdet.ResNet``, ``frozen_stages`` among them.
+
+    Attributes:
+        feature_info: One :class:`FeatureLevel` per returned map.
+        out_channels: Channels of the returned maps, (512, 1024, 2048) for ResNet-50.
+        strides: Strides of the returned maps, (8, 16, 32).
+        cell_offsets: Pixel of the centre of cell 0 in each returned map.
+        cell_offset: The same at stride 16.
+    """
+
+    def __init__(
+        self,
+        depth: int = 50,
+        out_indices: Sequence[int] = (1, 2, 3),
+        norm_eval: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(depth, out_indices=tuple(out_indices), norm_eval=norm_eval, **kwargs)
+        # mmdet keeps each stage's own stride under the name `strides`; only its constructor reads it.
+        stage_strides = self.strides
+        levels = []
+        stride = 4  # of the stem
+        for stage in range(self.num_stages):
+            stride *= stage_strides[stage]
+            channels = self.block.expansion * self.base_channels * 2**stage
+            levels.append(FeatureLevel(f'C{stage + 2}', channels, stride, 0.0))
+        self.feature_info = tuple(levels[index] for index in self.out_indices)
+        self.out_channels = tuple(level.channels for level in self.feature_info)
+        self.strides = tuple(level.stride for level in self.feature_info)
+        self.cell_offsets = tuple(level.cell_offset for level in self.feature_info)
+        self.cell_offset = 0.0

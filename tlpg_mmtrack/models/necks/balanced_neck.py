@@ -1,0 +1,139 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The balanced neck (section 3.4, eq. 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from .resize import resize_map
+
+# How strongly the levels other than the reference speak before training.
+OTHER_LEVELS_GAIN = 0.1
+
+
+@MODELS.register_module()
+class BalancedNeck(BaseModule):
+    """Average the levels of a backbone with learned, bounded weights (eq. 7).
+
+    ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars, so that every ``n_l`` is positive and
+    they sum to 1. Each ``C'_l`` is a 1x1 convolution of ``C_l``, brought to the reference level's
+    size: a larger map by average pooling, a smaller one by bilinear interpolation.
+
+    Place: interpolation takes the maps' outer edges as aligned (``align_corners=False``). The centre
+    of a reference cell ``i`` falls on ``(i + 0.5) / 2 - 0.5`` of a map half its size. A padding
+    scheme whose cells tile the image agrees with that; a backbone whose cells sit on
+    ``stride * j`` differs by a quarter of a coarse cell, the same everywhere, which the 3x3 and
+    5x5 filters after the neck absorb.
+
+    Initialisation: the tracker has to work before any training, and the pretrained reference level
+    is what tracks best by itself. So its 1x1 convolution starts as the identity (orthogonal if the
+    widths differ), the others as orthogonal maps scaled by 0.1: their channels have no common
+    meaning with the reference's yet, so they must start quiet, but not at zero, where the weights
+    ``n`` of their levels would get no gradient.
+
+    Args:
+        in_channels: Channels of each input level.
+        out_channels: Channels of the result; None for those of the reference level, as in the paper.
+        reference_level: Index of the level whose size the result has.
+        init_cfg: As in MMEngine.
+
+    Raises:
+        ValueError: If an argument is out of its range, or ``forward`` gets levels that do not match
+            ``in_channels``.
+
+    Example:
+        >>> neck = BalancedNeck((40, 112, 320))
+        >>> feats = [torch.zeros(1, c, s, s) for c, s in ((40, 36), (112, 18), (320, 9))]
+        >>> [tuple(x.shape) for x in neck(feats)]
+        [(1, 112, 18, 18)]
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: int | None = None,
+        reference_level: int = 1,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = tuple(in_channels)
+        if not 0 <= reference_level < len(self.in_channels):
+            raise ValueError(
+                f'BalancedNeck: reference_level must index in_channels {self.in_channels}, '
+                f'got {reference_level}'
+            )
+        self.reference_level = reference_level
+        self.out_channels = out_channels or self.in_channels[reference_level]
+        self.lateral_convs = nn.ModuleList(
+            nn.Conv2d(channels, self.out_channels, 1) for channels in self.in_channels
+        )
+        self.weight_logits = nn.Parameter(torch.zeros(len(self.in_channels)))
+        self._initialise()
+
+    @property
+    def weights(self) -> Tensor:
+        """The weights ``n_l`` of eq. 7, (L,): positive, of sum 1."""
+        return self.weight_logits.softmax(0)
+
+    def laterals(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Bring every level to ``out_channels``, each at its own size: C3', C4', C5'.
+
+        Args:
+            feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
+
+        Returns:
+            Maps (N, out_channels, H_l, W_l).
+        """
+        channels = tuple(feat.shape[1] for feat in feats)
+        if channels != self.in_channels:
+            raise ValueError(
+                f'BalancedNeck: feats must have in_channels {self.in_channels}, got {channels}; '
+                f'set in_channels to what the backbone returns'
+            )
+        return tuple(conv(feat) for conv, feat in zip(self.lateral_convs, feats, strict=True))
+
+    def fuse(self, laterals: Sequence[Tensor]) -> Tensor:
+        """Resize and average what :meth:`laterals` returned (eq. 7).
+
+        Args:
+            laterals: Maps (N, out_channels, H_l, W_l).
+
+        Returns:
+            The map x (N, out_channels, H, W) at the reference level's size.
+        """
+        if len(laterals) != len(self.in_channels):
+            raise ValueError(
+                f'BalancedNeck: laterals must hold {len(self.in_channels)} levels, '
+                f'got {len(laterals)}'
+            )
+        size = laterals[self.reference_level].shape[-2:]
+        weights = self.weights
+        fused = sum(weights[i] * resize_map(level, size) for i, level in enumerate(laterals))
+        return fused / len(laterals)
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
+        """Fuse the backbone's maps into one.
+
+        Args:
+            feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
+
+        Returns:
+            A 1-tuple of x (N, out_channels, H, W).
+        """
+        return (self.fuse(self.laterals(feats)),)
+
+    def _initialise(self) -> None:
+        for level, conv in enumerate(self.lateral_convs):
+            weight = conv.weight.data[..., 0, 0]
+            if level != self.reference_level:
+                nn.init.orthogonal_(weight, OTHER_LEVELS_GAIN)
+            elif conv.in_channels == conv.out_channels:
+                nn.init.eye_(weight)
+            else:
+                nn.init.orthogonal_(weight)
+            nn.init.zeros_(conv.bias)

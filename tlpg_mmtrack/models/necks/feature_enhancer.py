@@ -1,0 +1,188 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The feature enhancement of stage 2 (section 3.3, figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from .resize import resize_map
+
+GROUPS = 8
+BRANCHES = ('high', 'mid', 'low')
+
+
+@MODELS.register_module()
+class FeatureEnhancer(BaseModule):
+    """Enrich x with detail and context before the refinement stage: ``x_E = x + combine(branches)``.
+
+    Three parallel branches at strides 8 (C3'), 16 (x) and 32 are fused fully connected, each
+    receiving every other one resized, and are then combined at x's size. Inside a branch the
+    convolution is depthwise separable, between branches 1x1 at the smaller of the two sizes:
+    the whole costs a small part of a backbone on a CPU.
+
+    The combining convolution starts at zero, so that before training ``x_E`` is x and stage 2 does
+    what stage 1 does (through a 1x1 convolution when ``out_channels`` differs from x's). Group norm
+    replaces batch norm: a training batch holds few sequences, and online learning compares features
+    of single frames, which must not depend on what else is in the batch.
+
+    Args:
+        in_channels: Channels of (C3', x, C5').
+        channels: Width of the branches, a multiple of 8.
+        out_channels: Channels of ``x_E``; None for x's.
+        low_source: Where the branch of stride 32 starts: 'c5' (C5' of the neck, as in figure 4) or
+            'conv' (a strided 3x3 convolution of x; C5' and its channels are not read). The paper's
+            text names both.
+        init_cfg: As in MMEngine.
+
+    Raises:
+        ValueError: If an argument is out of its range, or ``forward`` gets maps that do not match
+            ``in_channels``.
+
+    Example:
+        >>> enhancer = FeatureEnhancer((112, 112, 112), channels=64)
+        >>> high, x, low = (torch.zeros(1, 112, size, size) for size in (36, 18, 9))
+        >>> enhancer(x, high, low).shape
+        torch.Size([1, 112, 18, 18])
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: int,
+        out_channels: int | None = None,
+        low_source: str = 'c5',
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(in_channels) != len(BRANCHES):
+            raise ValueError(
+                f"FeatureEnhancer: in_channels must be those of (C3', x, C5'), got {in_channels}"
+            )
+        if channels <= 0 or channels % GROUPS:
+            raise ValueError(
+                f'FeatureEnhancer: channels must be a positive multiple of {GROUPS}, got {channels}'
+            )
+        if low_source not in ('c5', 'conv'):
+            raise ValueError(
+                f"FeatureEnhancer: low_source must be 'c5' or 'conv', got {low_source!r}"
+            )
+        self.in_channels = tuple(in_channels)
+        self.low_source = low_source
+        high, mid, low = self.in_channels
+        self.out_channels = out_channels or mid
+        if low_source == 'conv':
+            enter_low = nn.Conv2d(mid, channels, 3, stride=2, padding=1, bias=False)
+        else:
+            enter_low = nn.Conv2d(low, channels, 1, bias=False)
+        self.enter = nn.ModuleList(
+            nn.Sequential(conv, nn.GroupNorm(GROUPS, channels), nn.ReLU())
+            for conv in (
+                nn.Conv2d(high, channels, 1, bias=False),
+                nn.Conv2d(mid, channels, 1, bias=False),
+                enter_low,
+            )
+        )
+        self.fusion = FullyConnectedFusion(len(BRANCHES), channels)
+        self.combine = nn.Conv2d(len(BRANCHES) * channels, self.out_channels, 1)
+        self.shortcut = (
+            nn.Identity() if self.out_channels == mid else nn.Conv2d(mid, self.out_channels, 1)
+        )
+        nn.init.zeros_(self.combine.weight)
+        nn.init.zeros_(self.combine.bias)
+
+    def forward(self, x: Tensor, high: Tensor, low: Tensor | None = None) -> Tensor:
+        """Enhance x.
+
+        Args:
+            x: Features of stage 1 (N, in_channels[1], H, W), stride 16.
+            high: C3' (N, in_channels[0], 2H, 2W), stride 8.
+            low: C5' (N, in_channels[2], H/2, W/2), stride 32; read with ``low_source='c5'`` only.
+
+        Returns:
+            x_E (N, out_channels, H, W).
+        """
+        sources = {'high': high, 'mid': x, 'low': low if self.low_source == 'c5' else x}
+        self._check(sources)
+        branches = [
+            enter(source) for enter, source in zip(self.enter, sources.values(), strict=True)
+        ]
+        size = x.shape[-2:]
+        branches = [resize_map(branch, size) for branch in self.fusion(branches)]
+        return self.shortcut(x) + self.combine(torch.cat(branches, 1))
+
+    def _check(self, sources: dict[str, Tensor | None]) -> None:
+        for name, source, channels in zip(
+            BRANCHES, sources.values(), self.in_channels, strict=True
+        ):
+            if name == 'low' and self.low_source == 'conv':
+                continue
+            got = None if source is None else source.shape[1]
+            if got != channels:
+                key = 'x' if name == 'mid' else name
+                raise ValueError(
+                    f'FeatureEnhancer: {key} must have {channels} channels (in_channels '
+                    f'{self.in_channels}), got {got}'
+                )
+
+
+class FullyConnectedFusion(nn.Module):
+    """Every branch receives every other: ``y_i = relu(norm(sum_j T_ij(b_j)))`` (figure 4).
+
+    ``T_ii`` is a depthwise separable 3x3 convolution, ``T_ij`` a 1x1 convolution and a resize. The
+    1x1 convolution works on the smaller map, before interpolation or after pooling: the two
+    commute.
+
+    Args:
+        num_branches: Number of branches.
+        channels: Channels of each branch, a multiple of 8.
+    """
+
+    def __init__(self, num_branches: int, channels: int) -> None:
+        super().__init__()
+        self.transforms = nn.ModuleList(
+            nn.ModuleList(
+                _separable_conv(channels)
+                if i == j
+                else nn.Conv2d(channels, channels, 1, bias=False)
+                for j in range(num_branches)
+            )
+            for i in range(num_branches)
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for _ in range(num_branches))
+
+    def forward(self, branches: Sequence[Tensor]) -> list[Tensor]:
+        """Exchange features between the branches.
+
+        Args:
+            branches: Maps (N, channels, H_i, W_i).
+
+        Returns:
+            As many maps of the same shapes.
+        """
+        fused = []
+        for target, transforms, norm in zip(branches, self.transforms, self.norms, strict=True):
+            size = target.shape[-2:]
+            total = sum(
+                _transform_to(transform, branch, size)
+                for transform, branch in zip(transforms, branches, strict=True)
+            )
+            fused.append(norm(total).relu())
+        return fused
+
+
+def _separable_conv(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+    )
+
+
+def _transform_to(transform: nn.Module, branch: Tensor, size: tuple[int, int]) -> Tensor:
+    if branch.shape[-1] > size[-1]:
+        return transform(resize_map(branch, size))
+    return resize_map(transform(branch), size)
