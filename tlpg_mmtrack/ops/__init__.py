@@ -1,6 +1,14 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Operators in plain PyTorch: pooling of boxes, points to boxes."""
+"""Operators in plain PyTorch: deformable correlation, pooling of boxes, points to boxes."""
 
+from .deformable_correlation import (
+    BilinearSampler,
+    deformable_correlation,
+    kernel_points,
+    kernel_sampler,
+    project,
+    project_transpose,
+)
 from .points_to_box import (
     ExtremeWeights,
     boxes_to_distances,
@@ -13,14 +21,20 @@ from .points_to_box import (
 from .prroi_pool import PrRoIPool, prroi_pool, prroi_pool_boxes
 
 __all__ = [
+    'BilinearSampler',
     'ExtremeWeights',
     'PrRoIPool',
     'boxes_to_distances',
+    'deformable_correlation',
     'distances_to_boxes',
     'extreme_weights',
+    'kernel_points',
+    'kernel_sampler',
     'points_to_box',
     'points_to_box_jvp',
     'points_to_box_vjp',
+    'project',
+    'project_transpose',
     'prroi_pool',
     'prroi_pool_boxes',
 ]

@@ -1,0 +1,295 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What the target model's optimiser minimises (section 3.2, eq. 3 to 6).
+
+A problem's residual is a fixed function of a *prediction* that is linear in the parameters: the
+scores of a filter, or the points of an offset kernel. So one iteration needs the linear map once
+and its transpose once, and moving along a search direction costs no further correlation.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tlpg_mmtrack.ops import (
+    BilinearSampler,
+    extreme_weights,
+    kernel_sampler,
+    points_to_box,
+    points_to_box_jvp,
+    points_to_box_vjp,
+    project,
+    project_transpose,
+)
+
+Parameters = tuple[Tensor, ...]
+"""Blocks of parameters, each with the leading dimension B (sequences)."""
+
+TIE_TOLERANCE = 1e-3
+"""Points this close (cells) to an extreme share its gradient: rounding must not pick one of them
+at random, since moving one alone changes nothing."""
+
+
+class Evaluation:
+    """A problem's residual at one point, with its Jacobian as an operator.
+
+    Args:
+        problem: The problem.
+        parameters: Where it is evaluated.
+        prediction: The linear prediction there.
+    """
+
+    def __init__(
+        self, problem: ResidualProblem, parameters: Parameters, prediction: Tensor
+    ) -> None:
+        self.problem = problem
+        self.parameters = parameters
+        self.prediction = prediction
+        self.residual, self._jvp, self._vjp = problem.residual(prediction)
+
+    def vjp(self, cotangent: Tensor) -> Parameters:
+        """``J^T u`` for u of shape (B, M)."""
+        return self.problem.predict_transpose(self._vjp(cotangent))
+
+    def line(self, direction: Parameters) -> Line:
+        """Restrict the problem to a line through this point."""
+        change = self.problem.predict(direction)
+        return Line(self, direction, change, self._jvp(change))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A problem along ``start.parameters + step * direction``.
+
+    Attributes:
+        start: Evaluation at step 0.
+        direction: One block per block of parameters.
+        change: The prediction's change per unit step.
+        tangent: ``J direction``, (B, M).
+    """
+
+    start: Evaluation
+    direction: Parameters
+    change: Tensor
+    tangent: Tensor
+
+    def at(self, step: Tensor) -> Evaluation:
+        """Evaluate at a step length per sequence, (B,)."""
+
+        def advance(value: Tensor, change: Tensor) -> Tensor:
+            return value + step.view(-1, *[1] * (change.dim() - 1)) * change
+
+        return Evaluation(
+            self.start.problem,
+            tuple(map(advance, self.start.parameters, self.direction)),
+            advance(self.start.prediction, self.change),
+        )
+
+
+class ResidualProblem(ABC):
+    """A nonlinear least-squares problem whose prediction is linear in its parameters.
+
+    Attributes:
+        regularisation: lambda of each block of parameters.
+    """
+
+    regularisation: tuple[float | Tensor, ...]
+
+    def evaluate(self, parameters: Parameters) -> Evaluation:
+        """Residual and Jacobian at the given parameters."""
+        return Evaluation(self, parameters, self.predict(parameters))
+
+    @abstractmethod
+    def predict(self, parameters: Parameters) -> Tensor:
+        """The linear prediction, leading dimension B; constant terms belong to the residual."""
+
+    @abstractmethod
+    def predict_transpose(self, cotangent: Tensor) -> Parameters:
+        """Transpose of :meth:`predict`."""
+
+    @abstractmethod
+    def residual(
+        self, prediction: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Residual (B, M) of a prediction, with its Jacobian's product and transposed product."""
+
+
+def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
+    """Residual of eq. 6: linear for the target, hinged at 0 for the background.
+
+    Args:
+        scores: Score map.
+        labels: y in [0, 1], same shape.
+
+    Returns:
+        ``y * s + (1 - y) * max(0, s) - y``, same shape.
+    """
+    return labels * scores + (1 - labels) * scores.clamp(min=0) - labels
+
+
+def gaussian_labels(
+    boxes: Tensor, size: tuple[int, int], center_shrink: float = 0.3, sigma: float = 0.25
+) -> Tensor:
+    """Classification labels of section 3.2: 1 in the centre region, 0 outside the box.
+
+    Between the two they fall off as a Gaussian centred on the box.
+
+    Args:
+        boxes: (..., 4), (x1, y1, x2, y2) in cells; a cell's centre is its index.
+        size: (H, W) of the label maps.
+        center_shrink: sigma_c, the centre region's size relative to the box.
+        sigma: The Gaussian's standard deviation relative to the box.
+
+    Returns:
+        (..., H, W) labels in [0, 1].
+    """
+    centers = (boxes[..., :2] + boxes[..., 2:]) / 2
+    sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
+    axes = []
+    for axis, length in ((1, size[0]), (0, size[1])):
+        cells = torch.arange(length, device=boxes.device, dtype=boxes.dtype)
+        axes.append((cells - centers[..., axis, None]) / sizes[..., axis, None])
+    rows, columns = axes[0].unsqueeze(-1), axes[1].unsqueeze(-2)
+    labels = torch.exp(-(rows**2 + columns**2) / (2 * sigma**2))
+    distance = torch.maximum(rows.abs(), columns.abs())
+    labels = torch.where(distance <= center_shrink / 2, 1.0, labels)
+    return torch.where(distance <= 0.5, labels, 0.0)
+
+
+def plain_sampler(features: Tensor, kernel_size: int) -> BilinearSampler:
+    """Sampler of an undeformed kernel for (B, n, C, H, W) features."""
+    sequences, frames, _, height, width = features.shape
+    offsets = features.new_zeros(sequences * frames, 2 * kernel_size**2, height, width)
+    return kernel_sampler(offsets, (height, width))
+
+
+class FilterProblem(ResidualProblem):
+    """Classification by a filter whose sampling points are fixed (eq. 3 and 6).
+
+    The one block of parameters is the filter, (B, C, K). With a plain grid it is the paper's RC,
+    with displaced points DC.
+
+    Args:
+        features: (B, n, C, H, W).
+        labels: (B, n, H, W) in [0, 1].
+        weights: (B, n, H, W) or broadcastable, weight of each squared residual.
+        sampler: Where the filter samples, for B*n frames and all H*W cells.
+        regularisation: lambda of the filter.
+    """
+
+    def __init__(
+        self,
+        features: Tensor,
+        labels: Tensor,
+        weights: Tensor,
+        sampler: BilinearSampler,
+        regularisation: tuple[float | Tensor],
+    ) -> None:
+        self.features = features
+        self.labels = labels
+        self.roots = weights.clamp(min=0).sqrt()
+        self.sampler = sampler
+        self.regularisation = regularisation
+
+    def predict(self, parameters: Parameters) -> Tensor:
+        """Scores (B, n, H, W)."""
+        values = self.sampler.sample(project(self.features, parameters[0]))
+        return values.sum(dim=1).view_as(self.labels)
+
+    def predict_transpose(self, cotangent: Tensor) -> Parameters:
+        """Gradient of the filter, ((B, C, K),)."""
+        points = self.sampler.indices[0].shape[1]
+        values = cotangent.flatten(0, 1).flatten(1).unsqueeze(1).expand(-1, points, -1)
+        return (project_transpose(self.features, self.sampler.splat(values)),)
+
+    def residual(
+        self, prediction: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """The hinge residual of every cell, (B, n*H*W)."""
+        slope = self.labels + (1 - self.labels) * (prediction > 0).to(prediction.dtype)
+        slope = self.roots * slope
+        residual = self.roots * hinge_residual(prediction, self.labels)
+        return (
+            residual.flatten(1),
+            lambda tangent: (slope * tangent).flatten(1),
+            lambda cotangent: slope * cotangent.view_as(slope),
+        )
+
+
+class RegressionProblem(ResidualProblem):
+    """Proposal boxes from the points of an offset kernel (eq. 4 and 5).
+
+    The two blocks of parameters are an affine kernel (B, D, 4), which shifts and scales the grid
+    of points as a whole, and a free kernel (B, D, 2K), which moves every point by itself. Their
+    sum is the offset kernel V. Points, boxes and targets are in units of the target's size, so
+    scale does not matter.
+
+    Args:
+        descriptors: (B, M, D), the features that the offset kernel sees at M cells.
+        targets: (B, M, 4), distances (l, t, r, b) to the true box (eq. 5).
+        weights: (B, M), weight of each cell; 0 for one that is not positive.
+        grid: (B, 2K), undisplaced points (dy, dx).
+        affine: (4, 2K), the points' moves for the four affine coordinates.
+        regularisation: lambda of the affine and of the free kernel.
+        beta: Where smooth L1 turns from quadratic to linear, in target sizes.
+    """
+
+    def __init__(
+        self,
+        descriptors: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        grid: Tensor,
+        affine: Tensor,
+        regularisation: tuple[float | Tensor, float | Tensor],
+        beta: float = 0.1,
+    ) -> None:
+        self.descriptors = descriptors
+        self.targets = targets
+        self.roots = weights.clamp(min=0).sqrt().unsqueeze(-1)
+        self.grid = grid
+        self.affine = affine
+        self.regularisation = regularisation
+        self.beta = beta
+
+    def predict(self, parameters: Parameters) -> Tensor:
+        """Displacements (B, M, 2K) of the points of every cell."""
+        affine, free = parameters
+        return self.descriptors @ affine @ self.affine + self.descriptors @ free
+
+    def predict_transpose(self, cotangent: Tensor) -> Parameters:
+        """Gradients of the two kernels, ((B, D, 4), (B, D, 2K))."""
+        free = self.descriptors.transpose(1, 2) @ cotangent
+        return free @ self.affine.t(), free
+
+    def residual(
+        self, prediction: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Signed root of twice smooth L1, for every side of every cell's box, (B, M*4).
+
+        Its square is twice smooth L1 exactly, so that least squares minimises smooth L1.
+        """
+        points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
+        extremes = extreme_weights((points / TIE_TOLERANCE).round())
+        error = points_to_box(points).view_as(self.targets) - self.targets
+        size = error.abs()
+        # Beyond beta: sqrt(2 * (|e| - beta / 2)); the clamp keeps the other branch's gradient finite.
+        root = (2 * size - self.beta).clamp(min=self.beta).sqrt()
+        linear = size > self.beta
+        residual = torch.where(linear, error.sign() * root, error / self.beta**0.5)
+        slope = self.roots * torch.where(linear, 1 / root, self.beta**-0.5)
+        residual = self.roots * residual
+
+        def jvp(tangent: Tensor) -> Tensor:
+            change = points_to_box_jvp(points, tangent.flatten(0, 1), extremes)
+            return (slope * change.view_as(slope)).flatten(1)
+
+        def vjp(cotangent: Tensor) -> Tensor:
+            sides = (slope * cotangent.view_as(slope)).flatten(0, 1)
+            return points_to_box_vjp(points, sides, extremes).view_as(prediction)
+
+        return residual.flatten(1), jvp, vjp

@@ -1,0 +1,207 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Steepest descent with a Gauss-Newton step length: the optimiser module P of the paper.
+
+Section 3.5 takes "Steepest Descent (SD) in DiMP". For the objective
+
+    L(theta) = ||r(theta)||^2 + sum_b lambda_b^2 ||theta_b||^2
+
+one iteration is
+
+    g     = J^T r + lambda^2 theta
+    alpha = ||g||^2 / (||J g||^2 + lambda^2 ||g||^2)
+    theta <- theta - exp(log_step) * alpha * g
+
+with ``J`` the residual's Jacobian. The residual is the business of a
+:class:`~tlpg_mmtrack.models.optimizers.residual_problems.ResidualProblem`; nothing here knows
+about filters or boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from .residual_problems import (
+    Evaluation,
+    FilterProblem,
+    Parameters,
+    ResidualProblem,
+    gaussian_labels,
+    plain_sampler,
+)
+
+
+@dataclass(frozen=True)
+class Minimisation:
+    """The course of one minimisation.
+
+    Attributes:
+        iterates: Parameters at the start and after every iteration.
+        objectives: Objective at each of ``iterates``, each (B,).
+    """
+
+    iterates: list[Parameters]
+    objectives: list[Tensor]
+
+    @property
+    def parameters(self) -> Parameters:
+        """The last iterate."""
+        return self.iterates[-1]
+
+
+def objective(problem: ResidualProblem, evaluation: Evaluation) -> Tensor:
+    """Value of the objective, (B,)."""
+    penalty = sum(
+        weight**2 * block.flatten(1).square().sum(1)
+        for weight, block in zip(problem.regularisation, evaluation.parameters, strict=True)
+    )
+    return evaluation.residual.square().sum(1) + penalty
+
+
+@MODELS.register_module()
+class SDOptimizer(BaseModule):
+    """Unrolled, differentiable steepest descent over a residual problem.
+
+    The Gauss-Newton step is exact for linear residuals. Where the model overshoots (the hinge's
+    kink, a change of the extreme points) the step is halved, up to ``max_halvings`` times, and the
+    best of these kept; a step that would raise the objective is not taken. So the objective never
+    rises, at the price of evaluating the residual along a line, which costs no new correlation.
+
+    The module also fills mmtrack's ``filter_optimizer`` slot (``PrDiMPClsHead``): see
+    :meth:`forward`.
+
+    Args:
+        num_iters: Iterations in that slot when the caller names none.
+        max_halvings: How often a step is halved at most.
+        init_step: Initial factor on the Gauss-Newton step; its logarithm is learned.
+        init_regularisation: Initial lambda of the filter in mmtrack's slot; learned.
+        feat_stride: Crop pixels per cell in mmtrack's slot.
+        init_cfg: Initialisation config of mmengine.
+    """
+
+    def __init__(
+        self,
+        num_iters: int = 5,
+        max_halvings: int = 3,
+        init_step: float = 1.0,
+        init_regularisation: float = 0.1,
+        feat_stride: int = 16,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_iters = num_iters
+        self.max_halvings = max_halvings
+        self.feat_stride = feat_stride
+        self.log_step = nn.Parameter(torch.tensor(init_step).log())
+        self.log_regularisation = nn.Parameter(torch.tensor(init_regularisation).log())
+
+    def minimise(
+        self, problem: ResidualProblem, parameters: Parameters, num_iters: int
+    ) -> Minimisation:
+        """Run a number of iterations.
+
+        Args:
+            problem: What to minimise.
+            parameters: Start, blocks with leading dimension B (sequences).
+            num_iters: Number of iterations.
+
+        Returns:
+            All iterates with their objectives; differentiable when gradients are enabled.
+        """
+        evaluation = problem.evaluate(parameters)
+        value = objective(problem, evaluation)
+        iterates, objectives = [parameters], [value]
+        for _ in range(num_iters):
+            evaluation, value = self._iterate(problem, evaluation, value)
+            iterates.append(evaluation.parameters)
+            objectives.append(value)
+        return Minimisation(iterates, objectives)
+
+    def _iterate(
+        self, problem: ResidualProblem, evaluation: Evaluation, value: Tensor
+    ) -> tuple[Evaluation, Tensor]:
+        gradient = tuple(
+            block + weight**2 * parameter
+            for block, weight, parameter in zip(
+                evaluation.vjp(evaluation.residual),
+                problem.regularisation,
+                evaluation.parameters,
+                strict=True,
+            )
+        )
+        line = evaluation.line(tuple(-block for block in gradient))
+        squares = [block.flatten(1).square().sum(1) for block in gradient]
+        curvature = line.tangent.square().sum(1) + sum(
+            weight**2 * square
+            for weight, square in zip(problem.regularisation, squares, strict=True)
+        )
+        # A vanishing gradient has a vanishing curvature too; any finite step is right then.
+        step = self.log_step.exp() * sum(squares) / curvature.clamp(min=1e-12)
+        return self._control_step(problem, line, step, evaluation, value)
+
+    def _control_step(
+        self,
+        problem: ResidualProblem,
+        line,
+        step: Tensor,
+        start: Evaluation,
+        start_value: Tensor,
+    ) -> tuple[Evaluation, Tensor]:
+        with torch.no_grad():
+            factors = [0.5**power for power in range(self.max_halvings + 1)]
+            values = torch.stack(
+                [start_value]
+                + [objective(problem, line.at(step * factor)) for factor in factors]
+            )
+            factor = step.new_tensor([0.0, *factors])[values.argmin(dim=0)]
+        moved = line.at(step * factor)
+        return moved, objective(problem, moved)
+
+    def forward(
+        self,
+        filter_weights: Tensor,
+        feat: Tensor,
+        bboxes: Tensor,
+        num_iters: int | None = None,
+        sample_weights: Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Optimise a plain filter in mmtrack's ``PrDiMPClsHead(filter_optimizer=...)`` slot.
+
+        Args:
+            filter_weights: (B, C, k, k) initial filters.
+            feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
+            bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels, as mmtrack passes them.
+            num_iters: Iterations; ``self.num_iters`` by default.
+            sample_weights: (n,) or (n, B) weight of each frame; equal by default.
+
+        Returns:
+            Filters (B, C, k, k), all iterates, and the objectives as a list of scalars.
+        """
+        if feat.dim() == 4:
+            feat, bboxes = feat.unsqueeze(1), bboxes.reshape(-1, 1, 4)
+        features = feat.transpose(0, 1)
+        sequences, frames = features.shape[:2]
+        boxes = bboxes.reshape(frames, sequences, 4).transpose(0, 1)
+        if sample_weights is None:
+            sample_weights = features.new_full((frames,), 1.0 / frames)
+        weights = sample_weights.reshape(frames, -1).transpose(0, 1).expand(sequences, frames)
+        centres, sizes = boxes[..., :2] / self.feat_stride, boxes[..., 2:] / self.feat_stride
+        labels = gaussian_labels(
+            torch.cat((centres - sizes / 2, centres + sizes / 2), -1), features.shape[-2:]
+        )
+        problem = FilterProblem(
+            features=features,
+            labels=labels,
+            weights=weights[..., None, None].expand_as(labels),
+            sampler=plain_sampler(features, filter_weights.shape[-1]),
+            regularisation=(self.log_regularisation.exp(),),
+        )
+        result = self.minimise(
+            problem, (filter_weights.flatten(2),), num_iters or self.num_iters
+        )
+        iterates = [blocks[0].view_as(filter_weights) for blocks in result.iterates]
+        return iterates[-1], iterates, [value.mean() for value in result.objectives]
