@@ -1,0 +1,50 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+# `make help` lists the commands.
+
+# light: mmcv-lite, no compiler needed; full: mmcv with compiled operators.
+MMCV ?= light
+# The Python that makes .venv (light) or .venv-full (full) where no environment is active.
+PYTHON ?= python3
+# What pip installs where there is no torch.
+TORCH ?= torch==2.13.0
+# full: a folder that may hold a wheel of mmcv.
+WHEELS ?=
+# Arguments for pytest, for example PYTEST_ARGS="-k tracker -x".
+PYTEST_ARGS ?=
+
+# An active environment is used as it is; conda's `base` is nobody's choice, so it does not count.
+ifneq ($(VIRTUAL_ENV),)
+ENVIRONMENT := $(VIRTUAL_ENV)
+else ifneq ($(filter-out base,$(CONDA_DEFAULT_ENV)),)
+ENVIRONMENT := $(CONDA_PREFIX)
+else ifeq ($(MMCV),full)
+ENVIRONMENT := .venv-full
+else
+ENVIRONMENT := .venv
+endif
+RUN := $(ENVIRONMENT)/bin/python
+
+.PHONY: help setup demo test lint clean
+
+help:  ## List the commands and variables
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+	@echo
+	@echo 'Variables: MMCV=light|full  PYTHON=python3  TORCH="torch==2.13.0"  WHEELS=folder  PYTEST_ARGS="-k name"'
+	@echo '`bash tools/setup.sh --help` explains them. An active virtualenv or conda environment is used.'
+
+setup:  ## Install everything into the active environment, or into .venv (MMCV=full: .venv-full)
+	@MMCV='$(MMCV)' PYTHON='$(PYTHON)' TORCH='$(TORCH)' WHEELS='$(WHEELS)' bash tools/setup.sh '$(RUN)'
+
+demo: setup  ## Track an object in the demo clip; writes outputs/demo/
+	'$(RUN)' tools/demo.py --out outputs/demo
+
+test: setup  ## Run the tests
+	'$(RUN)' -m pytest $(PYTEST_ARGS)
+
+lint: setup  ## Check style, format and docstring coverage
+	'$(RUN)' -m ruff check .
+	'$(RUN)' -m ruff format --check .
+	'$(RUN)' -m interrogate tlpg_mmtrack tools
+
+clean:  ## Remove the environments made here and what was built
+	rm -rf .venv .venv-full build dist *.egg-info
