@@ -1,1 +1,30 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Training data: images with masks or boxes and short videos as sequences."""
+
+from .tracking_image_dataset import TrackingImageDataset
+from .tracking_source import TrackingSource
+from .tracking_video_dataset import TrackingVideoDataset
+from .transforms import (
+    CutAndPaste,
+    LoadTrackingFrames,
+    PasteDistractors,
+    PasteOccluders,
+    SampleTrackingFrames,
+    TrackingCrop,
+    TrackingPhotometric,
+)
+from .weighted_tracking_dataset import WeightedTrackingDataset
+
+__all__ = [
+    'CutAndPaste',
+    'LoadTrackingFrames',
+    'PasteDistractors',
+    'PasteOccluders',
+    'SampleTrackingFrames',
+    'TrackingCrop',
+    'TrackingImageDataset',
+    'TrackingPhotometric',
+    'TrackingSource',
+    'TrackingVideoDataset',
+    'WeightedTrackingDataset',
+]

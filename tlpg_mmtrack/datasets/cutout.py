@@ -1,0 +1,116 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Pasting an object, cut out along its outline, onto a crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from .frames import read_frame
+from .geometry import bounding_box, box_corners, map_points, warp
+
+_SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """An object and the image that shows it.
+
+    Attributes:
+        image: (H, W, 3) uint8.
+        outline: Polygons, each (P, 2), in pixels of ``image``.
+    """
+
+    image: np.ndarray
+    outline: list[np.ndarray]
+
+    @property
+    def points(self) -> np.ndarray:
+        """All points of the outline, (P, 2) float64."""
+        return np.concatenate(self.outline).astype(np.float64)
+
+    def recolored(self, table: np.ndarray) -> Cutout:
+        """The same object with another (256, 1, 3) uint8 colour table applied."""
+        return replace(self, image=cv2.LUT(self.image, table))
+
+    def paste(self, canvas: np.ndarray, matrix: np.ndarray, blur: np.ndarray | None) -> None:
+        """Draw the object onto a crop, with a soft edge.
+
+        Args:
+            canvas: (S, S, 3) uint8, changed in place.
+            matrix: (2, 3), pixels of ``image`` to pixels of ``canvas``.
+            blur: Kernel of its motion blur, or None.
+        """
+        shapes = [map_points(matrix, polygon.astype(np.float64)) for polygon in self.outline]
+        box = bounding_box(np.concatenate(shapes))
+        margin = 3 if blur is None else 3 + len(blur) // 2
+        limit = canvas.shape[1::-1]
+        x1, y1 = (int(v) for v in np.clip(np.floor(box[:2]) - margin, 0, limit))
+        x2, y2 = (int(v) for v in np.clip(np.ceil(box[2:]) + margin, 0, limit))
+        if x2 <= x1 or y2 <= y1:
+            return
+        origin = np.array([x1, y1], dtype=np.float64)
+        shift = np.concatenate([matrix[:, :2], (matrix[:, 2] - origin)[:, None]], axis=1)
+        layer = warp(self.image, shift, x2 - x1, y2 - y1)
+        alpha = np.zeros(layer.shape[:2], dtype=np.uint8)
+        fixed = [
+            np.round((shape - origin) * 2**_SUBPIXEL_BITS).astype(np.int32) for shape in shapes
+        ]
+        # Each part by itself: filled together, parts that overlap would cancel out.
+        for part in fixed:
+            cv2.fillPoly(alpha, [part], 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+        alpha = cv2.GaussianBlur(alpha, (3, 3), 0)
+        _blend(canvas[y1:y2, x1:x2], layer, alpha, blur)
+
+
+def _blend(
+    region: np.ndarray, layer: np.ndarray, alpha: np.ndarray, blur: np.ndarray | None
+) -> None:
+    """Put ``layer`` over ``region`` in place, both smeared by ``blur`` if given."""
+    opacity = cv2.merge([alpha, alpha, alpha]).astype(np.float32) / 255.0
+    colour = layer.astype(np.float32) * opacity
+    if blur is not None:
+        colour = cv2.filter2D(colour, -1, blur, borderType=cv2.BORDER_REPLICATE)
+        opacity = cv2.filter2D(opacity, -1, blur, borderType=cv2.BORDER_REPLICATE)
+    region[...] = cv2.convertScaleAbs(region * (1.0 - opacity) + colour)
+
+
+def cutout_of(sequence: dict, index: int = 0) -> Cutout | None:
+    """The object of one frame of a sequence (see ``TrackingSource``), read from its file.
+
+    Args:
+        sequence: The sequence.
+        index: The frame.
+
+    Returns:
+        The object along its mask, or its box where it has none; None if the image is unusable or
+        the object is absent.
+    """
+    if not sequence['bboxes_isvalid'][index]:
+        return None
+    image = read_frame(sequence['img_paths'][index], sequence.get('img_shape'))
+    if image is None:
+        return None
+    outline = sequence['outlines'][index] or [box_corners(sequence['bboxes'][index])]
+    return Cutout(image, outline)
+
+
+def motion_kernel(length: int, degrees: float) -> np.ndarray:
+    """Kernel of a motion blur.
+
+    Args:
+        length: Pixels the object moves during the exposure, odd, >= 3.
+        degrees: Direction.
+
+    Returns:
+        (length, length) float32 of sum 1.
+    """
+    kernel = np.zeros((length, length), dtype=np.float32)
+    middle = (length - 1) / 2.0
+    reach = middle * np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    ends = np.round((middle + np.stack([-reach, reach])) * 2**_SUBPIXEL_BITS).astype(int)
+    start, stop = (tuple(int(v) for v in end) for end in ends)
+    cv2.line(kernel, start, stop, 1.0, 1, shift=_SUBPIXEL_BITS)
+    return kernel / kernel.sum()

@@ -1,0 +1,112 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Affine geometry of training crops: 2 x 3 matrices that map frame pixels to crop pixels.
+
+Box edges are mapped like pixel coordinates, as the tracker does with its own boxes, so that what is
+learned in training and what is asked for in tracking share one convention.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def linear_map(scale_x: float, scale_y: float, degrees: float = 0.0) -> np.ndarray:
+    """Stretch along the axes, then rotate.
+
+    Args:
+        scale_x: Factor along x; negative mirrors left and right.
+        scale_y: Factor along y.
+        degrees: Clockwise rotation as seen on the image (y points down).
+
+    Returns:
+        (2, 2) float64.
+    """
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos * scale_x, -sin * scale_y], [sin * scale_x, cos * scale_y]])
+
+
+def place_matrix(
+    linear: np.ndarray, points: np.ndarray, center: np.ndarray, size: float
+) -> np.ndarray:
+    """The affine map that shows an object at a chosen place and size.
+
+    Args:
+        linear: (2, 2) stretch and rotation of the object; its overall scale is replaced.
+        points: (P, 2) outline of the object in frame pixels.
+        center: (2,) where the centre of the object's tight box lands, in crop pixels.
+        size: Square root of the area of the object's tight box in crop pixels.
+
+    Returns:
+        (2, 3) float64, frame pixels to crop pixels.
+    """
+    box = bounding_box(points @ linear.T)
+    width, height = box[2:] - box[:2]
+    linear = linear * (size / np.sqrt(width * height))
+    middle = (box[:2] + box[2:]) / 2.0 * (size / np.sqrt(width * height))
+    return np.concatenate([linear, (np.asarray(center) - middle)[:, None]], axis=1)
+
+
+def window_matrix(center: np.ndarray, side: float, size: int) -> np.ndarray:
+    """The affine map of a square window of the frame onto the whole crop.
+
+    Same mapping as :func:`tlpg_mmtrack.models.trackers.crop.crop_patch`.
+
+    Args:
+        center: (x, y) of the window's centre in frame pixels.
+        side: The window's side in frame pixels.
+        size: The crop's side in crop pixels.
+
+    Returns:
+        (2, 3) float64, frame pixels to crop pixels.
+    """
+    scale, half = size / side, (size - 1) / 2.0
+    return np.array(
+        [[scale, 0.0, half - scale * center[0]], [0.0, scale, half - scale * center[1]]]
+    )
+
+
+def map_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Apply a (2, 3) affine map to (P, 2) points."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def bounding_box(points: np.ndarray) -> np.ndarray:
+    """The tight box (x1, y1, x2, y2) around (P, 2) points."""
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+def box_corners(box: np.ndarray) -> np.ndarray:
+    """The four corners, (4, 2), of a box (x1, y1, x2, y2)."""
+    x1, y1, x2, y2 = box
+    return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], dtype=np.float64)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resample an image by one affine map, repeating its border pixels outside.
+
+    Args:
+        image: (H, W, C) uint8.
+        matrix: (2, 3), pixels of ``image`` to pixels of the result.
+        width: Width of the result.
+        height: Height of the result.
+
+    Returns:
+        (height, width, C) uint8.
+    """
+    shrink = int(1.0 / np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if shrink >= 2:
+        # As crop_patch does: bilinear sampling alone would skip pixels.
+        rows, columns = image.shape[0] // shrink, image.shape[1] // shrink
+        if rows > 0 and columns > 0:
+            image = cv2.resize(
+                image[: rows * shrink, : columns * shrink],
+                (columns, rows),
+                interpolation=cv2.INTER_AREA,
+            )
+            offset = matrix[:, :2].sum(axis=1) * (shrink - 1) / 2.0 + matrix[:, 2]
+            matrix = np.concatenate([matrix[:, :2] * shrink, offset[:, None]], axis=1)
+    return cv2.warpAffine(
+        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

@@ -1,0 +1,53 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Outlines of objects: COCO segmentations as lists of polygons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+
+def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
+    """Turn a COCO segmentation into polygons.
+
+    Args:
+        segmentation: A list of polygons [x1, y1, x2, y2, ...], or a run-length code (compressed or
+            not), or None.
+        height: Height of the image, used by run-length codes.
+        width: Width of the image, used by run-length codes.
+
+    Returns:
+        Polygons, each (P, 2) float32 in image pixels with P >= 3; empty if there is no mask.
+
+    Raises:
+        ValueError: If the segmentation is neither of the two forms.
+    """
+    if not segmentation:
+        return []
+    if isinstance(segmentation, dict):
+        code = segmentation
+        if isinstance(code.get('counts'), list):
+            code = coco_mask.frPyObjects(code, height, width)
+        contours, _ = cv2.findContours(
+            coco_mask.decode(code), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
+        polygons = [contour.reshape(-1, 2).astype(np.float32) for contour in contours]
+    elif isinstance(segmentation, list):
+        polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in segmentation]
+    else:
+        raise ValueError(
+            f'segmentation: {type(segmentation).__name__} is not a COCO mask; give a list of '
+            'polygons or a run-length code'
+        )
+    return [polygon for polygon in polygons if len(polygon) >= 3]
+
+
+def box_agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """Intersection over union of two boxes (x1, y1, x2, y2)."""
+    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
+    shared = float(np.prod(np.clip(sides, 0.0, None)))
+    union = float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2])) - shared
+    return shared / union if union > 0.0 else 0.0

@@ -1,0 +1,154 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Still images with boxes and masks (COCO format) as training sequences."""
+
+from __future__ import annotations
+
+import json
+import os.path as osp
+import warnings
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+from mmtrack.registry import DATASETS
+
+from .geometry import bounding_box
+from .outlines import box_agreement, outline_of
+from .tracking_source import TrackingSource
+
+
+@DATASETS.register_module()
+class TrackingImageDataset(TrackingSource):
+    """Each object of a COCO annotation file is a sequence of one frame.
+
+    Objects whose box has no area or lies outside its image, or whose mask does not fit its box
+    (intersection over union below 0.5), are left out, with one warning for each file.
+
+    Args:
+        ann_file: The annotation file: ``images`` (file_name, width, height), ``annotations`` (bbox in
+            (x, y, w, h), segmentation as polygons or run-length code, or absent), ``categories``.
+        data_prefix: ``dict(img_path=folder of the images)``.
+        **kwargs: See ``TrackingSource``; ``include`` matches file names.
+
+    Raises:
+        FileNotFoundError: If the annotation file is missing.
+        ValueError: If no object is left to train on.
+
+    Example:
+        >>> dataset = TrackingImageDataset(
+        ...     data_root='data/train/stills', ann_file='annotations.json',
+        ...     data_prefix=dict(img_path='images'), pipeline=[])  # doctest: +SKIP
+    """
+
+    MIN_AGREEMENT = 0.5
+
+    def __init__(self, ann_file: str, data_prefix: dict, **kwargs: Any) -> None:
+        super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotation file; one dict for each usable object."""
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(
+                f'ann_file: {self.ann_file} does not exist; expected a COCO annotation file'
+            )
+        with open(self.ann_file, encoding='utf-8') as file:
+            content = json.load(file)
+        images = {image['id']: image for image in content.get('images', ())}
+        objects = []
+        for annotation in content.get('annotations', ()):
+            image = images.get(annotation['image_id'])
+            if image is None or annotation.get('iscrowd', 0):
+                continue
+            if self.is_selected(image['file_name']):
+                objects.append(self._parse(annotation, image))
+        objects = [item for item in objects if item is not None]
+        if not objects:
+            raise ValueError(
+                f'{self.ann_file}: no object to train on (include={self.include}, exclude='
+                f'{self.exclude}, min_size={self.min_size}); expected COCO images with boxes'
+            )
+        return objects
+
+    def _parse(self, annotation: dict, image: dict) -> dict | None:
+        """One object as a dict of our own, or None if it cannot be used."""
+        height, width = image['height'], image['width']
+        box = np.asarray(annotation.get('bbox', ()), dtype=np.float64)
+        problem = _box_problem(box, height, width)
+        outline: list[np.ndarray] = []
+        if problem is None:
+            if not self.is_large_enough(box, height, width):
+                return None
+            outline = outline_of(annotation.get('segmentation'), height, width)
+            corners = np.concatenate([box[:2], box[:2] + box[2:]])
+            if outline:
+                tight = bounding_box(np.concatenate(outline).astype(np.float64))
+                if box_agreement(tight, corners) < self.MIN_AGREEMENT:
+                    problem = f'mask {tight.round(1)} does not fit box {corners.round(1)}'
+        if problem is not None:
+            warnings.warn(f'{image["file_name"]}: object left out: {problem}', stacklevel=2)
+            return None
+        paste_only = box[2] * box[3] > self.max_cover * height * width
+        if paste_only and not outline:
+            return None
+        return dict(
+            img_path=osp.join(self.data_prefix['img_path'], image['file_name']),
+            img_shape=(height, width),
+            bbox=box,
+            outline=outline,
+            category=annotation.get('category_id', 0),
+            paste_only=bool(paste_only),
+        )
+
+    def full_init(self) -> None:
+        """Load the annotations and note which objects share a category."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        groups: dict[int, list[int]] = defaultdict(list)
+        for index in range(self.num_videos):
+            item = self.get_data_info(index)
+            if item['outline']:
+                groups[item['category']].append(index)
+        self._masked_of_category = {key: np.array(value) for key, value in groups.items()}
+
+    def get_peer(self, video_idx: int, rng: np.random.Generator) -> int | None:
+        """Index of another object of the same category that has a mask."""
+        group = self._masked_of_category.get(self.get_data_info(video_idx)['category'], ())
+        if len(group) < 2:
+            return None
+        peer = int(rng.choice(group))
+        return peer if peer != video_idx else None
+
+    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
+        """The object's box, (1, 4) in (x, y, w, h)."""
+        return self.get_data_info(video_idx)['bbox'][None].copy()
+
+    def get_masks_from_video(self, video_idx: int) -> list[list[np.ndarray]]:
+        """The object's polygons in its one frame."""
+        return [self.get_data_info(video_idx)['outline']]
+
+    def get_img_infos_from_video(self, video_idx: int) -> dict:
+        """The one frame's path and declared size."""
+        item = self.get_data_info(video_idx)
+        return dict(
+            video_id=video_idx,
+            frame_ids=np.arange(1),
+            img_paths=[item['img_path']],
+            img_shape=item['img_shape'],
+            video_length=1,
+        )
+
+    def get_len_per_video(self, video_idx: int) -> int:
+        """Always 1: a still image."""
+        return 1
+
+
+def _box_problem(box: np.ndarray, height: int, width: int) -> str | None:
+    """What is wrong with a box (x, y, w, h), or None."""
+    if box.shape != (4,) or not np.isfinite(box).all():
+        return f'box {box.tolist()} is not four finite numbers'
+    if box[2] <= 0.0 or box[3] <= 0.0:
+        return f'box {box.tolist()} has no area'
+    if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
+        return f'box {box.tolist()} is outside the {width} x {height} image'
+    return None

@@ -1,0 +1,108 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What the training datasets share: how one object's sequence is handed to a pipeline."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from typing import Any
+
+import numpy as np
+from mmtrack.datasets import BaseSOTDataset
+
+
+class TrackingSource(BaseSOTDataset):
+    """A training set in which each item is one object seen in one or more frames.
+
+    The pipeline receives what mmtrack's own sampling transforms expect: a list of two sequences,
+    the item and another one of the set, each a dict of
+    ``bboxes`` (N, 4) float64 in (x1, y1, x2, y2) frame pixels, ``bboxes_isvalid`` (N,),
+    ``visible`` (N,), ``img_paths``, ``frame_ids``, ``video_id``, ``video_length``. The first one also
+    holds ``rng``, the generator of all that is random in the sample, and ``peer``, a sequence of
+    the same category or None. Each also holds ``outlines`` (for each frame, the object's polygons,
+    an empty list without a mask) and ``paste_only``.
+
+    Args:
+        include: File name patterns (``fnmatch``) of the images or videos to use; None is all.
+        exclude: Patterns of those to leave out.
+        min_size: Objects with sqrt(width * height) below this many pixels, in the image scaled to
+            a long side of 480 pixels, are left out.
+        max_cover: Objects that cover more than this share of the image are not cropped from it:
+            they are used for cut-and-paste if they have a mask, and left out if not.
+        **kwargs: See ``mmengine.dataset.BaseDataset``.
+    """
+
+    LONG_SIDE = 480.0
+
+    def __init__(
+        self,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        min_size: float = 12.0,
+        max_cover: float = 0.6,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(include, str) or isinstance(exclude, str):
+            raise TypeError("include, exclude: pass lists of patterns, such as ['coco_*']")
+        if not 0.0 < max_cover <= 1.0:
+            raise ValueError(f'max_cover: must be in (0, 1], got {max_cover}')
+        self.include = include
+        self.exclude = exclude
+        self.min_size = min_size
+        self.max_cover = max_cover
+        super().__init__(**kwargs)
+
+    def is_selected(self, name: str) -> bool:
+        """Whether ``include`` and ``exclude`` let an image or video through."""
+        wanted = self.include is None or any(fnmatch(name, pattern) for pattern in self.include)
+        return wanted and not any(fnmatch(name, pattern) for pattern in self.exclude)
+
+    def is_large_enough(self, box: np.ndarray, height: int, width: int) -> bool:
+        """Whether a box (x, y, w, h) of an image of the given size passes ``min_size``."""
+        scale = self.LONG_SIDE / max(height, width)
+        return float(np.sqrt(box[2] * box[3])) * scale >= self.min_size
+
+    @abstractmethod
+    def get_masks_from_video(self, video_idx: int) -> list[list[np.ndarray]]:
+        """For each frame, the polygons (P, 2) of the object; empty lists without a mask."""
+
+    def get_peer(self, video_idx: int, rng: np.random.Generator) -> int | None:
+        """Index of another object of the same category, or None if there is none."""
+        return None
+
+    def get_sequence(self, video_idx: int) -> dict:
+        """All that is known of one item; see the class for the keys."""
+        return dict(
+            **self.get_img_infos_from_video(video_idx),
+            **self.get_ann_infos_from_video(video_idx),
+            outlines=self.get_masks_from_video(video_idx),
+            paste_only=self.get_data_info(video_idx).get('paste_only', False),
+        )
+
+    def sample(self, video_idx: int, rng: np.random.Generator, other: dict) -> dict | None:
+        """One training sample.
+
+        Args:
+            video_idx: The item.
+            rng: Decides all that is random in it.
+            other: Another sequence (of this set or of another one), for backgrounds.
+
+        Returns:
+            What the pipeline makes of it, or None if the material is unusable.
+        """
+        peer = self.get_peer(video_idx, rng)
+        first = self.get_sequence(video_idx)
+        first['rng'] = rng
+        first['peer'] = None if peer is None else self.get_sequence(peer)
+        return self.pipeline([first, other])
+
+    def prepare_train_data(self, video_idx: int) -> dict | None:
+        """One training sample, seeded from numpy's global state.
+
+        mmengine seeds that state for each worker. ``WeightedTrackingDataset`` seeds by the sample's
+        number instead.
+        """
+        rng = np.random.default_rng(np.random.randint(2**31))
+        other = self.get_sequence(int(rng.integers(len(self))))
+        return self.sample(video_idx, rng, other)

@@ -1,0 +1,88 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Several training sets in chosen proportions, every sample a function of its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmtrack.registry import DATASETS
+from torch.utils.data import Dataset
+
+from .tracking_source import TrackingSource
+
+
+@DATASETS.register_module()
+class WeightedTrackingDataset(Dataset):
+    """Draws each sample from one of several sets, by weight.
+
+    It has ``NUM_SAMPLES`` numbered samples, far more than an epoch: give the data loader mmtrack's
+    ``QuotaSampler(samples_per_epoch=...)``, which draws a different part of them each epoch. Sample
+    ``i`` depends on ``seed`` and ``i`` alone, so neither the number of workers nor resuming changes
+    what is trained on.
+
+    Args:
+        datasets: Configs (or instances) of ``TrackingImageDataset`` and ``TrackingVideoDataset``, each
+            with its own pipeline.
+        weights: Share of the samples that comes from each; scaled to a sum of 1. Equal if None.
+        seed: Seed of all samples.
+
+    Raises:
+        ValueError: If weights do not fit the datasets.
+        RuntimeError: When ``MAX_ATTEMPTS`` draws in a row are unusable.
+    """
+
+    NUM_SAMPLES = 2**20
+    MAX_ATTEMPTS = 50
+
+    def __init__(
+        self,
+        datasets: Sequence[dict | TrackingSource],
+        weights: Sequence[float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not datasets:
+            raise ValueError('datasets: must name at least one dataset')
+        weights = [1.0] * len(datasets) if weights is None else list(weights)
+        if len(weights) != len(datasets) or min(weights) < 0.0 or sum(weights) <= 0.0:
+            raise ValueError(
+                f'weights: need {len(datasets)} numbers >= 0 with a positive sum, got {weights}'
+            )
+        self.datasets = [
+            dataset if isinstance(dataset, TrackingSource) else DATASETS.build(dataset)
+            for dataset in datasets
+        ]
+        self.probabilities = np.array(weights, dtype=np.float64) / sum(weights)
+        self.seed = seed
+
+    @property
+    def metainfo(self) -> dict:
+        """Meta information of the first set."""
+        return self.datasets[0].metainfo
+
+    def full_init(self) -> None:
+        """Load the annotations of every set (before workers start, so that they share them)."""
+        for dataset in self.datasets:
+            dataset.full_init()
+
+    def __len__(self) -> int:
+        return self.NUM_SAMPLES
+
+    def _draw(self, rng: np.random.Generator) -> tuple[TrackingSource, int]:
+        """A set by weight, and one of its items."""
+        dataset = self.datasets[rng.choice(len(self.datasets), p=self.probabilities)]
+        return dataset, int(rng.integers(len(dataset)))
+
+    def __getitem__(self, index: int) -> dict:
+        rng = np.random.default_rng((self.seed, index))
+        for _ in range(self.MAX_ATTEMPTS):
+            dataset, item = self._draw(rng)
+            other_dataset, other_item = self._draw(rng)
+            sample = dataset.sample(item, rng, other_dataset.get_sequence(other_item))
+            if sample is not None:
+                return sample
+        raise RuntimeError(
+            f'sample {index}: {self.MAX_ATTEMPTS} draws in a row were unusable; the warnings above '
+            'name the files'
+        )
