@@ -1,1 +1,6 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Heads: the two stages of deformable central correlation and IoU-Net."""
+
+from .dcc_head import DCCHead
+
+__all__ = ['DCCHead']

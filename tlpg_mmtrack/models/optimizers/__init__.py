@@ -12,7 +12,7 @@ from .residual_problems import (
     hinge_residual,
     plain_sampler,
 )
-from .sd_optimizer import Minimisation, SDOptimizer, objective
+from .sd_optimizer import Minimisation, SDOptimizer
 
 __all__ = [
     'Evaluation',
@@ -25,6 +25,5 @@ __all__ = [
     'SDOptimizer',
     'gaussian_labels',
     'hinge_residual',
-    'objective',
     'plain_sampler',
 ]

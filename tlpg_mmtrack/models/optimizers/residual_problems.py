@@ -91,13 +91,7 @@ class Line:
 
 
 class ResidualProblem(ABC):
-    """A nonlinear least-squares problem whose prediction is linear in its parameters.
-
-    Attributes:
-        regularisation: lambda of each block of parameters.
-    """
-
-    regularisation: tuple[float | Tensor, ...]
+    """A nonlinear least-squares problem whose prediction is linear in its parameters."""
 
     def evaluate(self, parameters: Parameters) -> Evaluation:
         """Residual and Jacobian at the given parameters."""
@@ -178,7 +172,6 @@ class FilterProblem(ResidualProblem):
         labels: (B, n, H, W) in [0, 1].
         weights: (B, n, H, W) or broadcastable, weight of each squared residual.
         sampler: Where the filter samples, for B*n frames and all H*W cells.
-        regularisation: lambda of the filter.
     """
 
     def __init__(
@@ -187,13 +180,11 @@ class FilterProblem(ResidualProblem):
         labels: Tensor,
         weights: Tensor,
         sampler: BilinearSampler,
-        regularisation: tuple[float | Tensor],
     ) -> None:
         self.features = features
         self.labels = labels
         self.roots = weights.clamp(min=0).sqrt()
         self.sampler = sampler
-        self.regularisation = regularisation
 
     def predict(self, parameters: Parameters) -> Tensor:
         """Scores (B, n, H, W)."""
@@ -234,7 +225,6 @@ class RegressionProblem(ResidualProblem):
         weights: (B, M), weight of each cell; 0 for one that is not positive.
         grid: (B, 2K), undisplaced points (dy, dx).
         affine: (4, 2K), the points' moves for the four affine coordinates.
-        regularisation: lambda of the affine and of the free kernel.
         beta: Where smooth L1 turns from quadratic to linear, in target sizes.
     """
 
@@ -245,7 +235,6 @@ class RegressionProblem(ResidualProblem):
         weights: Tensor,
         grid: Tensor,
         affine: Tensor,
-        regularisation: tuple[float | Tensor, float | Tensor],
         beta: float = 0.1,
     ) -> None:
         self.descriptors = descriptors
@@ -253,7 +242,6 @@ class RegressionProblem(ResidualProblem):
         self.roots = weights.clamp(min=0).sqrt().unsqueeze(-1)
         self.grid = grid
         self.affine = affine
-        self.regularisation = regularisation
         self.beta = beta
 
     def predict(self, parameters: Parameters) -> Tensor:
@@ -266,6 +254,11 @@ class RegressionProblem(ResidualProblem):
         free = self.descriptors.transpose(1, 2) @ cotangent
         return free @ self.affine.t(), free
 
+    def error(self, prediction: Tensor) -> Tensor:
+        """Proposal minus target, (B, M, 4), in target sizes."""
+        points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
+        return points_to_box(points).view_as(self.targets) - self.targets
+
     def residual(
         self, prediction: Tensor
     ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
@@ -275,9 +268,9 @@ class RegressionProblem(ResidualProblem):
         """
         points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
         extremes = extreme_weights((points / TIE_TOLERANCE).round())
-        error = points_to_box(points).view_as(self.targets) - self.targets
+        error = self.error(prediction)
         size = error.abs()
-        # Beyond beta: sqrt(2 * (|e| - beta / 2)); the clamp keeps the other branch's gradient finite.
+        # Beyond beta sqrt(2 * (|e| - beta / 2)); the clamp keeps the unused branch's slope finite.
         root = (2 * size - self.beta).clamp(min=self.beta).sqrt()
         linear = size > self.beta
         residual = torch.where(linear, error.sign() * root, error / self.beta**0.5)

@@ -18,6 +18,7 @@ about filters or boxes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from .residual_problems import (
     Evaluation,
     FilterProblem,
+    Line,
     Parameters,
     ResidualProblem,
     gaussian_labels,
@@ -53,13 +55,9 @@ class Minimisation:
         return self.iterates[-1]
 
 
-def objective(problem: ResidualProblem, evaluation: Evaluation) -> Tensor:
-    """Value of the objective, (B,)."""
-    penalty = sum(
-        weight**2 * block.flatten(1).square().sum(1)
-        for weight, block in zip(problem.regularisation, evaluation.parameters, strict=True)
-    )
-    return evaluation.residual.square().sum(1) + penalty
+def squared_norms(blocks: Parameters) -> Tensor:
+    """Squared norm of every block, (blocks, B)."""
+    return torch.stack([block.flatten(1).square().sum(1) for block in blocks])
 
 
 @MODELS.register_module()
@@ -78,7 +76,7 @@ class SDOptimizer(BaseModule):
         num_iters: Iterations in that slot when the caller names none.
         max_halvings: How often a step is halved at most.
         init_step: Initial factor on the Gauss-Newton step; its logarithm is learned.
-        init_regularisation: Initial lambda of the filter in mmtrack's slot; learned.
+        init_regularisation: Initial lambda of each block of parameters; learned.
         feat_stride: Crop pixels per cell in mmtrack's slot.
         init_cfg: Initialisation config of mmengine.
     """
@@ -88,7 +86,7 @@ class SDOptimizer(BaseModule):
         num_iters: int = 5,
         max_halvings: int = 3,
         init_step: float = 1.0,
-        init_regularisation: float = 0.1,
+        init_regularisation: Sequence[float] = (0.1,),
         feat_stride: int = 16,
         init_cfg: dict | None = None,
     ) -> None:
@@ -98,6 +96,14 @@ class SDOptimizer(BaseModule):
         self.feat_stride = feat_stride
         self.log_step = nn.Parameter(torch.tensor(init_step).log())
         self.log_regularisation = nn.Parameter(torch.tensor(init_regularisation).log())
+
+    def objective(self, evaluation: Evaluation) -> Tensor:
+        """Value of the objective for each sequence, (B,)."""
+        penalties = self._squared_lambdas() @ squared_norms(evaluation.parameters)
+        return evaluation.residual.square().sum(1) + penalties
+
+    def _squared_lambdas(self) -> Tensor:
+        return (2 * self.log_regularisation).exp()
 
     def minimise(
         self, problem: ResidualProblem, parameters: Parameters, num_iters: int
@@ -113,53 +119,40 @@ class SDOptimizer(BaseModule):
             All iterates with their objectives; differentiable when gradients are enabled.
         """
         evaluation = problem.evaluate(parameters)
-        value = objective(problem, evaluation)
+        value = self.objective(evaluation)
         iterates, objectives = [parameters], [value]
         for _ in range(num_iters):
-            evaluation, value = self._iterate(problem, evaluation, value)
+            evaluation, value = self._iterate(evaluation, value)
             iterates.append(evaluation.parameters)
             objectives.append(value)
         return Minimisation(iterates, objectives)
 
-    def _iterate(
-        self, problem: ResidualProblem, evaluation: Evaluation, value: Tensor
-    ) -> tuple[Evaluation, Tensor]:
+    def _iterate(self, evaluation: Evaluation, value: Tensor) -> tuple[Evaluation, Tensor]:
+        lambdas = self._squared_lambdas()
+        blocks = evaluation.vjp(evaluation.residual)
         gradient = tuple(
-            block + weight**2 * parameter
+            block + weight * parameter
             for block, weight, parameter in zip(
-                evaluation.vjp(evaluation.residual),
-                problem.regularisation,
-                evaluation.parameters,
-                strict=True,
+                blocks, lambdas, evaluation.parameters, strict=True
             )
         )
         line = evaluation.line(tuple(-block for block in gradient))
-        squares = [block.flatten(1).square().sum(1) for block in gradient]
-        curvature = line.tangent.square().sum(1) + sum(
-            weight**2 * square
-            for weight, square in zip(problem.regularisation, squares, strict=True)
-        )
+        squares = squared_norms(gradient)
+        curvature = line.tangent.square().sum(1) + lambdas @ squares
         # A vanishing gradient has a vanishing curvature too; any finite step is right then.
-        step = self.log_step.exp() * sum(squares) / curvature.clamp(min=1e-12)
-        return self._control_step(problem, line, step, evaluation, value)
+        step = self.log_step.exp() * squares.sum(0) / curvature.clamp(min=1e-12)
+        return self._control_step(line, step, value)
 
     def _control_step(
-        self,
-        problem: ResidualProblem,
-        line,
-        step: Tensor,
-        start: Evaluation,
-        start_value: Tensor,
+        self, line: Line, step: Tensor, start_value: Tensor
     ) -> tuple[Evaluation, Tensor]:
         with torch.no_grad():
             factors = [0.5**power for power in range(self.max_halvings + 1)]
-            values = torch.stack(
-                [start_value]
-                + [objective(problem, line.at(step * factor)) for factor in factors]
-            )
-            factor = step.new_tensor([0.0, *factors])[values.argmin(dim=0)]
+            values = [self.objective(line.at(step * factor)) for factor in factors]
+            best = torch.stack([start_value, *values]).argmin(dim=0)
+            factor = step.new_tensor([0.0, *factors])[best]
         moved = line.at(step * factor)
-        return moved, objective(problem, moved)
+        return moved, self.objective(moved)
 
     def forward(
         self,
@@ -198,10 +191,7 @@ class SDOptimizer(BaseModule):
             labels=labels,
             weights=weights[..., None, None].expand_as(labels),
             sampler=plain_sampler(features, filter_weights.shape[-1]),
-            regularisation=(self.log_regularisation.exp(),),
         )
-        result = self.minimise(
-            problem, (filter_weights.flatten(2),), num_iters or self.num_iters
-        )
+        result = self.minimise(problem, (filter_weights.flatten(2),), num_iters or self.num_iters)
         iterates = [blocks[0].view_as(filter_weights) for blocks in result.iterates]
         return iterates[-1], iterates, [value.mean() for value in result.objectives]

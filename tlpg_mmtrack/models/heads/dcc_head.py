@@ -1,0 +1,529 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Deformable central correlation: a score and a proposal box per cell, learned online."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import bbox_overlaps
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from tlpg_mmtrack.ops import (
+    BilinearSampler,
+    distances_to_boxes,
+    kernel_points,
+    points_to_box,
+    project,
+    prroi_pool_boxes,
+)
+
+from ..optimizers import (
+    FilterProblem,
+    Minimisation,
+    RegressionProblem,
+    gaussian_labels,
+    hinge_residual,
+)
+
+
+FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
+OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
+
+
+@dataclass(frozen=True)
+class TargetModel:
+    """The deformable filter f(x; w, o) of B targets.
+
+    Attributes:
+        filter: (B, C, K), w.
+        affine: (B, D, 4), part of the offset kernel V that shifts and scales the grid of points.
+        free: (B, D, 2K), part of V that moves every point by itself.
+        size: (B, 2), (height, width) in cells that the undisplaced grid spans.
+    """
+
+    filter: Tensor
+    affine: Tensor
+    free: Tensor
+    size: Tensor
+
+
+@dataclass(frozen=True)
+class TemplateSamples:
+    """What a target model is learned from: n frames of each of B sequences.
+
+    Attributes:
+        features: (B, n, C, H, W), filter features.
+        labels: (B, n, H, W), classification labels y.
+        descriptors: (B, n, R, D), what the offset kernel sees at the R cells nearest the target.
+        targets: (B, n, R, 4), distances (l, t, r, b) from those cells to the true box, in cells.
+        central: (B, n, R), 1 where the cell is always a positive: in the centre region or nearest.
+        weights: (B, n), weight of each frame; they sum to 1 over the frames.
+    """
+
+    features: Tensor
+    labels: Tensor
+    descriptors: Tensor
+    targets: Tensor
+    central: Tensor
+    weights: Tensor
+
+    def frames(self, index: slice | Tensor) -> TemplateSamples:
+        """Select frames."""
+        return TemplateSamples(
+            **{field.name: getattr(self, field.name)[:, index] for field in fields(self)}
+        )
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A target model after learning, with its course.
+
+    Attributes:
+        model: The result.
+        regression: Course of the offset kernel.
+        classification: Course of the filter, at the learned offsets.
+    """
+
+    model: TargetModel
+    regression: Minimisation
+    classification: Minimisation
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a target model says of n frames of B sequences.
+
+    Attributes:
+        scores: (B, n, H, W) score map s.
+        distances: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
+    """
+
+    scores: Tensor
+    distances: Tensor
+
+
+def smooth_l1(error: Tensor, beta: float) -> Tensor:
+    """Smooth L1 that is quadratic below ``beta`` and has slope 1 above."""
+    return F.smooth_l1_loss(error, torch.zeros_like(error), beta=beta, reduction='none')
+
+
+@MODELS.register_module()
+class DCCHead(BaseModule):
+    """One stage of deformable central correlation (sections 3.1 and 3.2).
+
+    A target model is one deformable filter with a single output channel. At every cell it gives a
+    score and, as the min-max of its sampling points, a proposal box. Both parts are learned
+    online by steepest descent: first the offset kernel from the template boxes, then the filter at
+    the sampling points that it gives.
+
+    Args:
+        in_channels: Channels of the input map.
+        feat_channels: Channels of the filter features.
+        kernel_size: Odd side of the deformable filter (5 in the paper).
+        offset_kernel_size: Odd side of the offset kernel.
+        stride: Crop pixels per cell.
+        cell_offset: Crop pixel of the centre of cell 0.
+        regression_cells: Cells nearest the target at which each frame's box is learned.
+        center_shrink: sigma_c, the centre region's size relative to the box.
+        positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
+        negative_label: theta_lo; a cell with a lower label is a negative, offline only.
+        offset_prior: ``'template'``, the undisplaced grid spans the first box's height and width;
+            or ``'square'``, it is the regular grid of one cell's spacing.
+        offset_gradient_scale: Factor on the classification loss's gradient through the sampling
+            positions, in training.
+        num_training_iters: Iterations unrolled in training.
+        filter_optimizer: Config of the filter's optimiser.
+        offset_optimizer: Config of the offset kernel's optimiser.
+        loss_weights: Weights of the terms ``cls``, ``reg`` and ``neg``.
+        init_cfg: Initialisation config of mmengine.
+
+    Raises:
+        ValueError: When ``offset_prior`` is unknown or a kernel size is even.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        feat_channels: int = 512,
+        kernel_size: int = 5,
+        offset_kernel_size: int = 3,
+        stride: int = 16,
+        cell_offset: float = 0.0,
+        regression_cells: int = 16,
+        center_shrink: float = 0.3,
+        positive_iou: float = 0.6,
+        negative_label: float = 0.5,
+        offset_prior: str = 'template',
+        offset_gradient_scale: float = 0.1,
+        num_training_iters: int = 5,
+        filter_optimizer: dict | None = None,
+        offset_optimizer: dict | None = None,
+        loss_weights: dict[str, float] | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        for name, size in (('kernel', kernel_size), ('offset_kernel', offset_kernel_size)):
+            if size % 2 == 0:
+                raise ValueError(f'DCCHead: {name}_size must be odd, got {size}')
+        if offset_prior not in ('template', 'square'):
+            raise ValueError(
+                f"DCCHead: offset_prior must be 'template' or 'square', got {offset_prior!r}"
+            )
+        self.in_channels = in_channels
+        self.feat_channels = feat_channels
+        self.kernel_size = kernel_size
+        self.offset_kernel_size = offset_kernel_size
+        self.stride = stride
+        self.cell_offset = cell_offset
+        self.regression_cells = regression_cells
+        self.center_shrink = center_shrink
+        self.positive_iou = positive_iou
+        self.negative_label = negative_label
+        self.offset_prior = offset_prior
+        self.offset_gradient_scale = offset_gradient_scale
+        self.num_training_iters = num_training_iters
+        self.loss_weights = loss_weights or dict(cls=1.0, reg=1.0, neg=0.1)
+
+        self.filter_features = nn.Conv2d(in_channels, feat_channels, 3, padding=1, bias=False)
+        self.filter_optimizer = MODELS.build(filter_optimizer or FILTER_OPTIMIZER)
+        self.offset_optimizer = MODELS.build(offset_optimizer or OFFSET_OPTIMIZER)
+        self._build_parameters()
+        self._build_grid()
+
+    def _build_parameters(self) -> None:
+        points = self.kernel_size**2
+        descriptor = self.feat_channels * self.offset_kernel_size**2 + 1
+        self.initial_affine = nn.Parameter(torch.zeros(descriptor, 4))
+        self.initial_free = nn.Parameter(torch.zeros(descriptor, 2 * points))
+        self.log_initial_gain = nn.Parameter(torch.zeros(()))
+        # Starts as the identity on each channel, so that an untrained head correlates the
+        # pretrained features themselves.
+        nn.init.dirac_(self.filter_features.weight)
+
+    def _build_grid(self) -> None:
+        unit = kernel_points(self.kernel_size, dtype=torch.float32) / (self.kernel_size - 1)
+        zeros = torch.zeros_like(unit[:, 0])
+        moves = [
+            torch.stack((zeros, torch.ones_like(zeros)), -1),
+            torch.stack((torch.ones_like(zeros), zeros), -1),
+            torch.stack((zeros, unit[:, 1]), -1),
+            torch.stack((unit[:, 0], zeros), -1),
+        ]
+        self.register_buffer('unit_grid', unit.flatten(), persistent=False)
+        self.register_buffer('affine_moves', torch.stack(moves).flatten(1), persistent=False)
+
+    # ---------------------------------------------------------------- geometry
+
+    def to_cells(self, boxes: Tensor) -> Tensor:
+        """Boxes in crop pixels to boxes in cells."""
+        return (boxes - self.cell_offset) / self.stride
+
+    def to_pixels(self, boxes: Tensor) -> Tensor:
+        """Boxes in cells to boxes in crop pixels."""
+        return boxes * self.stride + self.cell_offset
+
+    def proposal_boxes(self, distances: Tensor) -> Tensor:
+        """Boxes of every cell's proposal.
+
+        Args:
+            distances: (N, 4, H, W), (l, t, r, b) in cells.
+
+        Returns:
+            (N, H*W, 4), (x1, y1, x2, y2) in crop pixels.
+        """
+        centers = self._cell_centers(distances.shape[-2:], distances).t().unsqueeze(0)
+        boxes = distances_to_boxes(distances.flatten(2), centers)
+        return self.to_pixels(boxes.transpose(1, 2))
+
+    @staticmethod
+    def _cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
+        """(H*W, 2), (x, y) of every cell, in cells."""
+        rows = torch.arange(size[0], device=like.device, dtype=like.dtype)
+        columns = torch.arange(size[1], device=like.device, dtype=like.dtype)
+        grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
+        return grid.flip(-1).reshape(-1, 2)
+
+    # ---------------------------------------------------------------- features
+
+    def features(self, x: Tensor) -> Tensor:
+        """Filter features: a 3x3 convolution, then every map's energy normalised.
+
+        The scale is such that the part of a map under the filter has unit energy on average, so
+        that scores and step lengths depend neither on the width nor on the filter's size.
+
+        Args:
+            x: (N, in_channels, H, W).
+
+        Returns:
+            (N, feat_channels, H, W).
+
+        Raises:
+            ValueError: When the number of channels does not fit.
+        """
+        if x.shape[1] != self.in_channels:
+            raise ValueError(
+                f'DCCHead: in_channels is {self.in_channels}, but the input has {x.shape[1]} '
+                "channels; set in_channels to the neck's out_channels"
+            )
+        x = self.filter_features(x)
+        energy = x.square().sum(dim=(1, 2, 3), keepdim=True) / (x.shape[-1] * x.shape[-2])
+        return x / (energy * self.kernel_size**2 + 1e-8).sqrt()
+
+    def descriptors(self, features: Tensor) -> Tensor:
+        """What the offset kernel sees at every cell: a neighbourhood of features and a constant.
+
+        Args:
+            features: (N, C, H, W).
+
+        Returns:
+            (N, H*W, D).
+        """
+        half = self.offset_kernel_size // 2
+        patches = F.unfold(features, self.offset_kernel_size, padding=half).transpose(1, 2)
+        constant = patches.new_full((*patches.shape[:2], 1), 1.0 / self.kernel_size)
+        return torch.cat((patches, constant), dim=-1)
+
+    # ---------------------------------------------------------------- learning
+
+    def samples(
+        self, features: Tensor, boxes: Tensor, weights: Tensor | None = None
+    ) -> TemplateSamples:
+        """Prepare frames with known boxes for learning.
+
+        Args:
+            features: (B, n, C, H, W), filter features.
+            boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
+            weights: (B, n) weight of each frame, equal by default.
+        """
+        sequences, frames = features.shape[:2]
+        size = tuple(features.shape[-2:])
+        boxes = self.to_cells(boxes)
+        cells = self._cell_centers(size, features)
+        centers = (boxes[..., :2] + boxes[..., 2:]) / 2
+        extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-3)
+        relative = ((cells - centers.unsqueeze(2)) / extent.unsqueeze(2)).abs().amax(-1)
+        distance, nearest = relative.topk(
+            min(self.regression_cells, len(cells)), dim=-1, largest=False
+        )
+        descriptors = self.descriptors(features.flatten(0, 1)).view(
+            sequences, frames, len(cells), -1
+        )
+        index = nearest.unsqueeze(-1).expand(-1, -1, -1, descriptors.shape[-1])
+        places = cells[nearest]
+        corners = boxes.unsqueeze(2)
+        central = distance <= self.center_shrink / 2
+        central[..., 0] = True
+        if weights is None:
+            weights = features.new_full((sequences, frames), 1.0 / frames)
+        return TemplateSamples(
+            features=features,
+            labels=gaussian_labels(boxes, size, self.center_shrink),
+            descriptors=descriptors.gather(2, index),
+            targets=torch.cat((places - corners[..., :2], corners[..., 2:] - places), -1),
+            central=central.to(features.dtype),
+            weights=weights,
+        )
+
+    def initialise(self, features: Tensor, boxes: Tensor) -> TargetModel:
+        """Initial target model: region pooling inside the template boxes (section 3.5).
+
+        Each filter weight is the mean feature around its sampling point, so that the filter starts
+        as the template itself.
+
+        Args:
+            features: (B, n, C, H, W), filter features; n frames are averaged.
+            boxes: (B, n, 4) in crop pixels.
+        """
+        sequences = features.shape[0]
+        boxes = self.to_cells(boxes)
+        extent = boxes[..., 2:] - boxes[..., :2]
+        if self.offset_prior == 'template':
+            size = extent[:, 0].flip(-1)
+        else:
+            size = torch.full_like(extent[:, 0], self.kernel_size - 1)
+        half = (size.flip(-1) / 2 * self.kernel_size / (self.kernel_size - 1)).unsqueeze(1)
+        centers = (boxes[..., :2] + boxes[..., 2:]) / 2
+        regions = torch.cat((centers - half, centers + half), -1)
+        pooled = prroi_pool_boxes(
+            features.flatten(0, 1), regions.flatten(0, 1).unsqueeze(1), self.kernel_size
+        )
+        pooled = pooled.flatten(3).view(sequences, -1, *pooled.shape[2:3], self.kernel_size**2)
+        return TargetModel(
+            filter=self.log_initial_gain.exp() * pooled.mean(dim=1),
+            affine=self.initial_affine.expand(sequences, -1, -1),
+            free=self.initial_free.expand(sequences, -1, -1),
+            size=size,
+        )
+
+    def learn(self, model: TargetModel, samples: TemplateSamples, num_iters: int) -> Learned:
+        """Improve a target model on samples: the offset kernel, then the filter.
+
+        Args:
+            model: Where to start.
+            samples: What to learn from.
+            num_iters: Iterations of each of the two parts.
+        """
+        regression = self.offset_optimizer.minimise(
+            self.regression_problem(model, samples), (model.affine, model.free), num_iters
+        )
+        affine, free = regression.parameters
+        model = replace(model, affine=affine, free=free)
+        classification = self.filter_optimizer.minimise(
+            self.filter_problem(model, samples), (model.filter,), num_iters
+        )
+        model = replace(model, filter=classification.parameters[0])
+        return Learned(model, regression, classification)
+
+    def regression_problem(
+        self, model: TargetModel, samples: TemplateSamples
+    ) -> RegressionProblem:
+        """The offset kernel's problem; positives are those of the starting point."""
+        positive = self._positives(model, samples)
+        share = positive / positive.sum(dim=-1, keepdim=True)
+        sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
+        return RegressionProblem(
+            descriptors=samples.descriptors.flatten(1, 2),
+            targets=(samples.targets / sides).flatten(1, 2),
+            weights=(share * samples.weights.unsqueeze(-1)).flatten(1),
+            grid=self.unit_grid.unsqueeze(0),
+            affine=self.affine_moves,
+        )
+
+    def filter_problem(self, model: TargetModel, samples: TemplateSamples) -> FilterProblem:
+        """The filter's problem, at the model's sampling points."""
+        points = self._points(model, samples.features)
+        return FilterProblem(
+            features=samples.features,
+            labels=samples.labels,
+            weights=samples.weights[..., None, None].expand_as(samples.labels),
+            sampler=self._sampler(points, samples.features),
+        )
+
+    @torch.no_grad()
+    def _positives(self, model: TargetModel, samples: TemplateSamples) -> Tensor:
+        """(B, n, R), 1 for the central cells and where the proposal overlaps the box enough."""
+        kernels = (model.affine @ self.affine_moves + model.free).unsqueeze(1)
+        points = (samples.descriptors @ kernels + self.unit_grid).flatten(0, 2)
+        sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
+        proposals = points_to_box(points).view_as(samples.targets) * sides
+        signs = proposals.new_tensor([-1.0, -1.0, 1.0, 1.0])
+        overlaps = bbox_overlaps(
+            (proposals * signs).flatten(0, 2),
+            (samples.targets * signs).flatten(0, 2),
+            is_aligned=True,
+        ).view_as(samples.central)
+        return torch.maximum(samples.central, (overlaps >= self.positive_iou).float())
+
+    # ---------------------------------------------------------------- prediction
+
+    def predict(self, model: TargetModel, features: Tensor) -> Prediction:
+        """Scores and proposals at every cell.
+
+        Args:
+            model: B target models.
+            features: (B, n, C, H, W), filter features.
+        """
+        points = self._points(model, features)
+        return Prediction(
+            scores=self._scores(model.filter, features, self._sampler(points, features)),
+            distances=self._distances(points, features),
+        )
+
+    def _points(self, model: TargetModel, features: Tensor) -> Tensor:
+        """(B*n, 2K, H*W), sampling points (dy, dx) relative to every cell, in cells."""
+        descriptors = self.descriptors(features.flatten(0, 1))
+        descriptors = descriptors.unflatten(0, features.shape[:2])
+        kernel = (model.affine @ self.affine_moves + model.free).unsqueeze(1)
+        displaced = (descriptors @ kernel + self.unit_grid).unflatten(-1, (-1, 2))
+        points = displaced * model.size[:, None, None, None]
+        return points.flatten(0, 1).flatten(2).transpose(1, 2)
+
+    def _sampler(self, points: Tensor, features: Tensor) -> BilinearSampler:
+        """Where the filter samples, for B*n frames and all cells."""
+        if points.requires_grad:
+            kept = self.offset_gradient_scale
+            points = kept * points + (1 - kept) * points.detach()
+        cells = self._cell_centers(features.shape[-2:], features).t()
+        return BilinearSampler.at(
+            points[:, 0::2] + cells[1], points[:, 1::2] + cells[0], tuple(features.shape[-2:])
+        )
+
+    def _distances(self, points: Tensor, features: Tensor) -> Tensor:
+        distances = points_to_box(points)
+        sequences, frames, _, height, width = features.shape
+        return distances.view(sequences, frames, 4, height, width)
+
+    def _scores(self, weight: Tensor, features: Tensor, sampler: BilinearSampler) -> Tensor:
+        sequences, frames, _, height, width = features.shape
+        values = sampler.sample(project(features, weight)).sum(dim=1)
+        return values.view(sequences, frames, height, width)
+
+    # ---------------------------------------------------------------- offline training
+
+    def loss(
+        self,
+        template: Tensor,
+        template_boxes: Tensor,
+        search: Tensor,
+        search_boxes: Tensor,
+    ) -> dict[str, Tensor]:
+        """Learn target models on template frames and judge every iterate on search frames.
+
+        Args:
+            template: (B, n, in_channels, H, W).
+            template_boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
+            search: (B, m, in_channels, H, W).
+            search_boxes: (B, m, 4).
+
+        Returns:
+            ``loss_cls`` (eq. 3), ``loss_reg`` (eq. 4 on positives) and ``loss_neg`` (IoU of
+            negatives with the box), each averaged over iterates.
+        """
+        sequences = len(template)
+        template = self.features(template.flatten(0, 1)).unflatten(0, (sequences, -1))
+        search = self.features(search.flatten(0, 1)).unflatten(0, (sequences, -1))
+        model = self.initialise(template, template_boxes)
+        learned = self.learn(
+            model, self.samples(template, template_boxes), self.num_training_iters
+        )
+        truth = self.samples(search, search_boxes)
+        return dict(
+            loss_cls=self.loss_weights['cls'] * self._loss_cls(learned, truth),
+            loss_reg=self.loss_weights['reg'] * self._loss_reg(learned, truth),
+            loss_neg=self.loss_weights['neg'] * self._loss_neg(learned.model, truth, search_boxes),
+        )
+
+    def _loss_cls(self, learned: Learned, truth: TemplateSamples) -> Tensor:
+        """Mean squared hinge residual per frame, at the learned offsets, over all iterates."""
+        sampler = self._sampler(self._points(learned.model, truth.features), truth.features)
+        residuals = [
+            hinge_residual(self._scores(weight, truth.features, sampler), truth.labels)
+            for (weight,) in learned.classification.iterates
+        ]
+        return torch.stack(residuals).square().sum(dim=(-2, -1)).mean()
+
+    def _loss_reg(self, learned: Learned, truth: TemplateSamples) -> Tensor:
+        """Smooth L1 of the positives' proposals, in target sizes, over all iterates."""
+        iterates = [
+            replace(learned.model, affine=affine, free=free)
+            for affine, free in learned.regression.iterates
+        ]
+        positive = self._positives(learned.model, truth)
+        losses = []
+        for model in iterates:
+            problem = self.regression_problem(model, truth)
+            error = problem.error(problem.predict((model.affine, model.free)))
+            losses.append((smooth_l1(error, problem.beta).sum(-1) * positive.flatten(1)).sum())
+        return torch.stack(losses).mean() / positive.sum()
+
+    def _loss_neg(self, model: TargetModel, truth: TemplateSamples, boxes: Tensor) -> Tensor:
+        """Mean IoU of the negatives' proposals with the true box, where they overlap at all."""
+        distances = self._distances(self._points(model, truth.features), truth.features)
+        proposals = self.proposal_boxes(distances.flatten(0, 1))
+        overlaps = bbox_overlaps(proposals, boxes.flatten(0, 1).unsqueeze(1)).squeeze(-1)
+        negative = (truth.labels.flatten(0, 1).flatten(1) < self.negative_label).float()
+        return (overlaps * negative).sum() / negative.sum()
