@@ -2,5 +2,6 @@
 """Heads: the two stages of deformable central correlation and IoU-Net."""
 
 from .dcc_head import DCCHead
+from .iou_net_head import IoUNetHead
 
-__all__ = ['DCCHead']
+__all__ = ['DCCHead', 'IoUNetHead']

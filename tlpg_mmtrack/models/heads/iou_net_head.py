@@ -1,0 +1,323 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""IoU-Net post-process: predicts how well a box fits the target.
+
+The architecture is ATOM's (arXiv 1811.07628, section 3.2): the template's box gives a modulation
+vector for each feature level; a box of the search region is pooled from each level, multiplied
+by that vector, and a small network regresses its IoU with the target. TLPG ranks its proposals
+by it; trackers without proposals refine a box by gradient ascent on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from ...ops import prroi_pool_boxes
+
+# Widest jitter of the training proposals, in box sizes: with it their IoU is spread about evenly.
+_MAX_JITTER = 0.4
+_MIN_PROPOSAL_IOU = 0.1
+
+
+@MODELS.register_module()
+class IoUNetHead(BaseModule):
+    """Predict the IoU of boxes with the target of a template (ATOM's IoU predictor).
+
+    All boxes are (x1, y1, x2, y2) in pixels of the crop.
+
+    Normalisation is per sample (group norm for maps, layer norm for vectors), not by batch as in
+    ATOM: a modulation vector's batch is the 4 to 8 sequences of a step, too few for statistics,
+    and a target tracked alone must be treated as it was in training.
+
+    Args:
+        in_channels: Channels of the backbone's maps, one entry a level.
+        strides: Strides of those maps in crop pixels.
+        cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
+        feat_channels: Width of each level inside the head, multiples of 16.
+        template_pool_sizes: Bins a side when the template's box is pooled, for each level.
+        search_pool_sizes: Bins a side when a search box is pooled, for each level.
+        hidden_channels: Length of the vector each level of a pooled box is reduced to.
+        num_training_proposals: Boxes drawn around each search box in ``loss``.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: The arguments do not describe the same number of levels.
+
+    Example:
+        >>> head = IoUNetHead(in_channels=(40, 112))
+        >>> feats = (torch.rand(1, 40, 36, 36), torch.rand(1, 112, 18, 18))
+        >>> modulation = head.modulation(feats, torch.tensor([[115.0, 115.0, 173.0, 173.0]]))
+        >>> boxes = torch.tensor([[[115.0, 115.0, 173.0, 173.0], [90.0, 90.0, 150.0, 150.0]]])
+        >>> head.predict_iou(modulation, head.features(feats), boxes).shape
+        torch.Size([1, 2])
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        strides: Sequence[int] = (8, 16),
+        cell_offsets: Sequence[float] | None = None,
+        feat_channels: Sequence[int] = (64, 128),
+        template_pool_sizes: Sequence[int] = (3, 1),
+        search_pool_sizes: Sequence[int] = (5, 3),
+        hidden_channels: int = 256,
+        num_training_proposals: int = 16,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
+        per_level = {
+            'strides': strides,
+            'cell_offsets': cell_offsets,
+            'feat_channels': feat_channels,
+            'template_pool_sizes': template_pool_sizes,
+            'search_pool_sizes': search_pool_sizes,
+        }
+        for name, values in per_level.items():
+            if len(values) != len(in_channels):
+                raise ValueError(
+                    f'IoUNetHead.{name}: expected {len(in_channels)} entries, one for each of '
+                    f'in_channels {tuple(in_channels)}, got {tuple(values)}'
+                )
+        self.in_channels = tuple(in_channels)
+        self.strides = tuple(strides)
+        self.cell_offsets = tuple(cell_offsets)
+        self.template_pool_sizes = tuple(template_pool_sizes)
+        self.search_pool_sizes = tuple(search_pool_sizes)
+        self.num_training_proposals = num_training_proposals
+
+        self.template_convs = nn.ModuleList(map(_conv, in_channels, feat_channels))
+        self.template_fcs = nn.ModuleList(
+            _linear(width * size**2, width)
+            for width, size in zip(feat_channels, template_pool_sizes, strict=True)
+        )
+        self.modulators = nn.ModuleList(
+            _linear(sum(feat_channels), width) for width in feat_channels
+        )
+        self.search_convs = nn.ModuleList(
+            nn.Sequential(_conv(channels, width), _conv(width, width))
+            for channels, width in zip(in_channels, feat_channels, strict=True)
+        )
+        self.search_fcs = nn.ModuleList(
+            _linear(width * size**2, hidden_channels)
+            for width, size in zip(feat_channels, search_pool_sizes, strict=True)
+        )
+        self.predictor = nn.Linear(hidden_channels * len(in_channels), 1)
+
+    def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
+        """Describe the targets of template crops.
+
+        Args:
+            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
+            boxes: (B, 4) the targets.
+
+        Returns:
+            A (B, feat_channels[l]) vector for each level.
+
+        Raises:
+            ValueError: The number of maps or their channels differ from ``in_channels``.
+        """
+        self._check_feats(feats)
+        maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
+        pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
+        vectors = [fc(level[:, 0]) for fc, level in zip(self.template_fcs, pooled, strict=True)]
+        target = torch.cat(vectors, dim=1)
+        return tuple(modulator(target) for modulator in self.modulators)
+
+    def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Prepare the maps of search crops, once for any number of boxes.
+
+        Args:
+            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
+
+        Returns:
+            A (B, feat_channels[l], H_l, W_l) map for each level.
+
+        Raises:
+            ValueError: The number of maps or their channels differ from ``in_channels``.
+        """
+        self._check_feats(feats)
+        return tuple(conv(feat) for conv, feat in zip(self.search_convs, feats, strict=True))
+
+    def predict_iou(
+        self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
+    ) -> Tensor:
+        """Predict the IoU of boxes with the target.
+
+        Args:
+            modulation: What :meth:`modulation` returned, for the B targets.
+            features: What :meth:`features` returned, for the B search crops.
+            boxes: (B, R, 4).
+
+        Returns:
+            (B, R) IoU; a regression, so slightly outside [0, 1] at times.
+        """
+        hidden = []
+        pooled = self._pool(features, boxes, self.search_pool_sizes)
+        for vector, level, fc in zip(modulation, pooled, self.search_fcs, strict=True):
+            # Pooling is linear in each channel, so modulating the pooled bins equals modulating
+            # the maps as ATOM does, and is cheaper. Channels are the last, fastest index.
+            bins = level.unflatten(2, (-1, vector.shape[1]))
+            hidden.append(fc((bins * vector[:, None, None]).flatten(2)))
+        return self.predictor(torch.cat(hidden, dim=2)).squeeze(2)
+
+    def refine(
+        self,
+        modulation: Sequence[Tensor],
+        features: Sequence[Tensor],
+        boxes: Tensor,
+        steps: int = 5,
+        step_length: float = 0.01,
+    ) -> tuple[Tensor, Tensor]:
+        """Move boxes uphill on the predicted IoU (for trackers without proposals).
+
+        The ascent is in (centre / initial size, log size), so that a step means the same for a
+        small and a large box, and sizes stay positive.
+
+        Args:
+            modulation: What :meth:`modulation` returned.
+            features: What :meth:`features` returned.
+            boxes: (B, R, 4) of positive size.
+            steps: Number of gradient steps.
+            step_length: Factor of the gradient in those units.
+
+        Returns:
+            The best (B, R, 4) boxes met, the start included, and their predicted (B, R) IoU.
+        """
+        # The tracker runs without autograd, perhaps in inference mode: clones may be recorded.
+        with torch.inference_mode(False), torch.enable_grad():
+            modulation = [x.detach().clone() for x in modulation]
+            features = [x.detach().clone() for x in features]
+            boxes = boxes.detach().clone()
+            center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
+            place = torch.cat((center / size, size.log()), dim=-1)
+            best_boxes = boxes
+            best_iou = boxes.new_full(boxes.shape[:2], -torch.inf)
+            for step in range(steps + 1):
+                place.requires_grad_()
+                half = place[..., 2:].exp() / 2
+                boxes = torch.cat((place[..., :2] * size - half, place[..., :2] * size + half), -1)
+                iou = self.predict_iou(modulation, features, boxes)
+                better = iou > best_iou
+                best_boxes = boxes.detach().where(better[..., None], best_boxes)
+                best_iou = iou.detach().where(better, best_iou)
+                if step < steps:
+                    (gradient,) = torch.autograd.grad(iou.sum(), place)
+                    place = place.detach() + step_length * gradient
+        return best_boxes, best_iou
+
+    def loss(
+        self,
+        template_feats: Sequence[Tensor],
+        template_boxes: Tensor,
+        search_feats: Sequence[Tensor],
+        search_boxes: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Regress the IoU of jittered boxes: the training loss.
+
+        Args:
+            template_feats: The backbone's maps of B template crops, one for each sequence.
+            template_boxes: (B, 4) their targets.
+            search_feats: Maps of B * T search crops; those of sequence b are rows
+                ``b * T .. b * T + T - 1``.
+            search_boxes: (B * T, 4) their targets.
+            generator: Draws the jitter; torch's own by default.
+
+        Returns:
+            ``loss_iou``: mean squared error, for IoU scaled to [-1, 1] as in ATOM.
+
+        Raises:
+            ValueError: The search crops are not a multiple of the templates, or maps do not fit.
+        """
+        num_templates, num_search = len(template_boxes), len(search_boxes)
+        if num_search % num_templates:
+            raise ValueError(
+                f'search_boxes: expected the same number for each of the {num_templates} '
+                f'templates, got {num_search} in all'
+            )
+        proposals, iou = jitter_boxes(search_boxes, self.num_training_proposals, generator)
+        modulation = [
+            vector.repeat_interleave(num_search // num_templates, dim=0)
+            for vector in self.modulation(template_feats, template_boxes)
+        ]
+        predicted = self.predict_iou(modulation, self.features(search_feats), proposals)
+        return self.loss_by_feat(predicted, iou)
+
+    def loss_by_feat(self, predicted: Tensor, iou: Tensor) -> dict[str, Tensor]:
+        """Squared error of predicted (B, R) against true (B, R) IoU, both scaled to [-1, 1]."""
+        return {'loss_iou': nn.functional.mse_loss(2 * predicted.float() - 1, 2 * iou - 1)}
+
+    def _pool(self, maps: Sequence[Tensor], boxes: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+        """Pool (B, R, 4) boxes of each level's map to (B, R, bins * channels)."""
+        return [
+            prroi_pool_boxes(level, boxes - offset, size, 1 / stride)
+            .permute(0, 1, 3, 4, 2)
+            .flatten(2)
+            for level, size, stride, offset in zip(
+                maps, sizes, self.strides, self.cell_offsets, strict=True
+            )
+        ]
+
+    def _check_feats(self, feats: Sequence[Tensor]) -> None:
+        got = tuple(feat.shape[1] for feat in feats)
+        if got != self.in_channels:
+            raise ValueError(
+                f'IoUNetHead.in_channels: configured for maps of {self.in_channels} channels, '
+                f'got {got}; pass those maps, or set in_channels={got}'
+            )
+
+
+def jitter_boxes(
+    boxes: Tensor, num_proposals: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Draw boxes around given ones, their IoU spread over [0.1, 1].
+
+    Each proposal has its own spread, uniform up to 0.4; its centre is moved by that many
+    box sizes times a normal variate, its log size likewise. A jitter that leaves an IoU below
+    0.1 is halved until it does not.
+
+    Args:
+        boxes: (B, 4) boxes (x1, y1, x2, y2) of positive size.
+        num_proposals: Number R of boxes around each.
+        generator: Source of randomness; torch's own by default.
+
+    Returns:
+        (B, R, 4) boxes and their (B, R) IoU with the given ones.
+    """
+    boxes = boxes.detach().unsqueeze(1)
+    center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
+    device = boxes.device if generator is None else generator.device
+    shape = (len(boxes), num_proposals)
+    spread = _MAX_JITTER * torch.rand(*shape, 1, generator=generator, device=device)
+    jitter = (spread * torch.randn(*shape, 4, generator=generator, device=device)).to(boxes)
+    while True:
+        new_center = center + jitter[..., :2] * size
+        half = size * jitter[..., 2:].exp() / 2
+        proposals = torch.cat((new_center - half, new_center + half), dim=-1)
+        iou = bbox_overlaps(proposals, boxes.expand_as(proposals), is_aligned=True)
+        too_far = (iou < _MIN_PROPOSAL_IOU) & jitter.any(dim=-1)
+        if not too_far.any():
+            return proposals, iou
+        jitter = torch.where(too_far[..., None], jitter / 2, jitter)
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.GroupNorm(out_channels // 16, out_channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _linear(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(in_channels, out_channels, bias=False),
+        nn.LayerNorm(out_channels),
+        nn.ReLU(inplace=True),
+    )
