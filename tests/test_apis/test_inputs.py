@@ -1,0 +1,108 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of the checks of frames and boxes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tlpg_mmtrack.apis.inputs import check_box, check_frame, move_into_frame
+
+FRAME = np.full((60, 80, 3), 7, dtype=np.uint8)
+
+
+class TestCheckFrame:
+    def test_accepts_what_opencv_reads(self):
+        assert check_frame(FRAME) is FRAME
+
+    def test_makes_views_contiguous(self):
+        mirrored = check_frame(FRAME[:, ::-1])
+        assert mirrored.flags.c_contiguous
+
+    @pytest.mark.parametrize(
+        ('frame', 'error', 'message'),
+        [
+            (None, TypeError, 'frame: got None.*pass'),
+            ('a.png', TypeError, 'frame: .*got str; pass'),
+            (FRAME.tolist(), TypeError, 'frame: .*got list'),
+            (FRAME[..., 0], ValueError, 'grey.*COLOR_GRAY2BGR'),
+            (FRAME[..., :1], ValueError, 'grey.*COLOR_GRAY2BGR'),
+            (np.dstack([FRAME, FRAME[..., :1]]), ValueError, '4 channels.*COLOR_BGRA2BGR'),
+            (FRAME.astype(np.uint16), TypeError, r'uint16; pass \(frame / 257\)'),
+            (FRAME.astype(np.float32), TypeError, r'float32; pass \(frame \* 255\)'),
+            (FRAME.astype(np.int64), TypeError, 'int64; pass frame.clip'),
+            (FRAME[:, :1], ValueError, '1 x 60 pixels'),
+            (FRAME[:0], ValueError, '80 x 0 pixels'),
+            (FRAME[None], ValueError, 'one BGR picture at a time'),
+            (np.empty(0, np.uint8), ValueError, 'must be H x W x 3'),
+        ],
+    )
+    def test_names_the_argument_and_the_fix(self, frame, error, message):
+        with pytest.raises(error, match=message):
+            check_frame(frame)
+
+    def test_the_advice_for_other_kinds_of_frame_works(self):
+        grey, deep = FRAME[..., 0], FRAME.astype(np.uint16) * 257
+        bgra = cv2.cvtColor(FRAME, cv2.COLOR_BGR2BGRA)
+        advice = (
+            cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR),
+            cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR),
+            (deep / 257).astype('uint8'),
+        )
+        for converted in advice:
+            np.testing.assert_array_equal(check_frame(converted), FRAME)
+
+
+class TestCheckBox:
+    @pytest.mark.parametrize('box', [(1, 2, 3, 4), [1.0, 2.0, 3.0, 4.0], np.array([1, 2, 3, 4])])
+    def test_gives_float64(self, box):
+        checked = check_box(box, (80, 60))
+        assert checked.dtype == np.float64
+        assert checked.tolist() == [1, 2, 3, 4]
+
+    def test_does_not_alias_the_callers_array(self):
+        box = np.array([1.0, 2.0, 3.0, 4.0])
+        assert not np.shares_memory(box, check_box(box, (80, 60)))
+
+    @pytest.mark.parametrize(
+        ('box', 'message'),
+        [
+            ((1, 2, 3), 'must be 4 numbers'),
+            ('abcd', 'must be 4 numbers'),
+            (None, 'must be 4 numbers'),
+            (((1, 2), (3, 4)), 'must be 4 numbers'),
+            ((1, 2, float('nan'), 4), 'must be finite'),
+            ((float('inf'), 2, 3, 4), 'must be finite'),
+            ((1, 2, 0, 4), 'width must be positive, got 0.0; pass'),
+            ((1, 2, 3, -4), 'height must be positive, got -4.0; pass'),
+            ((80, 2, 10, 10), 'outside the 80 x 60 frame'),
+            ((-10, 2, 10, 10), 'outside'),
+            ((2, 59.5, 10, 10), 'outside'),
+            ((2, -30, 10, 10), 'outside'),
+        ],
+    )
+    def test_names_what_is_wrong(self, box, message):
+        with pytest.raises(ValueError, match=f'^box: .*{message}'):
+            check_box(box, (80, 60))
+
+    @pytest.mark.parametrize('box', [(-9, -9, 10, 10), (79, 59, 50, 50), (5, 5, 0.25, 0.5)])
+    def test_one_pixel_inside_is_enough(self, box):
+        assert check_box(box, (80, 60)).tolist() == list(box)
+
+
+class TestMoveIntoFrame:
+    @pytest.mark.parametrize(
+        ('box', 'moved'),
+        [
+            ((5, 6, 10, 20), (5, 6, 10, 20)),
+            ((-5, 50, 10, 20), (-5, 50, 10, 20)),
+            ((200, 6, 10, 20), (79, 6, 10, 20)),
+            ((5, -100, 10, 20), (5, -19, 10, 20)),
+            ((90, 90, 0.5, 0.5), (79.5, 59.5, 0.5, 0.5)),
+        ],
+    )
+    def test_moves_as_little_as_possible(self, box, moved):
+        result = move_into_frame(np.array(box, dtype=np.float64), (80, 60))
+        assert result.tolist() == list(moved)
+        check_box(result, (80, 60))

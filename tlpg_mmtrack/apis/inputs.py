@@ -1,0 +1,121 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Checks of what users hand to the tracker: frames and boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+MIN_FRAME_SIDE = 8
+"""Shortest frame side in pixels: one cell of the finest feature map."""
+
+
+def check_frame(frame: Any) -> np.ndarray:
+    """Make sure that a frame is what OpenCV reads.
+
+    Args:
+        frame: Should be (H, W, 3) uint8, BGR.
+
+    Returns:
+        The frame, contiguous in memory (a mirrored view, for one, is copied).
+
+    Raises:
+        TypeError: If it is not an array, or not of unsigned bytes.
+        ValueError: If it is not of that shape, empty, or narrower than ``MIN_FRAME_SIDE``.
+    """
+    if frame is None:
+        raise TypeError(
+            'frame: got None, which is what cv2.imread returns for a file it cannot read; '
+            'pass an H x W x 3 uint8 array'
+        )
+    if not isinstance(frame, np.ndarray):
+        raise TypeError(
+            f'frame: must be an H x W x 3 uint8 array, got {type(frame).__name__}; '
+            'pass numpy.asarray(frame), in BGR order'
+        )
+    if frame.dtype != np.uint8:
+        raise TypeError(f'frame: must be uint8, got {frame.dtype}; {_byte_conversion(frame)}')
+    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
+        raise ValueError(
+            f'frame: is grey, shape {frame.shape}; pass cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)'
+        )
+    if frame.ndim == 3 and frame.shape[2] == 4:
+        raise ValueError(
+            f'frame: has 4 channels, shape {frame.shape}; '
+            'pass cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)'
+        )
+    if frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(
+            f'frame: must be H x W x 3, got shape {frame.shape}; pass one BGR picture at a time'
+        )
+    height, width = frame.shape[:2]
+    if min(height, width) < MIN_FRAME_SIDE:
+        raise ValueError(
+            f'frame: is {width} x {height} pixels; pass one of at least '
+            f'{MIN_FRAME_SIDE} x {MIN_FRAME_SIDE}'
+        )
+    return np.ascontiguousarray(frame)
+
+
+def check_box(box: Any, frame_size: tuple[int, int]) -> np.ndarray:
+    """Make sure that a box is one to start tracking from.
+
+    Args:
+        box: Should be (x, y, width, height) in frame pixels, top-left corner, 0-based.
+        frame_size: Frame (width, height) in pixels.
+
+    Returns:
+        The box, (4,) float64.
+
+    Raises:
+        ValueError: If it is not four finite numbers, has no area, or covers less than a pixel of
+            the frame in either direction (less than its whole side, where that is shorter).
+    """
+    try:
+        checked = np.array(box, dtype=np.float64)
+    except (TypeError, ValueError):
+        checked = np.empty(0)
+    if checked.shape != (4,):
+        raise ValueError(f'box: must be 4 numbers, got {box!r}; pass (x, y, width, height)')
+    if not np.isfinite(checked).all():
+        raise ValueError(
+            f'box: must be finite, got {checked.tolist()}; pass (x, y, width, height) in pixels'
+        )
+    for name, side in zip(('width', 'height'), checked[2:], strict=True):
+        if side <= 0:
+            raise ValueError(
+                f'box: {name} must be positive, got {side}; pass (x, y, width, height) in pixels'
+            )
+    frame_sides = np.array(frame_size, dtype=np.float64)
+    inside = np.minimum(checked[:2] + checked[2:], frame_sides) - np.maximum(checked[:2], 0.0)
+    if (inside < np.minimum(checked[2:], 1.0)).any():
+        raise ValueError(
+            f'box: {checked.tolist()} lies outside the {frame_size[0]} x {frame_size[1]} frame; '
+            'pass (x, y, width, height) in pixels of this frame'
+        )
+    return checked
+
+
+def move_into_frame(box: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
+    """Move a box by as little as makes it overlap the frame; its size stays.
+
+    Args:
+        box: (4,) float64, (x, y, width, height) in pixels, finite, of positive size.
+        frame_size: Frame (width, height) in pixels.
+
+    Returns:
+        (4,) float64, with at least one pixel (or the whole side, where that is shorter) inside.
+    """
+    frame_sides = np.array(frame_size, dtype=np.float64)
+    overlap = np.minimum(box[2:], 1.0)
+    corner = np.clip(box[:2], overlap - box[2:], frame_sides - overlap)
+    return np.concatenate([corner, box[2:]])
+
+
+def _byte_conversion(frame: np.ndarray) -> str:
+    if frame.dtype == np.uint16:
+        return "pass (frame / 257).astype('uint8')"
+    if np.issubdtype(frame.dtype, np.floating):
+        return "pass (frame * 255).clip(0, 255).astype('uint8') if its values are 0 to 1"
+    return "pass frame.clip(0, 255).astype('uint8') if its values are 0 to 255"

@@ -1,0 +1,86 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""A tracking run as files: annotated video, boxes, contact sheet, plot of the scores."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
+
+from .visualization import ContactSheet, draw_result, plot_scores, save_picture
+from .writers import BoxWriter, VideoFileWriter
+
+
+class Recording:
+    """Writes ``tracked.mp4``, ``boxes.csv``, ``contact_sheet.png`` and ``scores.png``.
+
+    A context manager. All four appear when the block is left, by Ctrl-C too, and hold the frames
+    added so far; after an error, or where no frame was added, none appear.
+
+    Args:
+        folder: Existing folder to write to.
+        fps: Frames a second of the video.
+
+    Example:
+        >>> with Recording(Path('outputs'), fps=25.0) as recording:
+        ...     for index, frame in frames:
+        ...         recording.add(index, frame, tracker.track(frame))
+    """
+
+    def __init__(self, folder: Path, fps: float) -> None:
+        self._folder = folder
+        self._sheet = ContactSheet()
+        self._scores: list[float] = []
+        self._states: list[TrackingState] = []
+        self._blank: np.ndarray | None = None
+        self._files = ExitStack()
+        self._boxes = self._files.enter_context(BoxWriter(folder / 'boxes.csv'))
+        self._video = self._files.enter_context(VideoFileWriter(folder / 'tracked.mp4', fps))
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def add(self, index: int, frame: np.ndarray | None, result: TrackingResult) -> np.ndarray:
+        """Record one frame.
+
+        Args:
+            index: Frame number.
+            frame: (H, W, 3) uint8, BGR; None, for a corrupt one, is shown black. The first frame
+                cannot be None.
+            result: The tracker's answer for it.
+
+        Returns:
+            The annotated picture.
+        """
+        if frame is None:
+            frame = self._blank
+        elif self._blank is None or self._blank.shape != frame.shape:
+            self._blank = np.zeros_like(frame)
+        picture = draw_result(frame, result, index)
+        self._boxes.write(index, result)
+        self._video.write(picture)
+        self._sheet.add(picture)
+        self._scores.append(result.score)
+        self._states.append(result.state)
+        return picture
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None and not self._scores:
+            error = ValueError('recording: no frame was added; nothing is written')
+            kind = ValueError
+        self._files.__exit__(kind, error, traceback)
+        if self._scores and (kind is None or issubclass(kind, KeyboardInterrupt)):
+            save_picture(self._folder / 'contact_sheet.png', self._sheet.image())
+            plot_scores(self._folder / 'scores.png', self._scores, self._states)

@@ -1,0 +1,51 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Where the configs and weights that come with the package lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .checkpoint import read_manifest
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def shipped_config(name: str, package: Path = PACKAGE) -> Path:
+    """Find a config by name, in the checkout or in the installed package.
+
+    Args:
+        name: File name without ``.py``.
+        package: Folder of the package.
+
+    Raises:
+        FileNotFoundError: If there is none of that name.
+    """
+    folders = (package.parent / 'configs', package / '.mim' / 'configs')
+    for folder in folders:
+        path = folder / 'tlpg' / f'{name}.py'
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f'config: no tlpg/{name}.py under {" or ".join(map(str, folders))}; '
+        'pass the path of a config file'
+    )
+
+
+def shipped_weights(config: str | None = None, package: Path = PACKAGE) -> Path:
+    """Find the shipped weights.
+
+    Args:
+        config: Name of the config they must have been trained with; any where None.
+        package: Folder of the package.
+
+    Raises:
+        FileNotFoundError: If none fit.
+    """
+    for path in sorted((package / 'weights').glob('*.safetensors')):
+        if config in (None, read_manifest(path).config):
+            return path
+    wanted = f' for the config {config}' if config else ''
+    raise FileNotFoundError(
+        f'checkpoint: no weights{wanted} come with the package (looked in '
+        f'{package / "weights"}); pass the checkpoint of a training run'
+    )

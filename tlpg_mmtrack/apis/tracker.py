@@ -1,0 +1,232 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The Python API: one tracker, one object."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+import platform
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmtrack.registry import MODELS
+
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
+
+from .checkpoint import file_sha256, load_weights, read_manifest
+from .inputs import check_box, check_frame, move_into_frame
+from .shipped import shipped_config, shipped_weights
+
+logger = logging.getLogger(__name__)
+
+_VERSIONED = ('tlpg_mmtrack', 'torch', 'numpy', 'cv2', 'mmcv', 'mmengine', 'mmdet', 'mmtrack')
+
+
+class TrackingModel(Protocol):
+    """What :class:`Tracker` needs of a model, besides being a ``torch.nn.Module``."""
+
+    def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> Any:
+        """Learn a target from its first frame (H, W, 3) and box (4,), (x, y, width, height)."""
+
+    def step(self, frame: np.ndarray, target: Any) -> TrackingResult:
+        """Find the target in the next frame, and learn from it."""
+
+
+class Tracker:
+    """Tracks one object through a video, given its box in the first frame.
+
+    Frames are what OpenCV reads: (H, W, 3) uint8, BGR. Boxes are (x, y, width, height) in frame
+    pixels, top-left corner, 0-based, floats, in and out. Trackers are independent of each other,
+    and on a CPU the same seed gives the same boxes.
+
+    Args:
+        model: A model with ``start`` and ``step``; it is moved to the device and put into
+            evaluation mode.
+        device: Where to run, such as 'cpu' or 'cuda:0'; a GPU where there is one if None.
+        seed: Random seed of what is drawn on the first frame. Not negative.
+
+    Raises:
+        ValueError: If the device is not one of this machine or the seed is negative.
+
+    Example:
+        >>> tracker = Tracker.from_pretrained()
+        >>> tracker.init(frames[0], (62, 36, 53, 65))
+        >>> result = tracker.track(frames[1])
+        >>> result.box, result.score, result.state
+    """
+
+    def __init__(
+        self, model: TrackingModel, device: str | torch.device | None = None, seed: int = 0
+    ) -> None:
+        if seed < 0:
+            raise ValueError(f'seed: must not be negative, got {seed}')
+        self.device = _checked_device(device)
+        self.seed = seed
+        self.model = model.to(self.device).eval()
+        self._provenance: dict[str, Any] = {'config': None, 'weights': None}
+        self._target: Any = None
+        self._last_box: np.ndarray | None = None
+        self._warned = False
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        config: str | Path | Config | None = None,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        seed: int = 0,
+    ) -> Tracker:
+        """Build a tracker from a config and trained weights.
+
+        Args:
+            config: Config, or path of its file. Where None, the one that the weights' manifest
+                names, from the checkout or the installed package.
+            checkpoint: Weights: ``.safetensors`` with its manifest, or an MMEngine ``.pth``.
+                Where None, the weights that come with the package.
+            device: As in the constructor.
+            seed: As in the constructor.
+
+        Raises:
+            FileNotFoundError: If a file is not there.
+            ValueError: If the weights are truncated, altered or of another model; or, for a
+                ``.pth``, if the config is missing; or as in the constructor.
+        """
+        _checked_device(device)
+        name = None if config is None else _config_name(config)
+        weights = shipped_weights(name) if checkpoint is None else Path(checkpoint)
+        cfg = _load_config(config, weights)
+        init_default_scope(cfg.get('default_scope', 'mmtrack'))
+        model = MODELS.build(cfg.model)
+        load_weights(model, weights)
+        tracker = cls(model, device, seed)
+        tracker._provenance = {
+            'config': {'name': _config_name(cfg), 'model_sha256': _model_hash(cfg)},
+            'weights': {'name': weights.name, 'sha256': file_sha256(weights)},
+        }
+        return tracker
+
+    def init(self, frame: np.ndarray, box: Any) -> None:
+        """Start on an object; whatever was tracked before is forgotten.
+
+        Args:
+            frame: (H, W, 3) uint8, BGR.
+            box: Four numbers (x, y, width, height), in pixels, at least partly in the frame.
+
+        Raises:
+            TypeError: If the frame is not an array of unsigned bytes.
+            ValueError: If the frame has another shape, or the box is not finite, not of positive
+                size, or outside the frame.
+        """
+        frame = check_frame(frame)
+        checked = check_box(box, _size(frame))
+        with torch.no_grad():
+            self._target = self.model.start(frame, checked.copy(), seed=self.seed)
+        self._last_box = checked
+        self._warned = False
+
+    def track(self, frame: np.ndarray | None) -> TrackingResult:
+        """Find the object in the next frame.
+
+        A frame that cannot be used (None, or anything that :meth:`init` refuses) is answered with
+        the last box, score 0 and ``NOT_FOUND``, and the first one is logged. The frame's size
+        may change: boxes stay in pixels of the frame at hand.
+
+        Args:
+            frame: (H, W, 3) uint8, BGR.
+
+        Returns:
+            The result; its box is finite, of positive size, and overlaps the frame.
+
+        Raises:
+            RuntimeError: If :meth:`init` was not called before.
+        """
+        if self._last_box is None:
+            raise RuntimeError('track: nothing to track yet; call init(frame, box) first')
+        try:
+            frame = check_frame(frame)
+        except (TypeError, ValueError) as error:
+            self._warn(f'unusable frame, the target counts as not found: {error}')
+            return self._not_found()
+        with torch.no_grad():
+            result = self.model.step(frame, self._target)
+        return self._sound(result, _size(frame))
+
+    def manifest(self) -> dict[str, Any]:
+        """What determines the boxes, ready for JSON: versions, config, weights, seed, device."""
+        versions = {name: _version(name) for name in _VERSIONED}
+        return {
+            'versions': {'python': platform.python_version(), **versions},
+            **self._provenance,
+            'seed': self.seed,
+            'device': str(self.device),
+        }
+
+    def _sound(self, result: TrackingResult, frame_size: tuple[int, int]) -> TrackingResult:
+        box = np.asarray(result.box, dtype=np.float64)
+        if not (np.isfinite(box).all() and np.isfinite(result.score) and (box[2:] > 0).all()):
+            self._warn(f'the model answered box {box.tolist()}, score {result.score}')
+            self._last_box = move_into_frame(self._last_box, frame_size)
+            return self._not_found()
+        self._last_box = move_into_frame(box, frame_size)
+        return TrackingResult(self._last_box.copy(), float(result.score), result.state)
+
+    def _not_found(self) -> TrackingResult:
+        return TrackingResult(self._last_box.copy(), 0.0, TrackingState.NOT_FOUND)
+
+    def _warn(self, message: str) -> None:
+        # Once per target: a broken camera would fill the log otherwise.
+        if not self._warned:
+            logger.warning(message)
+            self._warned = True
+
+
+def _size(frame: np.ndarray) -> tuple[int, int]:
+    return frame.shape[1], frame.shape[0]
+
+
+def _checked_device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device: {str(device)!r} cannot be used here ({reason}); pass 'cpu' or 'cuda:0'"
+        ) from error
+
+
+def _config_name(config: str | Path | Config) -> str:
+    path = config.filename if isinstance(config, Config) else config
+    return Path(path or 'unnamed').stem
+
+
+def _load_config(config: str | Path | Config | None, weights: Path) -> Config:
+    if isinstance(config, Config):
+        return config
+    if config is None:
+        if weights.suffix != '.safetensors':
+            raise ValueError(
+                f'config: {weights.name} does not say which one it was trained with; pass it'
+            )
+        config = shipped_config(read_manifest(weights).config)
+    path = Path(config)
+    if not path.is_file():
+        raise FileNotFoundError(f'config: {path} is not a file; check the path')
+    return Config.fromfile(path)
+
+
+def _model_hash(cfg: Config) -> str:
+    """Hash of the model part alone: data paths and schedules do not change the boxes."""
+    text = json.dumps(cfg.model.to_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version(module: str) -> str | None:
+    return getattr(importlib.import_module(module), '__version__', None)

@@ -1,0 +1,168 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Pictures of a tracking run: annotated frames, a contact sheet, the score over time."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
+
+from .writers import fit, part_path
+
+STATE_COLOURS: dict[TrackingState, tuple[int, int, int]] = {
+    TrackingState.NORMAL: (80, 200, 60),
+    TrackingState.HARD_NEGATIVE: (0, 170, 255),
+    TrackingState.UNCERTAIN: (0, 220, 240),
+    TrackingState.NOT_FOUND: (60, 60, 230),
+}
+"""Blue, green, red of each state, in every picture."""
+
+_MIN_LONG_SIDE = 480
+_SHEET_COLUMNS = 4
+_TILE = (320, 240)
+
+
+def draw_result(frame: np.ndarray, result: TrackingResult, index: int) -> np.ndarray:
+    """Draw the box, and a line with frame number, state and score.
+
+    Small frames are enlarged first, by a whole number, so that the text stays readable.
+
+    Args:
+        frame: (H, W, 3) uint8, BGR; it is not changed.
+        result: The tracker's answer for this frame.
+        index: Frame number.
+
+    Returns:
+        The annotated picture, (s*H, s*W, 3) uint8, BGR; s is 1 from 480 pixels of long side on.
+    """
+    scale = max(1, math.ceil(_MIN_LONG_SIDE / max(frame.shape[:2])))
+    if scale == 1:
+        picture = frame.copy()
+    else:
+        picture = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    colour = STATE_COLOURS[result.state]
+    thickness = max(2, round(max(picture.shape[:2]) / 400))
+    x, y, width, height = result.box * scale
+    corners = [(round(x), round(y)), (round(x + width), round(y + height))]
+    cv2.rectangle(picture, *corners, colour, thickness, cv2.LINE_AA)
+    _label(picture, f'{index}  {result.state.value}  {result.score:.2f}', colour)
+    return picture
+
+
+class ContactSheet:
+    """Collects evenly spaced frames of a stream whose length need not be known.
+
+    Every ``stride``-th frame is kept, as a thumbnail; the stride doubles as the stream goes on, so
+    memory stays bounded.
+
+    Args:
+        tiles: Number of pictures on the sheet, at most.
+    """
+
+    def __init__(self, tiles: int = 12) -> None:
+        self._tiles = tiles
+        self._stride = 1
+        self._added = 0
+        self._kept: list[np.ndarray] = []
+
+    def add(self, picture: np.ndarray) -> None:
+        """Offer the next annotated frame, (H, W, 3) uint8."""
+        if self._added % self._stride == 0:
+            self._kept.append(fit(picture, _TILE))
+            if len(self._kept) > 4 * self._tiles:
+                self._kept = self._kept[::2]
+                self._stride *= 2
+        self._added += 1
+
+    def image(self) -> np.ndarray:
+        """The sheet: rows of 4 pictures of 320 x 240 pixels, black where there are none.
+
+        Raises:
+            ValueError: If no frame was added.
+        """
+        if not self._kept:
+            raise ValueError('contact sheet: no frame was added; add one before')
+        count = min(self._tiles, len(self._kept))
+        chosen = np.linspace(0, len(self._kept) - 1, count).round().astype(int)
+        tiles = [self._kept[position] for position in chosen]
+        tiles += [np.zeros_like(tiles[0])] * (-count % _SHEET_COLUMNS)
+        rows = [tiles[i : i + _SHEET_COLUMNS] for i in range(0, len(tiles), _SHEET_COLUMNS)]
+        return np.vstack([np.hstack(row) for row in rows])
+
+
+def save_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write a picture, complete or not at all.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = Path(path)
+    ok, encoded = cv2.imencode(path.suffix, picture)
+    if not ok:
+        raise OSError(f'{path}: OpenCV cannot encode this picture')
+    part = part_path(path)
+    part.write_bytes(encoded.tobytes())
+    os.replace(part, path)
+
+
+def plot_scores(
+    path: str | Path, scores: Sequence[float], states: Sequence[TrackingState]
+) -> None:
+    """Plot the score over the frames; frames that are not ``NORMAL`` are shaded by state.
+
+    Args:
+        path: PNG file to write.
+        scores: One score per frame.
+        states: One state per frame.
+
+    Raises:
+        ValueError: If the two differ in length.
+    """
+    if len(scores) != len(states):
+        raise ValueError(f'states: must be as many as scores, {len(scores)}, got {len(states)}')
+    figure = Figure(figsize=(9, 3), dpi=120, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for state, start, stop in _runs(states):
+        if state is not TrackingState.NORMAL:
+            axes.axvspan(start - 0.5, stop - 0.5, color=_rgb(state), alpha=0.35, lw=0)
+    for state in TrackingState:
+        if state is not TrackingState.NORMAL and state in states:
+            axes.plot([], [], color=_rgb(state), lw=6, alpha=0.35, label=state.value)
+    axes.plot(range(len(scores)), scores, color='black', lw=1.2, label='score')
+    axes.set(xlabel='frame', ylabel='score', xlim=(-0.5, max(len(scores), 1) - 0.5))
+    axes.set_ylim(bottom=min(0.0, *scores, 0.0))
+    axes.legend(loc='lower left', fontsize='small')
+    path = Path(path)
+    part = part_path(path)
+    figure.savefig(part)
+    os.replace(part, path)
+
+
+def _label(picture: np.ndarray, text: str, colour: tuple[int, int, int]) -> None:
+    scale = max(picture.shape[:2]) / 900
+    font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(2 * scale))
+    (width, height), baseline = cv2.getTextSize(text, font, scale, thickness)
+    cv2.rectangle(picture, (0, 0), (width + 8, height + baseline + 6), (0, 0, 0), cv2.FILLED)
+    cv2.putText(picture, text, (4, height + 4), font, scale, colour, thickness, cv2.LINE_AA)
+
+
+def _rgb(state: TrackingState) -> tuple[float, ...]:
+    return tuple(channel / 255 for channel in reversed(STATE_COLOURS[state]))
+
+
+def _runs(states: Sequence[TrackingState]) -> list[tuple[TrackingState, int, int]]:
+    """Stretches of equal states: (state, first frame, frame after the last)."""
+    edges = [i for i in range(len(states)) if i == 0 or states[i] is not states[i - 1]]
+    return [
+        (states[start], start, stop)
+        for start, stop in zip(edges, [*edges[1:], len(states)], strict=True)
+    ]
