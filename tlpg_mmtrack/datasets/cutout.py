@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from .frames import read_frame
 from .geometry import bounding_box, box_corners, map_points, warp
+from .image_files import read_image
 
 _SUBPIXEL_BITS = 4
 
@@ -90,7 +90,7 @@ def cutout_of(sequence: dict, index: int = 0) -> Cutout | None:
     """
     if not sequence['bboxes_isvalid'][index]:
         return None
-    image = read_frame(sequence['img_paths'][index], sequence.get('img_shape'))
+    image = read_image(sequence['img_paths'][index], sequence.get('img_shape'))
     if image is None:
         return None
     outline = sequence['outlines'][index] or [box_corners(sequence['bboxes'][index])]

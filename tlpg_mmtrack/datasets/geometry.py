@@ -1,8 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Affine geometry of training crops: 2 x 3 matrices that map frame pixels to crop pixels.
 
-Box edges are mapped like pixel coordinates, as the tracker does with its own boxes, so that what is
-learned in training and what is asked for in tracking share one convention.
+Box edges are mapped like pixel coordinates, as the tracker does with its own boxes, so that what
+is learned in training and what is asked for in tracking share one convention.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ class TrackingImageDataset(TrackingSource):
     (intersection over union below 0.5), are left out, with one warning for each file.
 
     Args:
-        ann_file: The annotation file: ``images`` (file_name, width, height), ``annotations`` (bbox in
-            (x, y, w, h), segmentation as polygons or run-length code, or absent), ``categories``.
+        ann_file: The annotation file: ``images`` (file_name, width, height) and ``annotations``
+            (bbox in (x, y, w, h), segmentation as polygons or run-length code, or absent).
         data_prefix: ``dict(img_path=folder of the images)``.
         **kwargs: See ``TrackingSource``; ``include`` matches file names.
 

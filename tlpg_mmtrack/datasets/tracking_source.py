@@ -16,12 +16,12 @@ class TrackingSource(BaseSOTDataset):
     """A training set in which each item is one object seen in one or more frames.
 
     The pipeline receives what mmtrack's own sampling transforms expect: a list of two sequences,
-    the item and another one of the set, each a dict of
-    ``bboxes`` (N, 4) float64 in (x1, y1, x2, y2) frame pixels, ``bboxes_isvalid`` (N,),
-    ``visible`` (N,), ``img_paths``, ``frame_ids``, ``video_id``, ``video_length``. The first one also
-    holds ``rng``, the generator of all that is random in the sample, and ``peer``, a sequence of
-    the same category or None. Each also holds ``outlines`` (for each frame, the object's polygons,
-    an empty list without a mask) and ``paste_only``.
+    the item and another one, each a dict of ``bboxes`` (N, 4) float64 in (x1, y1, x2, y2) frame
+    pixels, ``bboxes_isvalid`` (N,), ``visible`` (N,), ``img_paths``, ``frame_ids``, ``video_id``,
+    ``video_length``, and of two keys of our own: ``outlines`` (for each frame, the object's
+    polygons, an empty list without a mask) and ``paste_only``. The first also holds ``rng``, the
+    generator of all that is random in the sample, and ``peer``, a sequence of the same category or
+    None.
 
     Args:
         include: File name patterns (``fnmatch``) of the images or videos to use; None is all.
@@ -100,8 +100,8 @@ class TrackingSource(BaseSOTDataset):
     def prepare_train_data(self, video_idx: int) -> dict | None:
         """One training sample, seeded from numpy's global state.
 
-        mmengine seeds that state for each worker. ``WeightedTrackingDataset`` seeds by the sample's
-        number instead.
+        mmengine seeds that state for each worker. ``WeightedTrackingDataset`` seeds by the
+        sample's number instead.
         """
         rng = np.random.default_rng(np.random.randint(2**31))
         other = self.get_sequence(int(rng.integers(len(self))))

@@ -19,9 +19,10 @@ from .tracking_source import TrackingSource
 class TrackingVideoDataset(TrackingSource):
     """Each folder ``<data_root>/<name>/`` is a sequence: ``img/`` with the frames, and a box file.
 
-    The box file has one line a frame, in the order of the sorted file names: ``x,y,w,h`` in pixels,
-    separated by commas, tabs or spaces; a line without area (``0,0,0,0``, NaN) says that the object is
-    absent. A video whose box file is missing or does not fit its frames is left out with a warning.
+    The box file has one line a frame, in the order of the sorted file names: ``x,y,w,h`` in
+    pixels, separated by commas, tabs or spaces; a line without area (``0,0,0,0``, NaN) says that
+    the object is absent. A video whose box file is missing or does not fit its frames is left out
+    with a warning.
 
     Args:
         data_root: The folder of the videos.

@@ -17,13 +17,13 @@ class WeightedTrackingDataset(Dataset):
     """Draws each sample from one of several sets, by weight.
 
     It has ``NUM_SAMPLES`` numbered samples, far more than an epoch: give the data loader mmtrack's
-    ``QuotaSampler(samples_per_epoch=...)``, which draws a different part of them each epoch. Sample
-    ``i`` depends on ``seed`` and ``i`` alone, so neither the number of workers nor resuming changes
-    what is trained on.
+    ``QuotaSampler(samples_per_epoch=...)``, which draws a different part of them each epoch.
+    Sample ``i`` depends on ``seed`` and ``i`` alone, so neither the number of workers nor resuming
+    changes what is trained on.
 
     Args:
-        datasets: Configs (or instances) of ``TrackingImageDataset`` and ``TrackingVideoDataset``, each
-            with its own pipeline.
+        datasets: Configs (or instances) of ``TrackingImageDataset`` and ``TrackingVideoDataset``,
+            each with its own pipeline.
         weights: Share of the samples that comes from each; scaled to a sum of 1. Equal if None.
         seed: Seed of all samples.
 
@@ -83,6 +83,6 @@ class WeightedTrackingDataset(Dataset):
             if sample is not None:
                 return sample
         raise RuntimeError(
-            f'sample {index}: {self.MAX_ATTEMPTS} draws in a row were unusable; the warnings above '
-            'name the files'
+            f'sample {index}: {self.MAX_ATTEMPTS} draws in a row were unusable; the warnings '
+            'above name the files'
         )

@@ -1,5 +1,5 @@
-# Training data that fits on a laptop: still images with masks, cut and pasted over one another, and
-# short videos. TLPG_DATA names the folder that holds train/ (default: data).
+# Training data that fits on a laptop: still images with masks, cut and pasted over one another,
+# and short videos. TLPG_DATA names the folder that holds train/ (default: data).
 data_root = '{{$TLPG_DATA:data}}/train/'
 
 crop = dict(
@@ -40,7 +40,7 @@ stills = dict(
     ann_file='annotations.json',
     data_prefix=dict(img_path='images'),
     min_size=12.0,
-    max_cover=0.6,
+    max_cover=0.25,
     pipeline=train_pipeline)
 videos = dict(
     type='TrackingVideoDataset',

@@ -10,8 +10,8 @@ from mmtrack.registry import TRANSFORMS
 
 from ..colour import random_table
 from ..cutout import Cutout, motion_kernel
-from ..frames import read_frame
 from ..geometry import bounding_box, linear_map, map_points, place_matrix, warp, window_matrix
+from ..image_files import read_image
 from .crop_transform import CropTransform
 
 
@@ -21,8 +21,8 @@ class CutAndPaste(CropTransform):
 
     The background is a window of one frame of ``other``, shared by the frames of the sample and
     drifting between them. In each frame the target has its own place, scale, aspect, rotation,
-    colour and motion blur. Replaces ``img`` and adds ``gt_bboxes`` as ``TrackingCrop`` does; where it
-    does not act (by chance, or for want of a mask), it leaves the sample to that transform.
+    colour and motion blur. Replaces ``img`` and adds ``gt_bboxes`` as ``TrackingCrop`` does; where
+    it does not act (by chance, or for want of a mask), it leaves the sample to that transform.
 
     Args:
         prob: Probability of acting on a target that has a mask. Targets marked ``paste_only`` are
@@ -74,7 +74,7 @@ class CutAndPaste(CropTransform):
         """A window of the other sequence for each frame, or None if it cannot be read."""
         rng, other = results['rng'], results['other']
         path = other['img_paths'][int(rng.integers(len(other['img_paths'])))]
-        image = read_frame(path, other.get('img_shape'))
+        image = read_image(path, other.get('img_shape'))
         if image is None:
             return None
         limits = np.array(image.shape[1::-1], dtype=np.float64)

@@ -16,8 +16,8 @@ from ..geometry import linear_map, place_matrix
 class PasteDistractors(BaseTransform):
     """Pastes another object of the target's category into the crops, off the target.
 
-    Where the set holds no such object with a mask, any object of ``other`` that has a mask serves; a
-    second copy of the target would leave no way to tell which of the two is meant.
+    Where the set holds no such object with a mask, any object of ``other`` that has a mask serves.
+    Never a second copy of the target: nothing would tell which of the two is meant.
 
     Args:
         prob: Probability that a sample has a distractor.

@@ -17,11 +17,11 @@ class TrackingCrop(CropTransform):
     """Cuts one crop around the target out of each frame, by a single resampling.
 
     Same pixel mapping as the tracker's crop, with jitter of place and scale. The frames of a still
-    image are also stretched, rotated (only where an outline gives the exact box) and mirrored, each
-    differently; those of a video are mirrored together.
+    image are also stretched, rotated (only where an outline gives the exact box) and mirrored,
+    each differently; those of a video are mirrored together.
 
-    Replaces ``img`` by crops (size, size, 3) and adds ``gt_bboxes``, for each frame (1, 4) float32 in
-    (x1, y1, x2, y2) crop pixels, not clipped to the crop. Leaves samples alone that
+    Replaces ``img`` by crops (size, size, 3) and adds ``gt_bboxes``, for each frame (1, 4) float32
+    in (x1, y1, x2, y2) crop pixels, not clipped to the crop. Leaves samples alone that
     ``CutAndPaste`` has already made crops of.
 
     Args:

@@ -25,7 +25,7 @@ class TrackingPhotometric(BaseTransform):
         noise_prob: Probability, for each frame, of sensor noise.
     """
 
-    NOISE_SIDE = 512
+    NOISE_LENGTH = 1_000_000
 
     def __init__(
         self,
@@ -42,9 +42,8 @@ class TrackingPhotometric(BaseTransform):
         self.blur_prob = blur_prob
         self.jpeg_prob = jpeg_prob
         self.noise_prob = noise_prob
-        # Drawn once: a window of it at a random place costs a hundredth of drawing anew.
-        shape = (self.NOISE_SIDE, self.NOISE_SIDE, 3)
-        self._noise = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+        # Drawn once: reading it from a random start costs a small part of drawing anew.
+        self._noise = np.random.default_rng(0).standard_normal(self.NOISE_LENGTH, np.float32)
 
     def transform(self, results: dict) -> dict:
         """Change ``img``."""
@@ -67,10 +66,8 @@ class TrackingPhotometric(BaseTransform):
         if rng.random() < self.blur_prob:
             crop = _blur(crop, rng)
         if rng.random() < self.noise_prob:
-            height, width = crop.shape[:2]
-            top = int(rng.integers(max(self.NOISE_SIDE - height, 0) + 1))
-            left = int(rng.integers(max(self.NOISE_SIDE - width, 0) + 1))
-            noise = self._noise[top : top + height, left : left + width]
+            start = int(rng.integers(max(self.NOISE_LENGTH - crop.size, 0) + 1))
+            noise = np.resize(self._noise[start : start + crop.size], crop.shape)
             noise = noise * np.float32(rng.uniform(2.0, 10.0))
             crop = cv2.add(crop, noise, dtype=cv2.CV_8U)
         if rng.random() < self.jpeg_prob:

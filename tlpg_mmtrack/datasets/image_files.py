@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 
-def read_frame(path: str, shape: Sequence[int] | None = None) -> np.ndarray | None:
+def read_image(path: str, shape: Sequence[int] | None = None) -> np.ndarray | None:
     """Read an image as 3-channel BGR.
 
     Args:
@@ -21,15 +21,15 @@ def read_frame(path: str, shape: Sequence[int] | None = None) -> np.ndarray | No
         (H, W, 3) uint8, or None, with a warning that names the file, if it cannot be read or does
         not have the shape.
     """
-    frame = cv2.imread(path, cv2.IMREAD_COLOR)
-    if frame is None:
+    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    if image is None:
         warnings.warn(f'{path}: cannot be read as an image; skipped', stacklevel=2)
         return None
-    if shape is not None and frame.shape[:2] != tuple(shape):
+    if shape is not None and image.shape[:2] != tuple(shape):
         warnings.warn(
-            f'{path}: is {frame.shape[1]} x {frame.shape[0]} but annotated as '
+            f'{path}: is {image.shape[1]} x {image.shape[0]} but annotated as '
             f'{shape[1]} x {shape[0]}; skipped',
             stacklevel=2,
         )
         return None
-    return frame
+    return image
