@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import tlpg_mmtrack  # noqa: F401  (a test may then import mmtrack and mmdet in any order)
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -1,0 +1,231 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""IoUNetHead: geometry, an overfit on a few synthetic crops, and its messages."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from tlpg_mmtrack.models.heads import IoUNetHead
+from tlpg_mmtrack.models.heads.iou_net_head import jitter_boxes
+
+CHANNELS, STRIDES, SIZE = (8, 16), (8, 16), 288
+
+
+def _head(**kwargs) -> IoUNetHead:
+    settings = dict(in_channels=CHANNELS, feat_channels=(16, 16), hidden_channels=32)
+    return IoUNetHead(**(settings | kwargs))
+
+
+def _boxes(count: int, generator: torch.Generator) -> Tensor:
+    center = 144 + 60 * (torch.rand(count, 2, generator=generator) - 0.5)
+    half = 25 + 25 * torch.rand(count, 2, generator=generator)
+    return torch.cat((center - half, center + half), dim=1)
+
+
+def _maps(boxes: Tensor, look: list[Tensor], generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Backbone maps of crops: noise, and inside each box its target's look."""
+    maps = []
+    for stride, vectors in zip(STRIDES, look, strict=True):
+        cells = stride * torch.arange(SIZE // stride).float()
+        inside_x = (cells > boxes[:, :1]) & (cells < boxes[:, 2:3])
+        inside_y = (cells > boxes[:, 1:2]) & (cells < boxes[:, 3:])
+        inside = (inside_y[:, :, None] & inside_x[:, None])[:, None]
+        noise = torch.randn(
+            len(boxes), vectors.shape[1], len(cells), len(cells), generator=generator
+        )
+        maps.append(0.3 * noise + inside * vectors[:, :, None, None])
+    return tuple(maps)
+
+
+def _crops(seed: int, targets: int = 3, frames: int = 2) -> dict[str, Tensor]:
+    """Template and search crops of a few targets, as ``IoUNetHead.loss`` takes them."""
+    generator = torch.Generator().manual_seed(seed)
+    look = [torch.randn(targets, channels, generator=generator) for channels in CHANNELS]
+    template_boxes = _boxes(targets, generator)
+    search_boxes = _boxes(targets * frames, generator)
+    search_look = [vectors.repeat_interleave(frames, dim=0) for vectors in look]
+    return dict(
+        template_feats=_maps(template_boxes, look, generator),
+        template_boxes=template_boxes,
+        search_feats=_maps(search_boxes, search_look, generator),
+        search_boxes=search_boxes,
+    )
+
+
+@pytest.fixture(scope='module')
+def overfitted() -> tuple[IoUNetHead, dict[str, Tensor], list[float]]:
+    """A head after 80 steps on six search crops, the crops and the loss of each step."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        head = _head()
+    crops, generator, losses = _crops(seed=0), torch.Generator().manual_seed(1), []
+    optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
+    for _ in range(80):
+        loss = head.loss(**crops, generator=generator)['loss_iou']
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return head.eval().requires_grad_(False), crops, losses
+
+
+def _prepare(head: IoUNetHead, crops: dict[str, Tensor]) -> tuple[list[Tensor], tuple]:
+    frames = len(crops['search_boxes']) // len(crops['template_boxes'])
+    modulation = head.modulation(crops['template_feats'], crops['template_boxes'])
+    return (
+        [vector.repeat_interleave(frames, dim=0) for vector in modulation],
+        head.features(crops['search_feats']),
+    )
+
+
+class TestInterface:
+    def test_is_built_from_the_registry(self):
+        head = MODELS.build(dict(type='IoUNetHead', in_channels=(40, 112)))
+        assert isinstance(head, IoUNetHead)
+
+    def test_shapes(self):
+        head, crops = _head(), _crops(seed=0)
+        modulation, features = _prepare(head, crops)
+        assert [tuple(vector.shape) for vector in modulation] == [(6, 16), (6, 16)]
+        assert [tuple(x.shape) for x in features] == [(6, 16, 36, 36), (6, 16, 18, 18)]
+        boxes = crops['search_boxes'][:, None].expand(-1, 5, -1)
+        assert head.predict_iou(modulation, features, boxes).shape == (6, 5)
+        assert head.predict_iou(modulation, features, boxes[:, :0]).shape == (6, 0)
+        refined, iou = head.refine(modulation, features, boxes, steps=1)
+        assert (refined.shape, iou.shape) == ((6, 5, 4), (6, 5))
+
+    def test_one_level_is_enough(self):
+        head = _head(
+            in_channels=(8,),
+            strides=(8,),
+            feat_channels=(16,),
+            template_pool_sizes=(3,),
+            search_pool_sizes=(5,),
+        )
+        feats, box = (torch.rand(1, 8, 36, 36),), torch.tensor([[100.0, 100.0, 150.0, 150.0]])
+        iou = head.predict_iou(head.modulation(feats, box), head.features(feats), box[None])
+        assert iou.shape == (1, 1)
+
+    def test_wrong_channels_name_the_argument_and_what_came(self):
+        message = r'IoUNetHead.in_channels: configured for .*\(8, 16\).*got \(16, 8\)'
+        feats = tuple(reversed(_crops(seed=0)['search_feats']))
+        with pytest.raises(ValueError, match=message):
+            _head().features(feats)
+        with pytest.raises(ValueError, match=message):
+            _head().modulation(feats, torch.zeros(6, 4))
+        with pytest.raises(ValueError, match=r'got \(8,\)'):
+            _head().features(feats[1:])
+
+    @pytest.mark.parametrize(
+        'name',
+        ['strides', 'cell_offsets', 'feat_channels', 'template_pool_sizes', 'search_pool_sizes'],
+    )
+    def test_levels_must_agree(self, name):
+        with pytest.raises(ValueError, match=rf'IoUNetHead.{name}: expected 2 entries.*got \(16,'):
+            _head(**{name: (16, 16, 16)})
+
+    def test_search_crops_must_divide_among_the_templates(self):
+        crops = _crops(seed=0)
+        crops['search_boxes'] = crops['search_boxes'][:5]
+        with pytest.raises(ValueError, match='search_boxes: expected the same number for each'):
+            _head().loss(**crops)
+
+    def test_cell_offsets_move_the_cells_not_the_boxes(self):
+        """A box moved with the cells' centres pools the same bins."""
+        head, moved, crops = _head(), _head(cell_offsets=(3.0, 3.0)), _crops(seed=0)
+        moved.load_state_dict(head.state_dict())
+        modulation, features = _prepare(head, crops)
+        boxes = crops['search_boxes'][:, None]
+        torch.testing.assert_close(
+            moved.predict_iou(modulation, features, boxes + 3),
+            head.predict_iou(modulation, features, boxes),
+        )
+
+
+class TestJitterBoxes:
+    def test_iou_is_true_and_spread_over_its_range(self):
+        boxes = _boxes(4, torch.Generator().manual_seed(0))
+        proposals, iou = jitter_boxes(boxes, 500, torch.Generator().manual_seed(1))
+        assert proposals.shape == (4, 500, 4)
+        for target, own_proposals, own_iou in zip(boxes, proposals, iou, strict=True):
+            expected = bbox_overlaps(own_proposals, target[None])[:, 0]
+            torch.testing.assert_close(own_iou, expected)
+        assert iou.min() >= 0.1
+        share = torch.histc(iou, bins=9, min=0.1, max=1.0) / iou.numel()
+        assert share.min() > 0.03
+        assert share.max() < 0.2
+
+    def test_the_same_generator_gives_the_same_boxes(self):
+        boxes = _boxes(2, torch.Generator().manual_seed(0))
+        first, second = (jitter_boxes(boxes, 8, torch.Generator().manual_seed(5)) for _ in '12')
+        assert torch.equal(first[0], second[0])
+
+    @pytest.mark.parametrize('box', [(50.0, 50.0, 50.0, 80.0), (float('nan'),) * 4])
+    def test_a_box_without_area_ends(self, box):
+        proposals, _ = jitter_boxes(torch.tensor([box]), 4, torch.Generator().manual_seed(0))
+        assert proposals.shape == (1, 4, 4)
+
+
+class TestOverfit:
+    def test_loss_falls_below_a_third(self, overfitted):
+        _, _, losses = overfitted
+        assert sum(losses[-10:]) < sum(losses[:10]) / 3
+
+    def test_gradient_reaches_every_parameter(self):
+        head = _head()
+        head.loss(**_crops(seed=0), generator=torch.Generator().manual_seed(0))[
+            'loss_iou'
+        ].backward()
+        untouched = [
+            name
+            for name, parameter in head.named_parameters()
+            if parameter.grad is None or not parameter.grad.any()
+        ]
+        assert untouched == []
+
+    def test_the_true_box_ranks_above_shifted_ones(self, overfitted):
+        head, crops, _ = overfitted
+        true = crops['search_boxes'][:, None]
+        width, height = (true[..., 2:] - true[..., :2]).unbind(-1)
+        zero = torch.zeros_like(width)
+        shifts = [
+            torch.stack((sx * width, sy * height) * 2, dim=-1)
+            for sx, sy in ((zero, zero), (0.4, 0), (-0.4, 0), (0, 0.4), (0, -0.4))
+        ]
+        boxes = torch.cat([true + shift for shift in shifts], dim=1)
+        predicted = head.predict_iou(*_prepare(head, crops), boxes)
+        assert (predicted.argmax(dim=1) == 0).all()
+
+    def test_prediction_is_close_to_the_true_iou_on_new_proposals(self, overfitted):
+        head, crops, _ = overfitted
+        boxes, iou = jitter_boxes(crops['search_boxes'], 30, torch.Generator().manual_seed(9))
+        predicted = head.predict_iou(*_prepare(head, crops), boxes)
+        assert (predicted - iou).abs().mean() < 0.15
+
+    def test_refine_raises_the_predicted_and_the_true_iou(self, overfitted):
+        head, crops, _ = overfitted
+        true = crops['search_boxes']
+        boxes, iou = jitter_boxes(true, 10, torch.Generator().manual_seed(9))
+        prepared = _prepare(head, crops)
+        before = head.predict_iou(*prepared, boxes)
+        refined, after = head.refine(*prepared, boxes, steps=10, step_length=0.02)
+        torch.testing.assert_close(after, head.predict_iou(*prepared, refined))
+        assert (after >= before - 1e-6).all()
+        assert after.mean() > before.mean() + 0.05
+        assert (refined[..., 2:] > refined[..., :2]).all()
+        refined_iou = bbox_overlaps(refined, true[:, None].expand_as(refined), is_aligned=True)
+        assert refined_iou.mean() > iou.mean() + 0.05
+
+    @pytest.mark.parametrize('mode', [torch.no_grad, torch.inference_mode])
+    def test_refine_runs_without_autograd_around_it(self, overfitted, mode):
+        head, crops, _ = overfitted
+        boxes = crops['search_boxes'][:, None] + 10
+        with mode():
+            prepared = _prepare(head, crops)
+            refined, _ = head.refine(*prepared, boxes, steps=2)
+        assert not torch.equal(refined, boxes)
+        assert not refined.requires_grad
