@@ -15,11 +15,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
 
 try:
@@ -205,9 +207,22 @@ def allow_mmengine_checkpoints() -> None:
     """
     if digit_version(torch.__version__) < digit_version('2.6.0'):
         return
-    from mmengine.logging import HistoryBuffer
+    # A HistoryBuffer's state refers to its own methods, pickled as getattr(HistoryBuffer, name).
+    method_lookup = (_history_buffer_method, 'builtins.getattr')
+    torch.serialization.add_safe_globals([HistoryBuffer, method_lookup, *_numpy_data_classes()])
 
-    torch.serialization.add_safe_globals([HistoryBuffer, *_numpy_data_classes()])
+
+def _history_buffer_method(owner: Any, name: str) -> Callable[..., Any]:
+    """Stand in for ``getattr`` while a checkpoint is read: the statistics of a log, nothing else.
+
+    ``getattr`` itself on the allow-list would let a checkpoint reach any function.
+
+    Raises:
+        UnpicklingError: If anything else is asked for.
+    """
+    if owner is HistoryBuffer and name in ('current', 'max', 'mean', 'min'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'checkpoint: refused to read getattr({owner!r}, {name!r})')
 
 
 def _numpy_data_classes() -> list[Any]:
