@@ -25,12 +25,13 @@ CONFIG = (
 
 @pytest.fixture
 def prdimp() -> torch.nn.Module:
-    """PrDiMP as upstream configures it, with a small ResNet-18 and a smaller crop."""
+    """PrDiMP as upstream configures it, with a ResNet-18, a smaller crop and fewer proposals."""
     compat.apply()
     model = Config.fromfile(CONFIG).model
     model.backbone.update(depth=18, init_cfg=None)
     model.cls_head.in_dim = 256
     model.bbox_head.in_dim = (128, 256)
+    model.bbox_head.train_cfg.num_samples = 8
     model.test_cfg.img_sample_size = 12 * 16
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -78,8 +79,8 @@ def test_it_tracks_a_clip_with_finite_boxes(prdimp):
 
 def test_its_training_loss_reaches_the_pooled_features(prdimp):
     generator = torch.Generator().manual_seed(0)
-    frames = torch.randn(2, 3, 3, 288, 288, generator=generator)
-    box = torch.tensor([[110.0, 110.0, 180.0, 170.0]]).repeat(3, 1)
+    frames = torch.randn(2, 1, 3, 288, 288, generator=generator)
+    box = torch.tensor([[110.0, 110.0, 180.0, 170.0]])
     samples = []
     for _ in range(2):
         sample = _sample(box)

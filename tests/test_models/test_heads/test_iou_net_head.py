@@ -58,13 +58,13 @@ def _crops(seed: int, targets: int = 3, frames: int = 2) -> dict[str, Tensor]:
 
 @pytest.fixture(scope='module')
 def overfitted() -> tuple[IoUNetHead, dict[str, Tensor], list[float]]:
-    """A head after 80 steps on six search crops, the crops and the loss of each step."""
+    """A head after 50 steps on six search crops, the crops and the loss of each step."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         head = _head()
     crops, generator, losses = _crops(seed=0), torch.Generator().manual_seed(1), []
     optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
-    for _ in range(80):
+    for _ in range(50):
         loss = head.loss(**crops, generator=generator)['loss_iou']
         optimizer.zero_grad()
         loss.backward()
@@ -127,6 +127,11 @@ class TestInterface:
     def test_levels_must_agree(self, name):
         with pytest.raises(ValueError, match=rf'IoUNetHead.{name}: expected 2 entries.*got \(16,'):
             _head(**{name: (16, 16, 16)})
+
+    @pytest.mark.parametrize('widths', [(8, 16), (24, 16), (0, 16)])
+    def test_widths_must_fit_the_groups(self, widths):
+        with pytest.raises(ValueError, match=r'IoUNetHead.feat_channels: must be multiples of 16'):
+            _head(feat_channels=widths)
 
     def test_search_crops_must_divide_among_the_templates(self):
         crops = _crops(seed=0)

@@ -46,7 +46,8 @@ class IoUNetHead(BaseModule):
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: The arguments do not describe the same number of levels.
+        ValueError: The arguments do not describe the same number of levels, or ``feat_channels``
+            are not multiples of 16.
 
     Example:
         >>> head = IoUNetHead(in_channels=(40, 112))
@@ -71,19 +72,14 @@ class IoUNetHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
-        per_level = {
-            'strides': strides,
-            'cell_offsets': cell_offsets,
-            'feat_channels': feat_channels,
-            'template_pool_sizes': template_pool_sizes,
-            'search_pool_sizes': search_pool_sizes,
-        }
-        for name, values in per_level.items():
-            if len(values) != len(in_channels):
-                raise ValueError(
-                    f'IoUNetHead.{name}: expected {len(in_channels)} entries, one for each of '
-                    f'in_channels {tuple(in_channels)}, got {tuple(values)}'
-                )
+        _check_levels(
+            in_channels,
+            strides=strides,
+            cell_offsets=cell_offsets,
+            feat_channels=feat_channels,
+            template_pool_sizes=template_pool_sizes,
+            search_pool_sizes=search_pool_sizes,
+        )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)
         self.cell_offsets = tuple(cell_offsets)
@@ -305,6 +301,21 @@ def jitter_boxes(
         if not too_far.any():
             return proposals, iou
         jitter = torch.where(too_far[..., None], jitter / 2, jitter)
+
+
+def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
+    for name, values in per_level.items():
+        if len(values) != len(in_channels):
+            raise ValueError(
+                f'IoUNetHead.{name}: expected {len(in_channels)} entries, one for each of '
+                f'in_channels {tuple(in_channels)}, got {tuple(values)}'
+            )
+    widths = tuple(per_level['feat_channels'])
+    if any(width < 16 or width % 16 for width in widths):
+        raise ValueError(
+            'IoUNetHead.feat_channels: must be multiples of 16 (group norm has 16 channels a '
+            f'group), got {widths}'
+        )
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
