@@ -227,6 +227,18 @@ def test_upstream_prdimp_tracks_on_a_cpu() -> None:
         assert torch.isfinite(box).all()
 
 
+class TestTools:
+    """mmtrack's own command-line tools."""
+
+    @pytest.mark.parametrize('name', ['train.py', 'test.py'])
+    def test_loads(self, name: str) -> None:
+        assert callable(compat.load_mmtrack_tool(name).main)
+
+    def test_missing_tool_is_explained(self) -> None:
+        with pytest.raises(FileNotFoundError, match=r'tools/no\.py.*--force-reinstall mmtrack'):
+            compat.load_mmtrack_tool('no.py')
+
+
 class LinearModel(BaseModel):
     """The smallest model that mmengine's Runner trains."""
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
@@ -304,3 +305,36 @@ def _wrap_without_device_ids(init: Callable[..., None]) -> Callable[..., None]:
         init(self, module, *args, **kwargs)
 
     return __init__
+
+
+# --- mmtrack's command-line tools ------------------------------------------------------------
+
+
+def load_mmtrack_tool(name: str) -> ModuleType:
+    """Load one of the tools that mmtrack ships beside its package, such as ``train.py``.
+
+    mmtrack's wheel holds its ``tools/`` in ``mmtrack/.mim``, where no import reaches them. The
+    tool is loaded as a module of its own name, not as ``__main__``: processes that are spawned
+    for it then start from our script, which applies these shims, and not from mmtrack's.
+
+    Args:
+        name: File name of the tool.
+
+    Returns:
+        The tool's module; ``main()`` runs it with ``sys.argv``.
+
+    Raises:
+        FileNotFoundError: If mmtrack was installed without its tools.
+    """
+    import mmtrack
+
+    path = Path(mmtrack.__file__).parent / '.mim' / 'tools' / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"mmtrack's own tools/{name} is not at {path}: mmtrack was not installed from its "
+            'wheel; run: pip install --no-deps --force-reinstall mmtrack==1.0.0rc1'
+        )
+    spec = importlib.util.spec_from_file_location(f'mmtrack_tools_{path.stem}', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
