@@ -140,12 +140,24 @@ install_mmcv() {
     build_mmcv
 }
 
+# opencv-python loads libGL, which servers and containers often lack; the headless wheel is the same
+# OpenCV without windows. Both install the same files, so only one may be there.
+replace_opencv_without_gl() {
+    has cv2 && return
+    say "opencv-python does not load here, taking opencv-python-headless (no windows):
+$("$env_python" -c 'import cv2' 2>&1 | tail -n 1)"
+    pip uninstall --quiet --yes opencv-python
+    pip install --quiet --no-deps "$(grep '^opencv-python' requirements/runtime.txt \
+        | sed 's/opencv-python/opencv-python-headless/')"
+}
+
 install_torch
 constraints=$(mktemp)
 trap 'rm -f "$constraints"' EXIT
 write_constraints "$constraints"
 say "installing the requirements"
 pip install --quiet -c "$constraints" -r requirements/runtime.txt -r requirements/tests.txt wheel
+replace_opencv_without_gl
 # After setuptools<80, which mmcv's build needs, and after torch, which it compiles against.
 install_mmcv
 pip install --quiet --no-deps -r requirements/mmtrack.txt
