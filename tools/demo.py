@@ -153,14 +153,14 @@ def run(args: argparse.Namespace) -> int:
     """
     from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
     from tlpg_mmtrack.apis.frames import open_source
-    from tlpg_mmtrack.apis.inputs import check_box
+    from tlpg_mmtrack.apis.inputs import check_box, check_frame
     from tlpg_mmtrack.apis.recording import Recording
     from tlpg_mmtrack.apis.tracker import Tracker
     from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
     source = open_source(demo_clip() if args.source is None else args.source)
     stream = iter(source)
-    first = first_frame(source, stream)
+    first = check_frame(first_frame(source, stream))
     box = args.box
     if box is None:
         box = DEMO_BOX if args.source is None else draw_box(first)

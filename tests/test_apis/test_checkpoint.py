@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -61,7 +63,7 @@ class TestSafetensors:
 
     def test_truncated(self, weights):
         weights.write_bytes(weights.read_bytes()[:-10])
-        with pytest.raises(ValueError, match='truncated or altered.*sha256'):
+        with pytest.raises(ValueError, match=r'truncated or altered.*sha256'):
             load_weights(model_of_seed(2), weights)
 
     def test_altered_by_one_bit(self, weights):
@@ -83,7 +85,7 @@ class TestSafetensors:
             load_weights(model_of_seed(2), weights)
 
     def test_writes_no_other_kind(self, tmp_path):
-        with pytest.raises(ValueError, match='must end in .safetensors'):
+        with pytest.raises(ValueError, match=r'must end in \.safetensors'):
             save_weights({}, tmp_path / 'a.pth', 'c', 0)
 
 
@@ -100,8 +102,19 @@ class TestTorchCheckpoint:
         path = tmp_path / 'a.pth'
         torch.save(model_of_seed(1).state_dict(), path)
         path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(ValueError, match='truncated or not a checkpoint'):
+        with pytest.raises(ValueError, match='is truncated, no checkpoint, or holds more'):
             load_weights(model_of_seed(2), path)
+
+    def test_damaged_files_raise_nothing_but_value_errors(self, tmp_path):
+        path, random = tmp_path / 'a.pth', np.random.default_rng(0)
+        torch.save({'state_dict': model_of_seed(1).state_dict()}, path)
+        whole = path.read_bytes()
+        for _ in range(100):
+            damaged = np.frombuffer(whole, np.uint8).copy()
+            damaged[random.integers(0, damaged.size, 10)] = random.integers(0, 256, 10)
+            path.write_bytes(damaged.tobytes())
+            with contextlib.suppress(ValueError):
+                load_weights(model_of_seed(2), path)
 
     @pytest.mark.parametrize('content', [{'state_dict': {}}, {'epoch': 3}, [1, 2]])
     def test_holds_no_weights(self, tmp_path, content):
@@ -113,7 +126,7 @@ class TestTorchCheckpoint:
     def test_never_runs_code_of_the_file(self, tmp_path):
         path = tmp_path / 'a.pth'
         torch.save({'state_dict': {'a': Path}}, path)
-        with pytest.raises(ValueError, match='truncated or not a checkpoint'):
+        with pytest.raises(ValueError, match='is truncated, no checkpoint, or holds more'):
             load_weights(model_of_seed(2), path)
 
 
@@ -133,5 +146,5 @@ class TestWrongModel:
             load_weights(model_of_seed(2, width=4), weights)
 
     def test_no_such_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match='checkpoint: .*check the path'):
+        with pytest.raises(FileNotFoundError, match=r'checkpoint: .*check the path'):
             load_weights(model_of_seed(2), tmp_path / 'a.pth')

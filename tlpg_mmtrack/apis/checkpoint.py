@@ -11,13 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -134,15 +132,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint: {path} is not a file; check the path')
+    if path.suffix == '.safetensors':
+        _verify_hash(path)
+        return load_file(path)
     try:
-        if path.suffix == '.safetensors':
-            _verify_hash(path)
-            return load_file(path)
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # A damaged pickle can raise nearly anything.
         raise ValueError(
-            f'checkpoint: {path} is truncated or not a checkpoint ({reason}); copy it again'
+            f'checkpoint: {path} is truncated, no checkpoint, or holds more than tensors and '
+            f'plain values ({type(error).__name__}); copy it again, or train one'
         ) from error
     state_dict = content.get('state_dict', content) if isinstance(content, dict) else None
     if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):

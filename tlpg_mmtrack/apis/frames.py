@@ -76,7 +76,8 @@ class VideoSource(FrameSource):
         capture = self._open()
         try:
             index = failed = 0
-            while self._expects(index + failed) and failed < _MAX_FAILED_READS:
+            # The count is an estimate in some formats: only a failed read ends the video.
+            while failed == 0 or (self._expects(index + failed) and failed < _MAX_FAILED_READS):
                 ok, frame = capture.read()
                 if not ok:
                     failed += 1
@@ -89,9 +90,9 @@ class VideoSource(FrameSource):
                 index += 1
         finally:
             capture.release()
-        if failed and self.frame_count is not None:
+        if self._expects(index) and self.frame_count is not None:
             logger.warning(
-                '%s ends after %d of %d frames: the file is truncated or damaged',
+                '%s ends after %d of %d frames: the file seems truncated or damaged',
                 self.path,
                 index,
                 self.frame_count,

@@ -77,10 +77,11 @@ class Recording:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None and not self._scores:
-            error = ValueError('recording: no frame was added; nothing is written')
-            kind = ValueError
-        self._files.__exit__(kind, error, traceback)
-        if self._scores and (kind is None or issubclass(kind, KeyboardInterrupt)):
+        finished = kind is None or issubclass(kind, KeyboardInterrupt)
+        if finished and self._scores:
+            self._files.close()
             save_picture(self._folder / 'contact_sheet.png', self._sheet.image())
             plot_scores(self._folder / 'scores.png', self._scores, self._states)
+        else:
+            # To a writer any error means: take the file away.
+            self._files.__exit__(RuntimeError, RuntimeError('nothing to keep'), None)

@@ -1,0 +1,101 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of the pictures."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tlpg_mmtrack.apis.visualization import (
+    STATE_COLOURS,
+    ContactSheet,
+    draw_result,
+    plot_scores,
+    save_picture,
+)
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
+
+
+def result_at(box: tuple[float, ...], state: TrackingState) -> TrackingResult:
+    return TrackingResult(np.array(box, dtype=np.float64), 0.5, state)
+
+
+class TestDrawResult:
+    @pytest.mark.parametrize('state', list(TrackingState))
+    def test_box_has_the_colour_of_the_state(self, state):
+        frame = np.full((480, 640, 3), 128, np.uint8)
+        picture = draw_result(frame, result_at((200, 150, 100, 80), state), 3)
+        assert picture.shape == frame.shape
+        for x, y in ((250, 150), (250, 230), (200, 190), (300, 190)):
+            assert tuple(picture[y, x]) == STATE_COLOURS[state]
+        assert (picture[190, 250] == 128).all()
+        assert (frame == 128).all()
+
+    def test_small_frames_are_enlarged_with_their_box(self):
+        frame = np.full((144, 176, 3), 128, np.uint8)
+        picture = draw_result(frame, result_at((50, 60, 40, 30), TrackingState.NORMAL), 0)
+        assert picture.shape == (432, 528, 3)
+        assert tuple(picture[180, 200]) == STATE_COLOURS[TrackingState.NORMAL]
+
+    def test_box_beyond_the_frame(self):
+        frame = np.zeros((480, 640, 3), np.uint8)
+        result = result_at((-1e6, -1e6, 1e7, 1e7), TrackingState.NOT_FOUND)
+        assert draw_result(frame, result, 0).shape == frame.shape
+
+
+class TestContactSheet:
+    @pytest.mark.parametrize(
+        ('count', 'shape'), [(1, (240, 1280, 3)), (5, (480, 1280, 3)), (12, (720, 1280, 3))]
+    )
+    def test_size(self, count, shape):
+        sheet = ContactSheet()
+        for _ in range(count):
+            sheet.add(np.zeros((50, 60, 3), np.uint8))
+        assert sheet.image().shape == shape
+
+    @pytest.mark.parametrize('count', [12, 13, 97, 250])
+    def test_pictures_are_evenly_spaced_over_the_stream(self, count):
+        sheet = ContactSheet(tiles=12)
+        for index in range(count):
+            sheet.add(np.full((240, 320, 3), index, dtype=np.uint8))
+        image = sheet.image()
+        shown = [int(image[120 + 240 * r, 160 + 320 * c, 0]) for r in range(3) for c in range(4)]
+        steps = np.diff(shown)
+        assert shown[0] == 0
+        assert shown[-1] >= count * 0.92 - 1
+        assert steps.min() > 0
+        assert steps.max() - steps.min() <= max(1, count / 24)
+
+    def test_memory_is_bounded(self):
+        sheet = ContactSheet(tiles=2)
+        for _ in range(1000):
+            sheet.add(np.zeros((24, 32, 3), np.uint8))
+            assert len(sheet._kept) <= 8
+
+    def test_no_frame(self):
+        with pytest.raises(ValueError, match='no frame was added'):
+            ContactSheet().image()
+
+
+class TestPlotScores:
+    def test_writes_a_picture_that_shows_lost_frames(self, tmp_path):
+        normal, lost = TrackingState.NORMAL, TrackingState.NOT_FOUND
+        plot_scores(tmp_path / 'a.png', [0.9] * 40, [normal] * 40)
+        plot_scores(tmp_path / 'b.png', [0.9] * 40, [normal] * 20 + [lost] * 20)
+        one, other = (cv2.imread(str(tmp_path / name)) for name in ('a.png', 'b.png'))
+        assert one.shape == other.shape == (360, 1080, 3)
+        changed = (one != other).any(axis=2)[100:200]
+        assert changed[:, 600:1000].mean() > 0.9
+        assert changed[:, 200:500].mean() < 0.05
+        assert sorted(file.name for file in tmp_path.iterdir()) == ['a.png', 'b.png']
+
+    def test_lengths_differ(self, tmp_path):
+        with pytest.raises(ValueError, match='as many as scores, 2, got 1'):
+            plot_scores(tmp_path / 'a.png', [0.5, 0.5], [TrackingState.NORMAL])
+
+
+def test_save_picture_round_trip(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    save_picture(tmp_path / 'a.png', picture)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'a.png')), picture)

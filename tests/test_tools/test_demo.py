@@ -1,0 +1,321 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of tools/demo.py, on a small stand-in for the model."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fake_model import FakeModel, white_square
+
+from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.apis.tracker import Tracker
+
+DEMO = Path(__file__).resolve().parents[2] / 'tools' / 'demo.py'
+FILES = ['boxes.csv', 'contact_sheet.png', 'manifest.json', 'scores.png', 'tracked.mp4']
+BOX = ['--box', '20', '40', '20', '20']
+
+
+def load_demo():
+    spec = importlib.util.spec_from_file_location('demo', DEMO)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules['demo'] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+demo = load_demo()
+
+
+class FailingModel(FakeModel):
+    """Calls a function at its third step."""
+
+    def __init__(self, call) -> None:
+        super().__init__()
+        self._call, self._steps = call, 0
+
+    def step(self, frame, target):
+        self._steps += 1
+        if self._steps == 3:
+            self._call()
+        return super().step(frame, target)
+
+
+def write_video(path: Path, count: int = 8) -> str:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), 20.0, (160, 120))
+    for index in range(count):
+        writer.write(white_square(20 + 4 * index))
+    writer.release()
+    return str(path)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    with open(out / 'boxes.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> str:
+    return write_video(tmp_path / 'video.mp4')
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / 'new' / 'out'
+
+
+@pytest.fixture(autouse=True)
+def headless(monkeypatch):
+    monkeypatch.delenv('DISPLAY', raising=False)
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    monkeypatch.setattr(demo.sys, 'platform', 'linux')
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch) -> list[FakeModel]:
+    """What from_pretrained takes its model from; tests replace its one element."""
+    models = [FakeModel()]
+    monkeypatch.setattr(
+        Tracker,
+        'from_pretrained',
+        lambda config, checkpoint, device, seed: Tracker(models[0], device or 'cpu', seed),
+    )
+    return models
+
+
+class TestRun:
+    def test_writes_everything(self, video, out, capsys):
+        assert demo.main([video, *BOX, '--out', str(out), '--seed', '3']) == 0
+        assert files_in(out) == FILES
+        rows = rows_of(out)
+        assert list(rows[0]) == ['frame', 'x', 'y', 'w', 'h', 'score', 'state']
+        assert [int(row['frame']) for row in rows] == list(range(8))
+        assert {row['state'] for row in rows} == {'normal'}
+        for index, row in enumerate(rows):
+            assert float(row['x']) == pytest.approx(20 + 4 * index, abs=1)
+            assert float(row['w']) == 20
+        tracked = open_source(out / 'tracked.mp4')
+        assert tracked.fps == 20.0
+        assert len(list(tracked)) == 8
+        assert cv2.imread(str(out / 'contact_sheet.png')).shape == (480, 1280, 3)
+        assert cv2.imread(str(out / 'scores.png')) is not None
+        assert '8 frames tracked at' in capsys.readouterr().out
+
+    def test_manifest(self, video, out):
+        demo.main([video, *BOX, '--out', str(out), '--seed', '3'])
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert manifest['seed'] == 3
+        assert manifest['source'] == video
+        assert manifest['box'] == [20, 40, 20, 20]
+        assert manifest['frames'] == 8
+        assert manifest['interrupted'] is False
+
+    def test_default_clip_has_its_box(self, out, models):
+        assert demo.main(['--out', str(out), '--max-frames', '3']) == 0
+        (shape, box, _), rows = models[0].starts[0], rows_of(out)
+        assert shape == (144, 176, 3)
+        assert [float(rows[0][key]) for key in 'xywh'] == box.tolist() == [62, 36, 53, 65]
+        assert len(rows) == 3
+
+    @pytest.mark.parametrize('limit', [1, 5, 100])
+    def test_max_frames(self, video, out, limit):
+        assert demo.main([video, *BOX, '--out', str(out), '--max-frames', str(limit)]) == 0
+        assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == min(limit, 8)
+
+    def test_folder_with_corrupt_pictures_and_changing_size(self, tmp_path, out):
+        folder = tmp_path / 'pictures'
+        folder.mkdir()
+        for index, size in enumerate([(160, 120), (160, 120), (320, 240), (90, 100)]):
+            cv2.imwrite(str(folder / f'{index}.png'), white_square(20 + 4 * index, size))
+        (folder / '1.png').write_bytes(b'damaged')
+        assert demo.main([str(folder), *BOX, '--out', str(out)]) == 0
+        states = [row['state'] for row in rows_of(out)]
+        assert states == ['normal', 'not_found', 'normal', 'normal']
+        assert len(list(open_source(out / 'tracked.mp4'))) == 4
+
+    def test_black_frames(self, tmp_path, out):
+        folder = tmp_path / 'pictures'
+        folder.mkdir()
+        for index in range(4):
+            frame = white_square(20) if index == 0 else np.zeros((120, 160, 3), np.uint8)
+            cv2.imwrite(str(folder / f'{index}.png'), frame)
+        assert demo.main([str(folder), *BOX, '--out', str(out)]) == 0
+        rows = rows_of(out)
+        assert [row['state'] for row in rows[1:]] == ['not_found'] * 3
+        assert np.isfinite([[float(row[key]) for key in 'xywh'] for row in rows]).all()
+
+    def test_second_run_replaces_the_first(self, video, out):
+        demo.main([video, *BOX, '--out', str(out)])
+        assert demo.main([video, *BOX, '--out', str(out), '--max-frames', '2']) == 0
+        assert files_in(out) == FILES
+        assert len(rows_of(out)) == 2
+
+
+class TestBadInput:
+    @pytest.fixture(autouse=True)
+    def nothing_is_tracked(self, models):
+        yield
+        assert not models[0].starts
+
+    def error_of(self, capsys, *arguments: str) -> str:
+        assert demo.main(list(arguments)) == 2
+        error = capsys.readouterr().err
+        assert error.startswith('error: ')
+        assert 'Traceback' not in error
+        return error
+
+    @pytest.mark.parametrize(
+        ('box', 'message'),
+        [
+            ('500 0 10 10', 'outside the 160 x 120 frame'),
+            ('0 0 0 10', 'width must be positive'),
+            ('0 0 10 -5', 'height must be positive'),
+            ('0 nan 10 10', 'must be finite'),
+        ],
+    )
+    def test_box(self, video, out, capsys, box, message):
+        error = self.error_of(capsys, video, '--box', *box.split(), '--out', str(out))
+        assert message in error
+        assert files_in(out) == []
+
+    def test_no_box_without_display(self, video, out, capsys):
+        error = self.error_of(capsys, video, '--out', str(out))
+        assert 'needs a display' in error
+        assert '--box X Y W H' in error
+
+    def test_show_without_display(self, video, out, capsys):
+        assert 'needs a display' in self.error_of(capsys, video, *BOX, '--show', '--out', str(out))
+
+    def test_source_is_missing(self, out, capsys):
+        assert 'is not a file' in self.error_of(capsys, 'none.mp4', *BOX, '--out', str(out))
+
+    @pytest.mark.parametrize('kept', [0, 500])
+    def test_source_is_empty_or_truncated(self, video, out, capsys, kept):
+        content = Path(video).read_bytes()
+        Path(video).write_bytes(content[:kept])
+        error = self.error_of(capsys, video, *BOX, '--out', str(out))
+        assert 'empty' in error or 'truncated' in error
+        assert files_in(out) == []
+
+    def test_first_picture_is_corrupt(self, tmp_path, out, capsys):
+        (tmp_path / '0.png').write_bytes(b'damaged')
+        error = self.error_of(capsys, str(tmp_path), *BOX, '--out', str(out))
+        assert 'first frame' in error
+
+    def test_one_pixel_wide_picture(self, tmp_path, out, capsys):
+        cv2.imwrite(str(tmp_path / '0.png'), np.zeros((100, 1, 3), np.uint8))
+        error = self.error_of(
+            capsys, str(tmp_path), '--box', '0', '0', '1', '9', '--out', str(out)
+        )
+        assert '1 x 100 pixels' in error
+
+    def test_out_is_a_file(self, video, capsys):
+        error = self.error_of(capsys, video, *BOX, '--out', video)
+        assert '--out: cannot write to' in error
+
+    def test_out_is_not_writable(self, video, tmp_path, capsys, monkeypatch):
+        def refuse(*_, **__):
+            raise PermissionError(13, 'Permission denied')
+
+        monkeypatch.setattr(demo.tempfile, 'TemporaryFile', refuse)
+        error = self.error_of(capsys, video, *BOX, '--out', str(tmp_path / 'out'))
+        assert 'Permission denied' in error
+
+    @pytest.mark.parametrize('limit', ['0', '-1', 'x'])
+    def test_max_frames(self, video, capsys, limit):
+        with pytest.raises(SystemExit) as caught:
+            demo.main([video, *BOX, '--max-frames', limit])
+        assert caught.value.code == 2
+        assert '--max-frames' in capsys.readouterr().err
+
+
+class TestInterrupt:
+    def test_first_ctrl_c_finishes_the_frame_and_every_file(self, video, out, models):
+        models[0] = FailingModel(lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert demo.main([video, *BOX, '--out', str(out)]) == 130
+        assert files_in(out) == FILES
+        assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == 4
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert manifest['interrupted'] is True
+        assert manifest['frames'] == 4
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    def test_keyboard_interrupt_in_the_model(self, video, out, models):
+        def interrupt():
+            raise KeyboardInterrupt
+
+        models[0] = FailingModel(interrupt)
+        assert demo.main([video, *BOX, '--out', str(out)]) == 130
+        assert {'boxes.csv', 'tracked.mp4'} <= set(files_in(out))
+        assert not [name for name in files_in(out) if name.startswith('.')]
+        assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == 3
+
+    def test_error_in_the_model_leaves_nothing_half_written(self, video, out, models):
+        def fail():
+            raise ZeroDivisionError
+
+        models[0] = FailingModel(fail)
+        with pytest.raises(ZeroDivisionError):
+            demo.main([video, *BOX, '--out', str(out)])
+        assert files_in(out) == []
+
+
+class TestDisplay:
+    @pytest.fixture(autouse=True)
+    def display(self, monkeypatch):
+        monkeypatch.setenv('DISPLAY', ':0')
+        monkeypatch.setattr(cv2, 'destroyWindow', lambda *_: None)
+        monkeypatch.setattr(cv2, 'imshow', lambda *_: None)
+        monkeypatch.setattr(cv2, 'waitKey', lambda *_: -1)
+
+    def test_box_is_drawn(self, video, out, models, monkeypatch):
+        monkeypatch.setattr(cv2, 'selectROI', lambda *_, **__: (20, 40, 20, 21))
+        assert demo.main([video, '--out', str(out)]) == 0
+        assert models[0].starts[0][1].tolist() == [20, 40, 20, 21]
+
+    def test_no_box_is_drawn(self, video, out, monkeypatch, capsys):
+        monkeypatch.setattr(cv2, 'selectROI', lambda *_, **__: (0, 0, 0, 0))
+        assert demo.main([video, '--out', str(out)]) == 2
+        assert 'no box was drawn' in capsys.readouterr().err
+
+    def test_opencv_without_windows(self, video, out, monkeypatch, capsys):
+        def fail(*_, **__):
+            raise cv2.error('not implemented')
+
+        monkeypatch.setattr(cv2, 'selectROI', fail)
+        monkeypatch.setattr(cv2, 'imshow', fail)
+        assert demo.main([video, '--out', str(out)]) == 2
+        assert demo.main([video, *BOX, '--show', '--out', str(out)]) == 2
+        assert capsys.readouterr().err.count('opens no windows') == 2
+
+    def test_q_ends_it_well(self, video, out, monkeypatch):
+        monkeypatch.setattr(cv2, 'waitKey', lambda *_: ord('q'))
+        assert demo.main([video, *BOX, '--show', '--out', str(out)]) == 0
+        assert len(rows_of(out)) == 2
+
+
+def test_help_explains_and_imports_nothing_heavy():
+    code = (
+        'import runpy, sys\n'
+        'sys.argv = ["demo.py", "--help"]\n'
+        f'try: runpy.run_path({str(DEMO)!r}, run_name="__main__")\n'
+        'finally: print("heavy:", sorted({"torch", "cv2", "numpy"} & set(sys.modules)))\n'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'heavy: []' in done.stdout
+    for word in ('--box X Y W H', '--out', '--checkpoint', 'boxes.csv', 'example:'):
+        assert word in done.stdout
