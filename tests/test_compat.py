@@ -197,36 +197,6 @@ class TestPrRoIPool:
         assert not compat.compiled_prroi_pool_runs()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='for machines without CUDA')
-def test_upstream_prdimp_tracks_on_a_cpu() -> None:
-    """mmtrack's own PrDiMP, with ResNet-18 and a small crop to keep the test short."""
-    from mmengine.config import Config
-    from mmengine.structures import InstanceData
-    from mmtrack.registry import MODELS
-    from mmtrack.structures import TrackDataSample
-
-    configs = Path(importlib.util.find_spec('mmtrack').origin).parent / '.mim' / 'configs'
-    config = Config.fromfile(configs / 'sot/prdimp/prdimp_r50_8xb10-50e_got10k.py').model
-    config.backbone.update(depth=18, init_cfg=None)
-    config.cls_head.in_dim = 256
-    config.bbox_head.in_dim = (128, 256)
-    config.test_cfg.img_sample_size = 160
-    torch.manual_seed(0)  # mmtrack draws its dropout and box noise from the global generator
-    model = MODELS.build(config).eval()
-    frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    for index in range(3):
-        sample = TrackDataSample(metainfo=dict(frame_id=index, ori_shape=frame.shape[:2]))
-        sample.gt_instances = InstanceData(bboxes=torch.tensor([[60.0, 40, 100, 80]]))
-        image = torch.from_numpy(np.roll(frame, 2 * index, axis=1).copy()).permute(2, 0, 1)
-        with torch.no_grad():
-            (result,) = model.test_step(
-                dict(inputs=dict(img=[image[None]]), data_samples=[sample])
-            )
-        box = result.pred_track_instances.bboxes
-        assert box.shape == (1, 4)
-        assert torch.isfinite(box).all()
-
-
 class TestTools:
     """mmtrack's own command-line tools."""
 
