@@ -167,6 +167,7 @@ def _as_distances(lower: Tensor, upper: Tensor) -> Tensor:
 
 
 def _check_distances(name: str, values: Tensor) -> Tensor:
+    """Return the values if they are (N, 4, ...), else raise under their name."""
     if values.dim() < 2 or values.shape[1] != 4:
         raise ValueError(f'{name}: expected shape (N, 4, ...), got {tuple(values.shape)}')
     return values

@@ -138,6 +138,7 @@ def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
 
 
 def _check_features(features: Tensor) -> None:
+    """Raise unless the features are floating-point maps (N, C, H, W)."""
     if not features.is_floating_point():
         raise TypeError(f'features: must be floating-point, got {features.dtype}')
     if features.dim() != 4:

@@ -261,6 +261,7 @@ class IoUNetHead(BaseModule):
         ]
 
     def _check_feats(self, feats: Sequence[Tensor]) -> None:
+        """Raise unless there is one map for each level, with its channels."""
         got = tuple(feat.shape[1] for feat in feats)
         if got != self.in_channels:
             raise ValueError(
@@ -304,6 +305,7 @@ def jitter_boxes(
 
 
 def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
+    """Raise unless every argument has one entry a level and the widths fit the group norm."""
     for name, values in per_level.items():
         if len(values) != len(in_channels):
             raise ValueError(
@@ -319,6 +321,7 @@ def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> N
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    """3x3 convolution, group norm over 16 channels a group, ReLU."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.GroupNorm(out_channels // 16, out_channels),
@@ -327,6 +330,7 @@ def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _linear(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Linear layer, layer norm, ReLU."""
     return nn.Sequential(
         nn.Linear(in_channels, out_channels, bias=False),
         nn.LayerNorm(out_channels),
