@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from .geometry import bounding_box, box_corners, map_points, warp
+from .geometry import bounding_box, box_corners, edges_to_pixels, map_points, warp
 from .image_files import read_image
 
 _SUBPIXEL_BITS = 4
@@ -20,7 +20,7 @@ class Cutout:
 
     Attributes:
         image: (H, W, 3) uint8.
-        outline: Polygons, each (P, 2), in pixels of ``image``.
+        outline: Polygons, each (P, 2), as annotated (counted from pixel edges).
     """
 
     image: np.ndarray
@@ -28,8 +28,8 @@ class Cutout:
 
     @property
     def points(self) -> np.ndarray:
-        """All points of the outline, (P, 2) float64."""
-        return np.concatenate(self.outline).astype(np.float64)
+        """All points of the outline in pixel coordinates, (P, 2) float64."""
+        return edges_to_pixels(np.concatenate(self.outline))
 
     def recolored(self, table: np.ndarray) -> Cutout:
         """The same object with another (256, 1, 3) uint8 colour table applied."""
@@ -43,7 +43,7 @@ class Cutout:
             matrix: (2, 3), pixels of ``image`` to pixels of ``canvas``.
             blur: Kernel of its motion blur, or None.
         """
-        shapes = [map_points(matrix, polygon.astype(np.float64)) for polygon in self.outline]
+        shapes = [map_points(matrix, edges_to_pixels(polygon)) for polygon in self.outline]
         box = bounding_box(np.concatenate(shapes))
         margin = 3 if blur is None else 3 + len(blur) // 2
         limit = canvas.shape[1::-1]

@@ -1,14 +1,21 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Affine geometry of training crops: 2 x 3 matrices that map frame pixels to crop pixels.
 
-Box edges are mapped like pixel coordinates, as the tracker does with its own boxes, so that what
-is learned in training and what is asked for in tracking share one convention.
+A pixel's centre is its index, as in :func:`tlpg_mmtrack.models.trackers.crop.crop_patch`.
+Annotations count from pixel edges: a box (x, y, w, h) covers the pixels x to x + w - 1, so its
+left edge lies half a pixel before the centre of pixel x. :func:`edges_to_pixels` turns one into the
+other; without it a mirrored or turned object would be off its box by a pixel.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+
+
+def edges_to_pixels(points: np.ndarray) -> np.ndarray:
+    """Points counted from pixel edges, as annotated, in pixel coordinates; float64."""
+    return np.asarray(points, dtype=np.float64) - 0.5
 
 
 def linear_map(scale_x: float, scale_y: float, degrees: float = 0.0) -> np.ndarray:
@@ -34,7 +41,7 @@ def place_matrix(
 
     Args:
         linear: (2, 2) stretch and rotation of the object; its overall scale is replaced.
-        points: (P, 2) outline of the object in frame pixels.
+        points: (P, 2) outline of the object in pixel coordinates of the frame.
         center: (2,) where the centre of the object's tight box lands, in crop pixels.
         size: Square root of the area of the object's tight box in crop pixels.
 

@@ -20,7 +20,9 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
         width: Width of the image, used by run-length codes.
 
     Returns:
-        Polygons, each (P, 2) float32 in image pixels with P >= 3; empty if there is no mask.
+        Polygons, each (P, 2) float32 with P >= 3, counted from pixel edges like a COCO box; empty
+        if there is no mask. Those of run-length codes pass through the centres of the object's
+        outermost pixels.
 
     Raises:
         ValueError: If the segmentation is neither of the two forms.
@@ -34,7 +36,7 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
         contours, _ = cv2.findContours(
             coco_mask.decode(code), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
         )
-        polygons = [contour.reshape(-1, 2).astype(np.float32) for contour in contours]
+        polygons = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
     elif isinstance(segmentation, list):
         polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in segmentation]
     else:

@@ -78,12 +78,11 @@ class TrackingImageDataset(TrackingSource):
         if problem is None:
             if not self.is_large_enough(box, height, width):
                 return None
-            outline = outline_of(annotation.get('segmentation'), height, width)
-            corners = np.concatenate([box[:2], box[:2] + box[2:]])
-            if outline:
-                tight = bounding_box(np.concatenate(outline).astype(np.float64))
-                if box_agreement(tight, corners) < self.MIN_AGREEMENT:
-                    problem = f'mask {tight.round(1)} does not fit box {corners.round(1)}'
+            try:
+                outline = outline_of(annotation.get('segmentation'), height, width)
+                problem = self._mask_problem(outline, box)
+            except ValueError as error:
+                problem = str(error)
         if problem is not None:
             warnings.warn(f'{image["file_name"]}: object left out: {problem}', stacklevel=2)
             return None
@@ -98,6 +97,16 @@ class TrackingImageDataset(TrackingSource):
             category=annotation.get('category_id', 0),
             paste_only=bool(paste_only),
         )
+
+    def _mask_problem(self, outline: list[np.ndarray], box: np.ndarray) -> str | None:
+        """How an outline misses its box (x, y, w, h), or None."""
+        if not outline:
+            return None
+        tight = bounding_box(np.concatenate(outline).astype(np.float64))
+        corners = np.concatenate([box[:2], box[:2] + box[2:]])
+        if box_agreement(tight, corners) >= self.MIN_AGREEMENT:
+            return None
+        return f'mask {tight.round(1)} does not fit box {corners.round(1)}'
 
     def full_init(self) -> None:
         """Load the annotations and note which objects share a category."""

@@ -22,7 +22,7 @@ train_pipeline = [
     dict(type='PasteOccluders', prob=0.15, max_size=0.9),
     dict(
         type='TrackingPhotometric',
-        shared_colour=0.3,
+        shared_colour=0.25,
         frame_colour=0.15,
         grey_prob=0.05,
         blur_prob=0.15,

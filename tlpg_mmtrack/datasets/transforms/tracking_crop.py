@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
-from ..geometry import bounding_box, box_corners, linear_map, map_points, place_matrix, warp
+from ..geometry import (
+    bounding_box,
+    box_corners,
+    edges_to_pixels,
+    linear_map,
+    map_points,
+    place_matrix,
+    warp,
+)
 from .crop_transform import CropTransform
 
 
@@ -66,7 +74,7 @@ class TrackingCrop(CropTransform):
         for index, frame in enumerate(results['img']):
             outline = results['outlines'][index]
             box = results['instances'][index][0]['bbox']
-            points = np.concatenate(outline).astype(np.float64) if outline else box_corners(box)
+            points = edges_to_pixels(np.concatenate(outline) if outline else box_corners(box))
             if results['is_still']:
                 mirror = -1.0 if rng.random() < self.flip_prob else 1.0
             linear = self._draw_linear(rng, mirror, results['is_still'], bool(outline))

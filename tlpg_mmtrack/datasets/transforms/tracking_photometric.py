@@ -29,7 +29,7 @@ class TrackingPhotometric(BaseTransform):
 
     def __init__(
         self,
-        shared_colour: float = 0.3,
+        shared_colour: float = 0.25,
         frame_colour: float = 0.15,
         grey_prob: float = 0.05,
         blur_prob: float = 0.15,

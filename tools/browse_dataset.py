@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Show what a tracker is trained on.
+
+Writes contact sheets (sheet_000.png, ...) into the output folder. Each row is one training sample
+as the model receives it: the template crops, framed in blue, then the search crops, framed in
+orange, each with the target's box in green. Below each row: the number of the sample and the file
+of its target. Look for boxes that are off, targets nobody could find, and sources that show too
+often or never.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from mmengine.config import Config, DictAction
+
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+
+TEMPLATE_COLOUR = (200, 120, 0)
+SEARCH_COLOUR = (0, 140, 255)
+BOX_COLOUR = (0, 255, 0)
+CAPTION_HEIGHT = 18
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: python tools/browse_dataset.py configs/_base_/datasets/tlpg_small.py '
+        '--samples 24',
+    )
+    parser.add_argument('config', help='config file with a train_dataloader')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('outputs/browse'),
+        help='output folder (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--samples', type=int, default=24, help='how many to show (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--start', type=int, default=0, help='number of the first (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--rows', type=int, default=12, help='samples on one sheet (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='change the config, as in tools/train.py',
+    )
+    options = parser.parse_args(arguments)
+    if options.samples < 1 or options.rows < 1 or options.start < 0:
+        parser.error('--samples and --rows must be at least 1, --start at least 0')
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the sheets.
+
+    Args:
+        arguments: Command line without the program's name; that of the process if None.
+
+    Returns:
+        The exit code: 0, or 2 if the config or its data cannot be used.
+    """
+    options = parse_args(arguments)
+    try:
+        dataset = build_dataset(options.config, options.cfg_options)
+        options.out.mkdir(parents=True, exist_ok=True)
+        for number, first in enumerate(range(0, options.samples, options.rows)):
+            last = min(first + options.rows, options.samples)
+            rows = [draw_sample(dataset, options.start + i) for i in range(first, last)]
+            path = options.out / f'sheet_{number:03d}.png'
+            if not cv2.imwrite(str(path), np.concatenate(rows)):
+                raise OSError(f'{path}: cannot be written')
+            print(path)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+def build_dataset(config_path: str, changes: dict[str, Any]) -> Dataset:
+    """Build the training set of a config.
+
+    Args:
+        config_path: The config file.
+        changes: Changes to it, by dotted key.
+
+    Returns:
+        The dataset of its `train_dataloader`.
+
+    Raises:
+        ValueError: If the config has none.
+    """
+    # Here, not above: `--help` answers at once without them.
+    import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
+    from mmtrack.registry import DATASETS  # isort: skip
+
+    config = Config.fromfile(config_path)
+    config.merge_from_dict(changes)
+    if 'train_dataloader' not in config:
+        raise ValueError(f'{config_path}: has no train_dataloader')
+    return DATASETS.build(config.train_dataloader.dataset)
+
+
+def draw_sample(dataset: Dataset, index: int) -> np.ndarray:
+    """One row of a sheet.
+
+    Args:
+        dataset: The training set.
+        index: Number of the sample.
+
+    Returns:
+        (S + 18, (T + T') * S, 3) uint8: the crops side by side over a caption.
+    """
+    sample = dataset[index]
+    labels = sample['data_samples']
+    crops = []
+    for key, boxes, colour in (
+        ('img', labels.gt_instances.bboxes, TEMPLATE_COLOUR),
+        ('search_img', labels.search_gt_instances.bboxes, SEARCH_COLOUR),
+    ):
+        for crop, box in zip(sample['inputs'][key], boxes, strict=True):
+            crops.append(draw_crop(crop.permute(1, 2, 0).numpy(), box.numpy(), colour))
+    row = np.concatenate(crops, axis=1)
+    caption = np.zeros((CAPTION_HEIGHT, row.shape[1], 3), dtype=np.uint8)
+    path = labels.img_path if isinstance(labels.img_path, str) else labels.img_path[0]
+    text = f'{index}  {os.path.join(*Path(path).parts[-3:])}'
+    cv2.putText(caption, text, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1)
+    return np.concatenate([row, caption])
+
+
+def draw_crop(crop: np.ndarray, box: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """Draw a box (x1, y1, x2, y2) and a frame of the given colour on a copy of a crop."""
+    canvas = np.ascontiguousarray(crop)
+    x1, y1, x2, y2 = (round(float(edge)) for edge in box)
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), BOX_COLOUR, 1)
+    height, width = canvas.shape[:2]
+    cv2.rectangle(canvas, (0, 0), (width - 1, height - 1), colour, 2)
+    return canvas
+
+
+if __name__ == '__main__':
+    sys.exit(main())
