@@ -22,7 +22,7 @@ class BuildWithConfigs(build_py):
         if self.editable_mode:
             return
         target = Path(self.build_lib) / 'tlpg_mmtrack' / '.mim'
-        unwanted = shutil.ignore_patterns('__pycache__', '*.pyc')
+        unwanted = shutil.ignore_patterns('__pycache__', '*.pyc', 'setup.sh')
         for folder in ('configs', 'tools'):
             shutil.copytree(folder, target / folder, ignore=unwanted, dirs_exist_ok=True)
         if Path('model-index.yml').is_file():

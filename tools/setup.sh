@@ -42,8 +42,11 @@ has() { "$env_python" -c "import $1" 2>/dev/null; }
     || fail "MMCV must be 'light' or 'full', got '$flavour'"
 [[ -z $wheels || -d $wheels ]] || fail "WHEELS: no folder '$wheels'"
 
-# The environment, if it is not one that the user made: complete, or made again.
-if ! "$env_python" -m pip --version >/dev/null 2>&1; then
+# pip killed at work leaves packages half replaced, and then fails on them. Such an environment is
+# made again if it was made here; one that the user made is the user's.
+made_here=$env_folder/.tlpg_mmtrack-made-here
+unfinished=$env_folder/.tlpg_mmtrack-unfinished
+if ! "$env_python" -m pip --version >/dev/null 2>&1 || [[ -f $made_here && -f $unfinished ]]; then
     [[ ! -x $env_python || -f $env_folder/pyvenv.cfg ]] || fail "$env_python has no pip"
     "$base_python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
         || fail "PYTHON=$base_python must be Python 3.10 or later"
@@ -54,6 +57,7 @@ if ! "$env_python" -m pip --version >/dev/null 2>&1; then
     fi
     say "making $env_folder"
     "$base_python" -m venv "${options[@]}" "$env_folder"
+    touch "$made_here"
 fi
 
 # What decides whether anything is to be done: requirements, Python, torch, where the repository is.
@@ -151,9 +155,19 @@ $("$env_python" -c 'import cv2' 2>&1 | tail -n 1)"
         | sed 's/opencv-python/opencv-python-headless/')"
 }
 
-install_torch
 constraints=$(mktemp)
-trap 'rm -f "$constraints"' EXIT
+touch "$unfinished"
+finish() {
+    local status=$?
+    rm -f "$constraints"
+    # Killed, by Ctrl-C or otherwise: 128 and more. An error of pip's own leaves things in order.
+    [[ $status -ge 128 ]] || rm -f "$unfinished"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+install_torch
 write_constraints "$constraints"
 say "installing the requirements"
 pip install --quiet -c "$constraints" -r requirements/runtime.txt -r requirements/demo.txt \
