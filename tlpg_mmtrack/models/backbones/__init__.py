@@ -2,7 +2,7 @@
 """Backbones that declare their feature maps' channels, strides and cell centres."""
 
 from .efficientnet_lite import EfficientNetLite
-from .feature_level import FeatureLevel, compose_geometry
+from .feature_level import FeatureLevel
 from .tracking_resnet import TrackingResNet
 
-__all__ = ['EfficientNetLite', 'FeatureLevel', 'TrackingResNet', 'compose_geometry']
+__all__ = ['EfficientNetLite', 'FeatureLevel', 'TrackingResNet']

@@ -11,21 +11,23 @@ from mmtrack.registry import MODELS
 
 from .feature_level import FeatureLevel
 
+STEM_STRIDE = 4
+
 
 @MODELS.register_module()
 class TrackingResNet(ResNet):
     """The paper's backbone: ResNet with the feature maps C3, C4, C5 (section 3.3).
 
-    Every kernel is odd (or strided 1x1) and padded symmetrically, so cell ``j`` of each map is centred
-    exactly on pixel ``stride * j`` of the image: all cell offsets are 0. ImageNet weights come from the
-    config, ``init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')``; state dicts are
+    Every kernel is odd and padded symmetrically, so the receptive field of cell ``j`` is centred
+    exactly on pixel ``stride * j``: all cell offsets are 0. ImageNet weights come from the config,
+    ``init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')``; state dicts are
     those of ``mmdet.ResNet``.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         out_indices: Stages to return; (1, 2, 3) are C3, C4, C5.
-        norm_eval: Keep batch norm in evaluation mode while training: a batch holds few sequences, and
-            the frames of one sequence look alike, so its statistics would be poor.
+        norm_eval: Keep batch norm in evaluation mode while training: a batch holds few sequences,
+            and the frames of one sequence look alike, so its statistics would be poor.
         **kwargs: As in ``mmdet.ResNet``, ``frozen_stages`` among them.
 
     Attributes:
@@ -44,16 +46,20 @@ class TrackingResNet(ResNet):
         **kwargs: Any,
     ) -> None:
         super().__init__(depth, out_indices=tuple(out_indices), norm_eval=norm_eval, **kwargs)
-        # mmdet keeps each stage's own stride under the name `strides`; only its constructor reads it.
-        stage_strides = self.strides
         levels = []
-        stride = 4  # of the stem
+        stride = STEM_STRIDE
         for stage in range(self.num_stages):
-            stride *= stage_strides[stage]
+            stride *= self.strides[stage]
             channels = self.block.expansion * self.base_channels * 2**stage
             levels.append(FeatureLevel(f'C{stage + 2}', channels, stride, 0.0))
         self.feature_info = tuple(levels[index] for index in self.out_indices)
         self.out_channels = tuple(level.channels for level in self.feature_info)
+        # mmdet keeps each stage's own stride under this name, and reads it while building only.
         self.strides = tuple(level.stride for level in self.feature_info)
         self.cell_offsets = tuple(level.cell_offset for level in self.feature_info)
         self.cell_offset = 0.0
+
+    def train(self, mode: bool = True) -> TrackingResNet:
+        """Set the training mode as mmdet does, and return the module, which mmdet does not."""
+        super().train(mode)
+        return self

@@ -20,31 +20,35 @@ OTHER_LEVELS_GAIN = 0.1
 class BalancedNeck(BaseModule):
     """Average the levels of a backbone with learned, bounded weights (eq. 7).
 
-    ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars, so that every ``n_l`` is positive and
-    they sum to 1. Each ``C'_l`` is a 1x1 convolution of ``C_l``, brought to the reference level's
-    size: a larger map by average pooling, a smaller one by bilinear interpolation.
+    ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars, so that every ``n_l`` is
+    positive and their sum is 1. Each ``C'_l`` is a 1x1 convolution of ``C_l``, brought to the
+    reference level's size: a larger map by average pooling, a smaller one by bilinear
+    interpolation.
 
-    Place: interpolation takes the maps' outer edges as aligned (``align_corners=False``). The centre
-    of a reference cell ``i`` falls on ``(i + 0.5) / 2 - 0.5`` of a map half its size. A padding
-    scheme whose cells tile the image agrees with that; a backbone whose cells sit on
-    ``stride * j`` differs by a quarter of a coarse cell, the same everywhere, which the 3x3 and
-    5x5 filters after the neck absorb.
+    **Geometry.** Both resizings take a cell for a tile of the image (``align_corners=False``):
+    cell ``i`` of an 18-cell map reads place ``i / 2 - 1/4`` of the 9-cell map and the mean of
+    cells ``2i`` and ``2i + 1`` of the 36-cell map. That is right for a backbone whose cells sit in
+    the middle of their tiles (EfficientNetLite: to 2 pixels of the crop). With cells on ``stride *
+    j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the whole map, which is for
+    the filters that follow to learn. Alike only if each level has exactly half the cells of the
+    one before it: with 17 and 9 cells, the displacement of C5' varies by 15 pixels from one end to
+    the other. So crop to multiples of 32 pixels.
 
-    Initialisation: the tracker has to work before any training, and the pretrained reference level
-    is what tracks best by itself. So its 1x1 convolution starts as the identity (orthogonal if the
-    widths differ), the others as orthogonal maps scaled by 0.1: their channels have no common
-    meaning with the reference's yet, so they must start quiet, but not at zero, where the weights
-    ``n`` of their levels would get no gradient.
+    **Initialisation.** The tracker has to work before any training, and the pretrained reference
+    level alone then tracks best. So its 1x1 convolution starts as the identity (orthogonal if the
+    widths differ), the others as orthogonal maps scaled by 0.1: nothing relates their channels to
+    the reference's yet, so they must be quiet, but at zero the scalars would get no gradient
+    from them. Hence x starts close to C4 / 9, as the three weights start at 1/3.
 
     Args:
         in_channels: Channels of each input level.
-        out_channels: Channels of the result; None for those of the reference level, as in the paper.
+        out_channels: Channels of the result; None for the reference level's, as in the paper.
         reference_level: Index of the level whose size the result has.
         init_cfg: As in MMEngine.
 
     Raises:
-        ValueError: If an argument is out of its range, or ``forward`` gets levels that do not match
-            ``in_channels``.
+        ValueError: If an argument is out of its range, or ``forward`` gets levels that do not
+            match ``in_channels``.
 
     Example:
         >>> neck = BalancedNeck((40, 112, 320))
@@ -68,7 +72,8 @@ class BalancedNeck(BaseModule):
                 f'got {reference_level}'
             )
         self.reference_level = reference_level
-        self.out_channels = out_channels or self.in_channels[reference_level]
+        reference_channels = self.in_channels[reference_level]
+        self.out_channels = reference_channels if out_channels is None else out_channels
         self.lateral_convs = nn.ModuleList(
             nn.Conv2d(channels, self.out_channels, 1) for channels in self.in_channels
         )

@@ -18,17 +18,17 @@ BRANCHES = ('high', 'mid', 'low')
 
 @MODELS.register_module()
 class FeatureEnhancer(BaseModule):
-    """Enrich x with detail and context before the refinement stage: ``x_E = x + combine(branches)``.
+    """Enrich x with detail and context for the refinement stage: ``x_E = x + combine(branches)``.
 
     Three parallel branches at strides 8 (C3'), 16 (x) and 32 are fused fully connected, each
     receiving every other one resized, and are then combined at x's size. Inside a branch the
     convolution is depthwise separable, between branches 1x1 at the smaller of the two sizes:
     the whole costs a small part of a backbone on a CPU.
 
-    The combining convolution starts at zero, so that before training ``x_E`` is x and stage 2 does
-    what stage 1 does (through a 1x1 convolution when ``out_channels`` differs from x's). Group norm
-    replaces batch norm: a training batch holds few sequences, and online learning compares features
-    of single frames, which must not depend on what else is in the batch.
+    The combining convolution starts at zero, so that before training ``x_E`` is x, or a 1x1
+    convolution of x when ``out_channels`` differs. Group norm replaces batch norm: a batch holds
+    few sequences, so its statistics would be poor, and a frame's features must not depend on the
+    frames beside it, in training as in tracking.
 
     Args:
         in_channels: Channels of (C3', x, C5').
@@ -65,7 +65,7 @@ class FeatureEnhancer(BaseModule):
             )
         if channels <= 0 or channels % GROUPS:
             raise ValueError(
-                f'FeatureEnhancer: channels must be a positive multiple of {GROUPS}, got {channels}'
+                f'FeatureEnhancer: channels must be a multiple of {GROUPS}, got {channels}'
             )
         if low_source not in ('c5', 'conv'):
             raise ValueError(
@@ -74,7 +74,7 @@ class FeatureEnhancer(BaseModule):
         self.in_channels = tuple(in_channels)
         self.low_source = low_source
         high, mid, low = self.in_channels
-        self.out_channels = out_channels or mid
+        self.out_channels = mid if out_channels is None else out_channels
         if low_source == 'conv':
             enter_low = nn.Conv2d(mid, channels, 3, stride=2, padding=1, bias=False)
         else:
