@@ -3,8 +3,8 @@
 
 A pixel's centre is its index, as in :func:`tlpg_mmtrack.models.trackers.crop.crop_patch`.
 Annotations count from pixel edges: a box (x, y, w, h) covers the pixels x to x + w - 1, so its
-left edge lies half a pixel before the centre of pixel x. :func:`edges_to_pixels` turns one into the
-other; without it a mirrored or turned object would be off its box by a pixel.
+left edge lies half a pixel before the centre of pixel x. :func:`edges_to_pixels` turns one into
+the other; without it a mirrored or turned object would be off its box by a pixel.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ train_pipeline = [
         jpeg_prob=0.1,
         noise_prob=0.1),
     dict(
-        type='mmtrack.PackTrackInputs',
+        type='PackTrackInputs',
         ref_prefix='search',
         num_template_frames=2,
         default_meta_keys=('img_path', 'frame_id', 'video_id', 'video_length')),
@@ -54,7 +54,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='mmtrack.QuotaSampler', samples_per_epoch=2000),
+    sampler=dict(type='QuotaSampler', samples_per_epoch=2000),
     dataset=dict(
         type='WeightedTrackingDataset',
         seed=0,

@@ -1,0 +1,38 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests that the configs printed in docs/custom_data.md work as printed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmtrack.registry import DATASETS
+from synthetic_corpus import write_stills, write_video
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGE = (REPOSITORY / 'docs' / 'custom_data.md').read_text(encoding='utf-8')
+EXAMPLES = re.findall(r'```python\n(.*?)```', PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize('example', EXAMPLES)
+def test_an_example_makes_samples(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / 'data' / 'mine' / 'first_clip')
+    write_video(tmp_path / 'data' / 'mine' / 'test_clip')
+    write_stills(tmp_path / 'data' / 'my_images')
+    monkeypatch.chdir(tmp_path)
+    base = REPOSITORY / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
+    name = "'./the_config_you_want_to_train.py'"
+    assert name in example
+    (tmp_path / 'config.py').write_text(example.replace(name, repr(str(base))))
+    config = Config.fromfile(tmp_path / 'config.py')
+    sample = DATASETS.build(config.train_dataloader.dataset)[0]
+    assert sample['inputs']['search_img'].shape == (2, 3, 288, 288)
+
+
+def test_the_page_has_an_example_for_videos_stills_and_a_mix() -> None:
+    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES[0].splitlines()) <= 10

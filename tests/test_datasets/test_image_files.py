@@ -1,0 +1,35 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of reading training images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tlpg_mmtrack.datasets.image_files import read_image
+
+
+@pytest.mark.parametrize('shape', [(8, 9), (8, 9, 3), (8, 9, 4)])
+def test_grey_and_four_channel_images_become_colour(tmp_path: Path, shape: tuple) -> None:
+    path = str(tmp_path / 'image.png')
+    cv2.imwrite(path, np.full(shape, 90, dtype=np.uint8))
+    image = read_image(path, (8, 9))
+    assert image.shape == (8, 9, 3)
+    assert (image == 90).all()
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'broken.jpg'
+    path.write_bytes(b'not a picture')
+    with pytest.warns(UserWarning, match=r'broken\.jpg: cannot be read'):
+        assert read_image(str(path)) is None
+
+
+def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / 'image.png')
+    cv2.imwrite(path, np.zeros((8, 9, 3), dtype=np.uint8))
+    with pytest.warns(UserWarning, match=r'image\.png: is 9 x 8 but annotated as 8 x 9'):
+        assert read_image(path, (9, 8)) is None

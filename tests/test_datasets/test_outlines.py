@@ -1,0 +1,50 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of the outlines of objects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from tlpg_mmtrack.datasets.geometry import bounding_box
+from tlpg_mmtrack.datasets.outlines import box_agreement, outline_of
+
+
+def test_polygons_are_kept_and_fragments_dropped() -> None:
+    outline = outline_of([[1, 2, 5, 2, 5, 6], [7, 7, 8, 8]], 10, 10)
+    assert len(outline) == 1
+    np.testing.assert_array_equal(outline[0], [[1, 2], [5, 2], [5, 6]])
+
+
+@pytest.mark.parametrize('compressed', [True, False])
+def test_run_length_codes_become_polygons(compressed: bool) -> None:
+    mask = np.zeros((20, 30), dtype=np.uint8)
+    mask[5:15, 8:25] = 1
+    if compressed:
+        code = coco_mask.encode(np.asfortranarray(mask))
+    else:
+        flat = mask.flatten(order='F')
+        edges = np.flatnonzero(np.diff(flat)) + 1
+        counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
+        code = dict(size=[20, 30], counts=counts)
+    points = np.concatenate(outline_of(code, 20, 30))
+    # The object covers 8 to 25 and 5 to 15; the outline passes through its outermost pixels.
+    np.testing.assert_array_equal(bounding_box(points), [8.5, 5.5, 24.5, 14.5])
+
+
+@pytest.mark.parametrize('empty', [None, [], {}])
+def test_no_mask_is_no_polygon(empty: object) -> None:
+    assert outline_of(empty, 10, 10) == []
+
+
+def test_another_type_is_refused() -> None:
+    with pytest.raises(ValueError, match='segmentation: str is not a COCO mask'):
+        outline_of('1 2 3', 10, 10)
+
+
+def test_box_agreement_is_intersection_over_union() -> None:
+    first = np.array([0.0, 0.0, 10.0, 10.0])
+    assert box_agreement(first, np.array([5.0, 0.0, 15.0, 10.0])) == pytest.approx(1 / 3)
+    assert box_agreement(first, np.array([20.0, 0.0, 25.0, 10.0])) == 0.0
+    assert box_agreement(np.zeros(4), np.zeros(4)) == 0.0

@@ -1,0 +1,130 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of the still images' dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mmtrack.registry import TRANSFORMS
+from synthetic_corpus import write_stills
+
+from tlpg_mmtrack.datasets import TrackingImageDataset
+
+
+def build(folder: Path, **changes: Any) -> TrackingImageDataset:
+    """The dataset of a folder."""
+    options = dict(
+        data_root=str(folder),
+        ann_file='annotations.json',
+        data_prefix=dict(img_path='images'),
+        pipeline=[],
+    )
+    return TrackingImageDataset(**{**options, **changes})
+
+
+def change_annotation(folder: Path, index: int, **changes: Any) -> None:
+    """Change one annotation of the COCO file."""
+    path = folder / 'annotations.json'
+    content = json.loads(path.read_text())
+    content['annotations'][index].update(changes)
+    path.write_text(json.dumps(content))
+
+
+def test_an_object_is_a_sequence_of_one_frame(stills: Path) -> None:
+    dataset = build(stills)
+    assert len(dataset) == 4
+    sequence = dataset.get_sequence(1)
+    np.testing.assert_array_equal(sequence['bboxes'], [[110.0, 80.0, 170.0, 120.0]])
+    assert sequence['bboxes_isvalid'].tolist() == [True]
+    assert sequence['video_length'] == 1
+    assert Path(sequence['img_paths'][0]).name == 'set1_1.png'
+    assert len(sequence['outlines'][0][0]) == 4
+
+
+def test_a_peer_is_another_object_of_the_category(stills: Path) -> None:
+    change_annotation(stills, 3, category_id=2)
+    dataset = build(stills)
+    rng = np.random.default_rng(0)
+    assert {dataset.get_peer(0, rng) for _ in range(50)} == {None, 1, 2}
+    assert dataset.get_peer(3, rng) is None
+
+
+def test_include_and_exclude_choose_files(stills: Path) -> None:
+    assert len(build(stills, include=['set0_*'])) == 2
+    assert len(build(stills, exclude=['set0_0*'])) == 3
+    with pytest.raises(TypeError, match='include, exclude: pass lists'):
+        build(stills, include='set0_*')
+
+
+def test_small_objects_are_left_out(stills: Path) -> None:
+    # sqrt(60 * 40) = 49 pixels of a long side of 320 are 73.5 of 480.
+    assert len(build(stills, min_size=73.0)) == 4
+    with pytest.raises(ValueError, match='no object to train on'):
+        build(stills, min_size=74.0)
+
+
+def test_large_objects_are_for_pasting_only(stills: Path, tmp_path: Path) -> None:
+    assert build(stills, max_cover=0.02).get_sequence(0)['paste_only']
+    assert not build(stills, max_cover=0.04).get_sequence(0)['paste_only']
+    without_masks = write_stills(tmp_path / 'plain', with_masks=False)
+    with pytest.raises(ValueError, match='no object to train on'):
+        build(without_masks, max_cover=0.02)
+    with pytest.raises(ValueError, match='max_cover'):
+        build(stills, max_cover=0.0)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(bbox=[10, 10, 0, 20]), 'has no area'),
+        (dict(bbox=[10, 10, -5, 20]), 'has no area'),
+        (dict(bbox=[400, 10, 20, 20]), 'is outside the 320 x 240 image'),
+        (dict(bbox=[10, 10, 20]), 'is not four finite numbers'),
+        (dict(bbox=[10, 10, 20, float('nan')]), 'is not four finite numbers'),
+        (dict(segmentation=[[0, 0, 20, 0, 20, 20]]), 'does not fit box'),
+        (dict(segmentation='nonsense'), 'is not a COCO mask'),
+    ],
+)
+def test_bad_annotations_are_left_out_with_the_file_named(
+    stills: Path, changes: dict, message: str
+) -> None:
+    change_annotation(stills, 2, **changes)
+    with pytest.warns(UserWarning, match=rf'set0_2\.png: object left out: .*{message}'):
+        assert len(build(stills)) == 3
+
+
+def test_annotations_without_image_and_crowds_are_left_out(stills: Path) -> None:
+    change_annotation(stills, 0, image_id=77)
+    change_annotation(stills, 1, iscrowd=1)
+    assert len(build(stills)) == 2
+
+
+def test_a_missing_or_empty_file_is_named(stills: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.json does not exist'):
+        build(stills, ann_file='nowhere.json')
+    (stills / 'annotations.json').write_text('{}')
+    with pytest.raises(ValueError, match=r'annotations\.json: no object .* expected COCO'):
+        build(stills)
+
+
+def test_mmtracks_own_sampling_takes_it(stills: Path) -> None:
+    dataset = build(stills)
+    sequences = [dataset.get_sequence(0), dataset.get_sequence(1)]
+    sampling = dict(type='DiMPSampling', num_search_frames=2, num_template_frames=2)
+    results = TRANSFORMS.build(sampling).transform(sequences)
+    assert len(results['img_path']) == 4
+    np.testing.assert_array_equal(results['instances'][0][0]['bbox'], [100, 80, 160, 120])
+
+
+def test_it_serves_alone_seeded_by_numpy(stills: Path) -> None:
+    dataset = build(stills, pipeline=[dict(type='SampleTrackingFrames')])
+    samples = []
+    for _ in range(2):
+        np.random.seed(3)
+        samples.append(dataset[0])
+    assert samples[0]['img_path'] == samples[1]['img_path']
+    assert samples[0]['rng'].random() == samples[1]['rng'].random()

@@ -1,0 +1,109 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of the videos' dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mmtrack.registry import TRANSFORMS
+from synthetic_corpus import write_video
+
+from tlpg_mmtrack.datasets import TrackingVideoDataset
+from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
+
+
+def build(folder: Path, **options: Any) -> TrackingVideoDataset:
+    """The dataset of a folder."""
+    return TrackingVideoDataset(data_root=str(folder), pipeline=[], **options)
+
+
+def test_a_folder_is_a_sequence(videos: Path) -> None:
+    write_video(videos / 'second', frames=5, absent=(2,))
+    (videos / 'index.json').write_text('[]')
+    dataset = build(videos)
+    assert len(dataset) == 2
+    sequence = dataset.get_sequence(1)
+    assert sequence['video_length'] == 5
+    assert sequence['visible'].tolist() == [True, True, False, True, True]
+    np.testing.assert_array_equal(sequence['bboxes'][1], [63.0, 90.0, 103.0, 140.0])
+    assert sequence['img_paths'][1].endswith('000002.jpg')
+    assert sequence['outlines'] == [[]] * 5
+
+
+def test_include_and_exclude_choose_folders(videos: Path) -> None:
+    write_video(videos / 'second')
+    assert len(build(videos, include=['sec*'])) == 1
+    with pytest.raises(ValueError, match='no video to train on'):
+        build(videos, exclude=['*'])
+
+
+def test_otb_folders_are_one_based(videos: Path) -> None:
+    source = videos / 'first' / 'groundtruth.txt'
+    target = videos / 'first' / 'groundtruth_rect.txt'
+    target.write_text(source.read_text().replace(',', '\t'))
+    dataset = build(videos, annotation_name='groundtruth_rect.txt', one_based=True)
+    np.testing.assert_array_equal(dataset.get_sequence(0)['bboxes'][0], [59.0, 89.0, 99.0, 139.0])
+
+
+@pytest.mark.parametrize(
+    'line', ['nan,nan,nan,nan', '10,10,0,5', '500,10,40,40', '10,10,3,3', '0,0,320,240']
+)
+def test_frames_that_cannot_be_used_count_as_absent(videos: Path, line: str) -> None:
+    path = videos / 'first' / 'groundtruth.txt'
+    lines = path.read_text().split()
+    path.write_text('\n'.join([lines[0], line, *lines[2:]]))
+    sequence = build(videos).get_sequence(0)
+    assert sequence['visible'].tolist() == [True, False] + [True] * 10
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('1,2,30,40\n', '1 boxes for 12 frames'),
+        ('1,2,30\n', r"groundtruth\.txt, line 1: expected x,y,w,h, got '1,2,30'"),
+        ('1,2,30,wide\n', 'could not convert'),
+        ('0,0,0,0\n' * 12, 'no frame shows an object'),
+    ],
+)
+def test_a_bad_video_is_left_out_with_its_folder_named(
+    videos: Path, content: str, message: str
+) -> None:
+    (write_video(videos / 'second') / 'groundtruth.txt').write_text(content)
+    with pytest.warns(UserWarning, match=f'second: video left out: .*{message}'):
+        assert len(build(videos)) == 1
+
+
+def test_a_folder_without_frames_or_boxes_is_left_out(videos: Path) -> None:
+    (videos / 'stray').mkdir()
+    (write_video(videos / 'second') / 'groundtruth.txt').unlink()
+    with pytest.warns(UserWarning) as warnings:
+        assert len(build(videos)) == 1
+    text = ' '.join(str(warning.message) for warning in warnings)
+    assert 'stray: video left out' in text
+    assert 'second: video left out' in text
+
+
+def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='nowhere is not a folder of videos'):
+        build(tmp_path / 'nowhere')
+    with pytest.raises(ValueError, match=r'no video to train on .*<name>/img/\*\.jpg'):
+        build(tmp_path)
+
+
+def test_boxes_are_read_with_any_separator(tmp_path: Path) -> None:
+    path = tmp_path / 'boxes.txt'
+    path.write_text('1,2,3,4\n5\t6\t7\t8\n9 10 11.5 12\n\n')
+    expected = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11.5, 12]]
+    np.testing.assert_array_equal(read_boxes(str(path)), expected)
+
+
+def test_mmtracks_own_sampling_takes_it(videos: Path) -> None:
+    sequence = build(videos).get_sequence(0)
+    sampling = dict(
+        type='DiMPSampling', num_search_frames=2, num_template_frames=2, min_num_frames=5
+    )
+    results = TRANSFORMS.build(sampling).transform([sequence, sequence])
+    assert len(results['img_path']) == 4
