@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmtrack.registry import TRANSFORMS
 from synthetic_corpus import write_stills
 
 from tlpg_mmtrack.datasets import TrackingImageDataset
@@ -109,15 +108,6 @@ def test_a_missing_or_empty_file_is_named(stills: Path) -> None:
     (stills / 'annotations.json').write_text('{}')
     with pytest.raises(ValueError, match=r'annotations\.json: no object .* expected COCO'):
         build(stills)
-
-
-def test_mmtracks_own_sampling_takes_it(stills: Path) -> None:
-    dataset = build(stills)
-    sequences = [dataset.get_sequence(0), dataset.get_sequence(1)]
-    sampling = dict(type='DiMPSampling', num_search_frames=2, num_template_frames=2)
-    results = TRANSFORMS.build(sampling).transform(sequences)
-    assert len(results['img_path']) == 4
-    np.testing.assert_array_equal(results['instances'][0][0]['bbox'], [100, 80, 160, 120])
 
 
 def test_it_serves_alone_seeded_by_numpy(stills: Path) -> None:

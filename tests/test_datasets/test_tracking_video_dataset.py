@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmtrack.registry import TRANSFORMS
 from synthetic_corpus import write_video
 
 from tlpg_mmtrack.datasets import TrackingVideoDataset
@@ -98,12 +97,3 @@ def test_boxes_are_read_with_any_separator(tmp_path: Path) -> None:
     path.write_text('1,2,3,4\n5\t6\t7\t8\n9 10 11.5 12\n\n')
     expected = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11.5, 12]]
     np.testing.assert_array_equal(read_boxes(str(path)), expected)
-
-
-def test_mmtracks_own_sampling_takes_it(videos: Path) -> None:
-    sequence = build(videos).get_sequence(0)
-    sampling = dict(
-        type='DiMPSampling', num_search_frames=2, num_template_frames=2, min_num_frames=5
-    )
-    results = TRANSFORMS.build(sampling).transform([sequence, sequence])
-    assert len(results['img_path']) == 4
