@@ -22,6 +22,8 @@ import cv2
 import numpy as np
 from mmengine.config import Config, DictAction
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
