@@ -24,10 +24,11 @@ def test_an_example_makes_samples(
     write_video(tmp_path / 'data' / 'mine' / 'test_clip')
     write_stills(tmp_path / 'data' / 'my_images')
     monkeypatch.chdir(tmp_path)
-    base = REPOSITORY / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
-    name = "'./the_config_you_want_to_train.py'"
-    assert name in example
-    (tmp_path / 'config.py').write_text(example.replace(name, repr(str(base))))
+    (tmp_path / 'config.py').write_text(
+        example.replace(
+            "_base_ = './", f"_base_ = '{(REPOSITORY / 'configs' / 'tlpg').as_posix()}/"
+        )
+    )
     config = Config.fromfile(tmp_path / 'config.py')
     sample = DATASETS.build(config.train_dataloader.dataset)[0]
     assert sample['inputs']['search_img'].shape == (2, 3, 288, 288)
