@@ -47,4 +47,4 @@ lint: setup  ## Check style, format and docstring coverage
 	'$(RUN)' -m interrogate tlpg_mmtrack tools
 
 clean:  ## Remove the environments made here and what was built
-	rm -rf .venv .venv-full build dist *.egg-info
+	rm -rf .venv .venv-full .venv*-old-* build dist *.egg-info

@@ -42,22 +42,42 @@ has() { "$env_python" -c "import $1" 2>/dev/null; }
     || fail "MMCV must be 'light' or 'full', got '$flavour'"
 [[ -z $wheels || -d $wheels ]] || fail "WHEELS: no folder '$wheels'"
 
-# pip killed at work leaves packages half replaced, and then fails on them. Such an environment is
-# made again if it was made here; one that the user made is the user's.
+# The environment. One that was made here and is broken, or whose set-up was killed (pip then leaves
+# packages half replaced, and fails on them), is made again. One that the user made is the user's.
 made_here=$env_folder/.tlpg_mmtrack-made-here
 unfinished=$env_folder/.tlpg_mmtrack-unfinished
-if ! "$env_python" -m pip --version >/dev/null 2>&1 || [[ -f $made_here && -f $unfinished ]]; then
-    [[ ! -x $env_python || -f $env_folder/pyvenv.cfg ]] || fail "$env_python has no pip"
+
+# Python in a half-made virtual environment runs, but as the Python that it was made from.
+is_environment() {
+    local prefix
+    prefix=$("$env_python" -c 'import pip, sys; print(sys.prefix)' 2>/dev/null) \
+        && [[ $prefix -ef $env_folder ]]
+}
+
+make_environment() {
     "$base_python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
         || fail "PYTHON=$base_python must be Python 3.10 or later"
-    options=(--clear)
+    local options=()
     if "$base_python" -c 'import torch' 2>/dev/null; then
         say "using the torch of $base_python"
-        options+=(--system-site-packages)
+        options=(--system-site-packages)
     fi
     say "making $env_folder"
-    "$base_python" -m venv "${options[@]}" "$env_folder"
+    if [[ -e $env_folder ]]; then
+        mv "$env_folder" "$env_folder-old-$$"
+        rm -rf "$env_folder-old-$$"
+    fi
+    mkdir -p "$env_folder"
     touch "$made_here"
+    "$base_python" -m venv "${options[@]}" "$env_folder"
+}
+
+if [[ ! -e $env_folder || -f $made_here && -f $unfinished ]]; then
+    make_environment
+elif ! is_environment; then
+    [[ -f $made_here ]] || fail "$env_folder is no environment with pip, and was not made here:
+remove it, or give it pip (python -m ensurepip), or activate another environment"
+    make_environment
 fi
 
 # What decides whether anything is to be done: requirements, Python, torch, where the repository is.
@@ -76,7 +96,7 @@ for name in ('torch', 'mmcv', 'mmcv-lite', 'mmtrack', 'mmdet', 'numpy'):
         print(name, 'missing')
 SCRIPT
 }
-stamp=$("$env_python" -c 'import sys; print(sys.prefix)')/.tlpg_mmtrack-$flavour
+stamp=$env_folder/.tlpg_mmtrack-$flavour
 if [[ -f $stamp && $(cat "$stamp") == "$(fingerprint | cksum)" ]]; then
     exit 0
 fi
