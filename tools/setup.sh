@@ -58,7 +58,9 @@ make_environment() {
     "$base_python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
         || fail "PYTHON=$base_python must be Python 3.10 or later"
     local options=()
-    if "$base_python" -c 'import torch' 2>/dev/null; then
+    # A virtual environment sees the packages of a Python installation, not of another environment.
+    if "$base_python" -c 'import sys, torch; sys.exit(sys.prefix != sys.base_prefix)' 2>/dev/null
+    then
         say "using the torch of $base_python"
         options=(--system-site-packages)
     fi
