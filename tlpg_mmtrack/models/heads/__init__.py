@@ -1,7 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Heads: the two stages of deformable central correlation and IoU-Net."""
+"""Heads: the two stages of deformable central correlation, and IoU-Net."""
 
+from .center_bias_refiner import CenterBiasRefiner
 from .dcc_head import DCCHead
 from .iou_net_head import IoUNetHead
 
-__all__ = ['DCCHead', 'IoUNetHead']
+__all__ = ['CenterBiasRefiner', 'DCCHead', 'IoUNetHead']

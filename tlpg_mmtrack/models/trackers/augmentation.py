@@ -1,0 +1,85 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The augmented crops of the first frame that a target model is learned from."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+SCALE = 0.45
+"""Largest logarithm of the change in scale: a box learned from unscaled crops knows no size."""
+ASPECT = 0.25
+"""Largest logarithm of the change in aspect."""
+SHIFT = 0.6
+"""Largest shift of the target, in target sizes."""
+ROTATIONS = (-45.0, -10.0, 10.0, 45.0)
+"""Rotations in degrees (DiMP's)."""
+BLURS = ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
+"""Gaussian blurs, sigma in x and y in crop pixels (DiMP's)."""
+
+
+def first_frame_crops(
+    frame: np.ndarray,
+    box: np.ndarray,
+    side: float,
+    size: int,
+    warps: int,
+    generator: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops of the first frame: the plain one, DiMP's, and warps in scale, aspect and position.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        box: (4,), (x, y, width, height) in frame pixels.
+        side: Side of the square search region in frame pixels.
+        size: Side of the crops in crop pixels.
+        warps: Number of crops warped in scale, aspect and position.
+        generator: Where the warps are drawn from.
+
+    Returns:
+        (n, size, size, 3) uint8 crops, the plain one first, and their boxes (n, 4) float32,
+        (x1, y1, x2, y2) in crop pixels.
+    """
+    extent = box[2:] * size / side
+    plain = np.array([1.0, 1.0]), 0.0, np.zeros(2)
+    recipes = [plain, (np.array([-1.0, 1.0]), 0.0, np.zeros(2))]
+    recipes += [(np.ones(2), angle, _shift(extent, generator)) for angle in ROTATIONS]
+    recipes += [(np.ones(2), 0.0, _shift(extent, generator)) for _ in BLURS]
+    for _ in range(warps):
+        scale, aspect = generator.uniform(-1, 1, 2) * (SCALE, ASPECT / 2)
+        stretch = np.exp([scale + aspect, scale - aspect])
+        recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
+    center = box[:2] + (box[2:] - 1) / 2
+    crops, boxes = [], []
+    for stretch, angle, shift in recipes:
+        crops.append(_warp(frame, center, size / side, size, stretch, angle, shift))
+        middle = (size - 1) / 2 + shift
+        half = extent * np.abs(stretch) / 2
+        boxes.append(np.concatenate((middle - half, middle + half)))
+    first_blurred = 2 + len(ROTATIONS)
+    for index, (sigma_x, sigma_y) in enumerate(BLURS, start=first_blurred):
+        crops[index] = cv2.GaussianBlur(crops[index], (0, 0), sigma_x, sigmaY=sigma_y)
+    return np.stack(crops), np.stack(boxes).astype(np.float32)
+
+
+def _shift(extent: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return generator.uniform(-SHIFT, SHIFT, 2) * np.sqrt(extent.prod())
+
+
+def _warp(
+    frame: np.ndarray,
+    center: np.ndarray,
+    scale: float,
+    size: int,
+    stretch: np.ndarray,
+    angle: float,
+    shift: np.ndarray,
+) -> np.ndarray:
+    """One resampling of the frame around ``center``: stretched, turned, then shifted."""
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag(stretch) * scale
+    offset = (size - 1) / 2 + shift - linear @ center
+    matrix = np.concatenate((linear, offset[:, None]), axis=1)
+    return cv2.warpAffine(
+        frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

@@ -1,0 +1,78 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Where the target is on a score map, and how sure that is (DiMP's localisation)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlpg_mmtrack.structures import TrackingState
+
+from .options import TrackingOptions
+
+
+@dataclass(frozen=True)
+class Localization:
+    """One reading of a score map.
+
+    Attributes:
+        cell: (row, column) of the peak that is taken for the target.
+        score: Its score.
+        state: How sure it is.
+    """
+
+    cell: tuple[int, int]
+    score: float
+    state: TrackingState
+
+
+def localize(
+    scores: np.ndarray, target_size: tuple[float, float], options: TrackingOptions
+) -> Localization:
+    """Find the target on a score map whose centre is the last known place.
+
+    Args:
+        scores: (H, W).
+        target_size: (height, width) of the target in cells.
+        options: Thresholds.
+    """
+    first = np.unravel_index(np.argmax(scores), scores.shape)
+    score = float(scores[first])
+    # Written so that a NaN counts as lost.
+    if not score >= options.not_found_threshold:
+        return Localization(first, score, TrackingState.NOT_FOUND)
+    others = scores.copy()
+    reach = [options.neighbourhood * side / 2 for side in target_size]
+    top, left = (max(0, round(c - r)) for c, r in zip(first, reach, strict=True))
+    bottom, right = (round(c + r) + 1 for c, r in zip(first, reach, strict=True))
+    others[top:bottom, left:right] = -np.inf
+    second = np.unravel_index(np.argmax(others), scores.shape)
+    second_score = float(others[second])
+    if second_score > options.distractor_threshold * score:
+        return _choose(first, second, scores, target_size, options)
+    if second_score > max(
+        options.hard_negative_threshold * score, options.not_found_threshold
+    ):
+        return Localization(first, score, TrackingState.HARD_NEGATIVE)
+    return Localization(first, score, TrackingState.NORMAL)
+
+
+def _choose(
+    first: tuple[int, int],
+    second: tuple[int, int],
+    scores: np.ndarray,
+    target_size: tuple[float, float],
+    options: TrackingOptions,
+) -> Localization:
+    """Two peaks are alike: take the one near the last place if the other is far from it."""
+    middle = (np.array(scores.shape) - 1) / 2
+    reach = options.displacement * float(np.prod(target_size)) ** 0.5
+    first_far, second_far = (
+        float(np.linalg.norm(np.array(cell) - middle)) > reach for cell in (first, second)
+    )
+    if second_far and not first_far:
+        return Localization(first, float(scores[first]), TrackingState.HARD_NEGATIVE)
+    if first_far and not second_far:
+        return Localization(second, float(scores[second]), TrackingState.HARD_NEGATIVE)
+    return Localization(first, float(scores[first]), TrackingState.UNCERTAIN)

@@ -1,0 +1,79 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The frames that a target model is learned from during tracking (section 3.5)."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from ..heads.dcc_head import TemplateSamples
+
+
+class SampleMemory:
+    """A fixed number of template samples of one target, allocated once.
+
+    Each new sample enters with weight ``learning_rate`` and the others shrink by what it takes, the
+    first frame's samples never below their share; when the memory is full, the sample of least
+    weight makes room (DiMP).
+
+    Args:
+        first: Samples of the first frame, (1, n, ...), their weights summing to 1.
+        capacity: Number of samples kept, the first frame's not counted.
+        learning_rate: Weight of a new sample.
+        first_share: Weight that the first frame's samples keep together.
+    """
+
+    def __init__(
+        self,
+        first: TemplateSamples,
+        capacity: int,
+        learning_rate: float,
+        first_share: float,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.first_share = first_share
+        self.first_count = first.weights.shape[1]
+        self.count = self.first_count
+        total = self.first_count + capacity
+        self._buffers = TemplateSamples(
+            **{
+                field.name: self._grow(getattr(first, field.name), total)
+                for field in fields(TemplateSamples)
+            }
+        )
+
+    @staticmethod
+    def _grow(value: Tensor, total: int) -> Tensor:
+        buffer = value.new_zeros(value.shape[0], total, *value.shape[2:])
+        buffer[:, : value.shape[1]] = value
+        return buffer
+
+    @property
+    def samples(self) -> TemplateSamples:
+        """What is stored, weights summing to 1; views, not copies."""
+        return self._buffers.frames(slice(0, self.count))
+
+    def add(self, sample: TemplateSamples, learning_rate: float | None = None) -> None:
+        """Store one sample, (1, 1, ...), replacing the least important one when full."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        weights = self._buffers.weights[0]
+        if self.count < weights.shape[0]:
+            slot = torch.tensor(self.count)
+            self.count += 1
+        else:
+            slot = self.first_count + weights[self.first_count :].argmin()
+        for field in fields(TemplateSamples):
+            if field.name != 'weights':
+                getattr(self._buffers, field.name)[:, slot] = getattr(sample, field.name)[:, 0]
+        weights[slot] = rate / (1 - rate) * weights[: self.count].sum()
+        weights /= weights.sum()
+        self._keep_first_share(weights)
+
+    def _keep_first_share(self, weights: Tensor) -> None:
+        first = weights[: self.first_count].sum()
+        share = first.clamp(min=self.first_share)
+        weights[: self.first_count] *= share / first
+        rest = weights[self.first_count :]
+        rest *= (1 - share) / rest.sum()

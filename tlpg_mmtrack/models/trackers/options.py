@@ -1,0 +1,73 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Test-time settings of the tracker, read once from ``test_cfg``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrackingOptions:
+    """Test-time settings; the paper's where it gives one (section 3.5), else DiMP-50's.
+
+    Attributes:
+        test_mode: ``'OPE'`` or ``'VOT'``, mmtrack's evaluation protocol.
+        crop_size: Side of the crops in crop pixels.
+        search_scale: Side of the search region in target sizes (root of width times height).
+        warps: Crops of the first frame warped in scale and aspect, beside DiMP's nine.
+        first_iters: Iterations at the first frame.
+        update_interval: Frames between updates of the target models.
+        update_iters: Iterations per update.
+        hard_negative_iters: Iterations on a frame with a distractor.
+        memory_size: Tracked frames kept.
+        memory_rate: Weight of a new sample; the first frame's keep ``first_share`` together.
+        hard_negative_rate: Weight of a new sample with a distractor.
+        first_share: See ``memory_rate``.
+        not_found_threshold: A lower peak score means that the target is lost.
+        distractor_threshold: A second peak this high, relative to the first, is a distractor.
+        hard_negative_threshold: A second peak this high is worth learning from.
+        neighbourhood: Side of the region around a peak, in target sizes, that no second peak
+            counts in.
+        displacement: A peak farther than this from the last place, in target sizes, is not
+            trusted over a nearer one.
+        postprocess: What picks the final proposal: ``'nms'``, the predicted score, or ``'iou'``,
+            the IoU that IoU-Net predicts.
+        merge_iou: Proposals that overlap the picked one this much are averaged with it.
+        box_rate: Share of the new box's size in the reported size.
+    """
+
+    test_mode: str = 'OPE'
+    crop_size: int = 288
+    search_scale: float = 5.0
+    warps: int = 24
+    first_iters: int = 10
+    update_interval: int = 25
+    update_iters: int = 2
+    hard_negative_iters: int = 1
+    memory_size: int = 50
+    memory_rate: float = 0.01
+    hard_negative_rate: float = 0.02
+    first_share: float = 0.25
+    not_found_threshold: float = 0.25
+    distractor_threshold: float = 0.8
+    hard_negative_threshold: float = 0.5
+    neighbourhood: float = 2.2
+    displacement: float = 0.8
+    postprocess: str = 'nms'
+    merge_iou: float = 0.7
+    box_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ValueError: Naming the option.
+        """
+        if self.postprocess not in ('nms', 'iou'):
+            raise ValueError(
+                f"test_cfg: postprocess must be 'nms' or 'iou', got {self.postprocess!r}"
+            )
+        if self.crop_size % 32:
+            raise ValueError(
+                f'test_cfg: crop_size must be a multiple of 32, got {self.crop_size}'
+            )
