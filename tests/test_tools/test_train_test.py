@@ -1,0 +1,154 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Runs tools/train.py and tools/test.py, alone and in two processes, on a generated corpus."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_1xb8-20e_small.py'
+FRAMES = 4
+
+# Four videos: two iterations an epoch in two processes, four in one.
+TINY_CONFIG = """
+_base_ = {base!r}
+train_pipeline = [
+    dict(type='SampleTrackingFrames', num_template_frames=1, num_search_frames=1, max_gap=2),
+    dict(type='LoadTrackingFrames'),
+    dict(type='TrackingCrop', size=288, search_scale=5.0, template_jitter=(1.0, 0.1),
+         search_jitter=(1.0, 0.1)),
+    dict(type='PackTrackInputs', ref_prefix='search', num_template_frames=1,
+         default_meta_keys=('img_path', 'frame_id')),
+]
+train_dataloader = dict(
+    _delete_=True, batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='TrackingVideoDataset', data_root={data!r}, annotation_name='groundtruth_rect.txt',
+        one_based=True, pipeline=train_pipeline))
+train_cfg = dict(max_epochs=1)
+test_dataloader = dict(
+    batch_size=1, num_workers=0, sampler=dict(type='VideoSampler'),
+    dataset=dict(
+        type='OTB100Dataset', data_root={root!r}, ann_file='infos.txt',
+        data_prefix=dict(img_path=''), test_mode=True,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadTrackAnnotations', with_instance_id=False),
+            dict(type='PackTrackInputs', pack_single_img=True)]))
+test_evaluator = dict(
+    type='SOTMetric', metric='OPE', metric_options=dict(only_eval_visible=False))
+test_cfg = dict(type='TestLoop')
+"""
+
+
+def write_corpus(folder: Path) -> None:
+    """Write four videos in OTB's layout, a bright box that moves over noise; two are to test on."""
+    generator = np.random.default_rng(0)
+    lines = ['a comment']
+    for video in range(4):
+        images = folder / 'data' / f'video{video}' / 'img'
+        images.mkdir(parents=True)
+        boxes = []
+        for index in range(FRAMES):
+            frame = generator.integers(60, 120, (120, 160, 1), dtype=np.uint8).repeat(3, axis=2)
+            x, y = 50 + 3 * index + 5 * video, 40 + 2 * index
+            frame[y : y + 30, x : x + 24] = (40, 220, 60 * video)
+            cv2.imwrite(str(images / f'{index + 1:04d}.jpg'), frame)
+            boxes.append(f'{x + 1},{y + 1},24,30')
+        name = f'data/video{video}'
+        (folder / name / 'groundtruth_rect.txt').write_text('\n'.join(boxes) + '\n')
+        lines.append(f'{name}/img,{name}/groundtruth_rect.txt,1,{FRAMES}')
+    (folder / 'infos.txt').write_text('\n'.join(lines[:3]))
+
+
+def run_tool(*command: str | Path, folder: Path) -> str:
+    """Run a command in `folder`, one thread a process; return what it printed."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        'OMP_NUM_THREADS': '1',
+        'MASTER_PORT': str(port),
+        'PYTHON': sys.executable,
+        'CUDA_VISIBLE_DEVICES': '-1',
+    }
+    environment.pop('PYTHONPATH', None)
+    done = subprocess.run(
+        list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus, its config, and work_dirs/tiny after one epoch in two processes."""
+    folder = tmp_path_factory.mktemp('tools')
+    write_corpus(folder)
+    (folder / 'tiny.py').write_text(
+        TINY_CONFIG.format(base=str(CONFIG), data=str(folder / 'data'), root=str(folder) + '/')
+    )
+    run_tool('bash', REPOSITORY / 'tools/dist_train.sh', 'tiny.py', '2', folder=folder)
+    return folder
+
+
+def load_checkpoint(path: Path) -> dict:
+    """Load a checkpoint the way mmengine does."""
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def read_metrics(work_dir: Path) -> dict[str, float]:
+    """Read success, normalised precision and precision of the one test in a work folder."""
+    (path,) = work_dir.glob('*/*.json')
+    content = json.loads(path.read_text())
+    return {name: content[name] for name in content if name.startswith('sot/')}
+
+
+def test_trains_in_two_processes(trained: Path) -> None:
+    checkpoint = load_checkpoint(trained / 'work_dirs/tiny/epoch_1.pth')
+    assert checkpoint['meta']['iter'] == 2
+    assert all(value.isfinite().all() for value in checkpoint['state_dict'].values())
+
+
+def test_resumes_in_one_process(trained: Path) -> None:
+    output = run_tool(
+        sys.executable,
+        REPOSITORY / 'tools/train.py',
+        'tiny.py',
+        '--resume',
+        '--cfg-options',
+        'train_cfg.max_epochs=2',
+        folder=trained,
+    )
+    assert 'resumed epoch: 1' in output
+    first = load_checkpoint(trained / 'work_dirs/tiny/epoch_1.pth')['state_dict']
+    second = load_checkpoint(trained / 'work_dirs/tiny/epoch_2.pth')['state_dict']
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_tests_alike_in_one_and_two_processes(trained: Path) -> None:
+    options = ['--checkpoint', 'work_dirs/tiny/epoch_1.pth', '--work-dir']
+    single = [sys.executable, REPOSITORY / 'tools/test.py', 'tiny.py', *options, 'single']
+    double = ['bash', REPOSITORY / 'tools/dist_test.sh', 'tiny.py', '2', *options, 'double']
+    run_tool(*single, folder=trained)
+    run_tool(*double, folder=trained)
+    metrics = read_metrics(trained / 'single')
+    assert sorted(metrics) == ['sot/norm_precision', 'sot/precision', 'sot/success']
+    assert 0 < metrics['sot/success'] <= 100
+    assert read_metrics(trained / 'double') == metrics
+
+
+@pytest.mark.parametrize('name', ['dist_train.sh', 'dist_test.sh'])
+def test_script_explains_itself(name: str, tmp_path: Path) -> None:
+    assert 'gloo' in run_tool('bash', REPOSITORY / 'tools' / name, '--help', folder=tmp_path)
