@@ -52,7 +52,7 @@ test_cfg = dict(type='TestLoop')
 
 
 def write_corpus(folder: Path) -> None:
-    """Write four videos in OTB's layout, a bright box that moves over noise; two are to test on."""
+    """Write four videos in OTB's layout: a bright box that moves over noise. Two test."""
     generator = np.random.default_rng(0)
     lines = ['a comment']
     for video in range(4):
