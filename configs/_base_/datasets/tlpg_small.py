@@ -5,7 +5,7 @@ data_root = '{{$TLPG_DATA:data}}/train/'
 crop = dict(
     size=288, search_scale=5.0, template_jitter=(3.0, 0.18), search_jitter=(4.5, 0.35))
 train_pipeline = [
-    dict(type='SampleTrackingFrames', num_template_frames=2, num_search_frames=2, max_gap=30),
+    dict(type='SampleTrackingFrames', num_template_frames=2, num_search_frames=1, max_gap=30),
     dict(type='LoadTrackingFrames'),
     dict(
         type='CutAndPaste',
@@ -54,7 +54,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='QuotaSampler', samples_per_epoch=2000),
+    sampler=dict(type='QuotaSampler', samples_per_epoch=1000),
     dataset=dict(
         type='WeightedTrackingDataset',
         seed=0,

@@ -4,7 +4,7 @@ stage = dict(
     in_channels=112,
     feat_channels=112,
     cell_offset=9.0,
-    loss_weights=dict(cls=1.0, reg=10.0, neg=1.0))
+    loss_weights=dict(cls=1.0, reg=4.0, neg=1.0))
 model = dict(
     type='TLPG',
     data_preprocessor=dict(type='TrackDataPreprocessor'),

@@ -1,5 +1,5 @@
 # A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero.
-max_epochs = 20
+max_epochs = 12
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',
