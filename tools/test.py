@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # At module level: a data loader's spawned processes import this file, and need the shims too.
 from tlpg_mmtrack import compat
+from tlpg_mmtrack.allocator import keep_freed_memory
 
 if __name__ == '__main__':
+    keep_freed_memory()
     compat.load_mmtrack_tool('test.py').main()
