@@ -193,6 +193,11 @@ class DCCHead(BaseModule):
         self._build_parameters()
         self._build_grid()
 
+    @property
+    def _constant(self) -> float:
+        """The constant input beside the features: as large as a feature vector is on average."""
+        return 1.0 / self.kernel_size
+
     def _build_parameters(self) -> None:
         points = self.kernel_size**2
         descriptor = self.feat_channels * self.offset_kernel_size**2 + 1
@@ -272,18 +277,26 @@ class DCCHead(BaseModule):
         energy = x.square().sum(dim=(1, 2, 3), keepdim=True) / (x.shape[-1] * x.shape[-2])
         return x / (energy * self.kernel_size**2 + 1e-8).sqrt()
 
-    def descriptors(self, features: Tensor) -> Tensor:
-        """What the offset kernel sees at every cell: a neighbourhood of features and a constant.
+    def descriptors(self, features: Tensor, cells: Tensor) -> Tensor:
+        """What the offset kernel sees at given cells: a neighbourhood of features and a constant.
 
         Args:
             features: (N, C, H, W).
+            cells: (N, R) flat indices of cells.
 
         Returns:
-            (N, H*W, D).
+            (N, R, D), zeros outside the map.
         """
-        half = self.offset_kernel_size // 2
-        patches = F.unfold(features, self.offset_kernel_size, padding=half).transpose(1, 2)
-        constant = patches.new_full((*patches.shape[:2], 1), 1.0 / self.kernel_size)
+        side = self.offset_kernel_size
+        columns = features.shape[-1]
+        padded = F.pad(features, [side // 2] * 4)
+        steps = torch.arange(side, device=features.device)
+        corner = cells // columns * padded.shape[-1] + cells % columns
+        index = corner.unsqueeze(-1) + (steps.view(-1, 1) * padded.shape[-1] + steps).flatten()
+        index = index.flatten(1).unsqueeze(1).expand(-1, features.shape[1], -1)
+        patches = padded.flatten(2).gather(2, index).unflatten(2, (cells.shape[1], -1))
+        patches = patches.transpose(1, 2).flatten(2)
+        constant = patches.new_full((*patches.shape[:2], 1), self._constant)
         return torch.cat((patches, constant), dim=-1)
 
     # ---------------------------------------------------------------- learning
@@ -308,10 +321,7 @@ class DCCHead(BaseModule):
         distance, nearest = relative.topk(
             min(self.regression_cells, len(cells)), dim=-1, largest=False
         )
-        descriptors = self.descriptors(features.flatten(0, 1)).view(
-            sequences, frames, len(cells), -1
-        )
-        index = nearest.unsqueeze(-1).expand(-1, -1, -1, descriptors.shape[-1])
+        descriptors = self.descriptors(features.flatten(0, 1), nearest.flatten(0, 1))
         places = cells[nearest]
         corners = boxes.unsqueeze(2)
         central = distance <= self.center_shrink / 2
@@ -321,7 +331,7 @@ class DCCHead(BaseModule):
         return TemplateSamples(
             features=features,
             labels=gaussian_labels(boxes, size, self.center_shrink),
-            descriptors=descriptors.gather(2, index),
+            descriptors=descriptors.unflatten(0, (sequences, frames)),
             targets=torch.cat((places - corners[..., :2], corners[..., 2:] - places), -1),
             central=central.to(features.dtype),
             weights=weights,
@@ -434,12 +444,20 @@ class DCCHead(BaseModule):
 
     def _points(self, model: TargetModel, features: Tensor) -> Tensor:
         """(B*n, 2K, H*W), sampling points (dy, dx) relative to every cell, in cells."""
-        descriptors = self.descriptors(features.flatten(0, 1))
-        descriptors = descriptors.unflatten(0, features.shape[:2])
-        kernel = (model.affine @ self.affine_moves + model.free).unsqueeze(1)
-        displaced = (descriptors @ kernel + self.unit_grid).unflatten(-1, (-1, 2))
-        points = displaced * model.size[:, None, None, None]
-        return points.flatten(0, 1).flatten(2).transpose(1, 2)
+        sequences, frames, channels, height, width = features.shape
+        kernel = model.affine @ self.affine_moves + model.free
+        side = self.offset_kernel_size
+        # One group per sequence, so that each frame meets its own sequence's kernel.
+        displaced = F.conv2d(
+            features.transpose(0, 1).reshape(frames, -1, height, width),
+            kernel[:, :-1].transpose(1, 2).reshape(-1, channels, side, side),
+            (kernel[:, -1] * self._constant + self.unit_grid).flatten(),
+            padding=side // 2,
+            groups=sequences,
+        )
+        displaced = displaced.view(frames, sequences, -1, height * width).transpose(0, 1)
+        points = displaced * model.size.repeat(1, self.kernel_size**2)[:, None, :, None]
+        return points.flatten(0, 1)
 
     def _sampler(self, points: Tensor, features: Tensor) -> BilinearSampler:
         """Where the filter samples, for B*n frames and all cells."""
