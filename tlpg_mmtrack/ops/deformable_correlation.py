@@ -214,7 +214,11 @@ def deformable_correlation(
     if backend == 'mmcv':
         from mmcv.ops import deform_conv2d
 
-        return deform_conv2d(features, offsets, weight, 1, weight.shape[-1] // 2)
+        # mmcv refuses a batch that its step, 32 by default, does not divide.
+        step = max(step for step in range(1, 33) if len(features) % step == 0)
+        # By position: stride, padding, dilation, groups, offset groups, bias, step.
+        padding = weight.shape[-1] // 2
+        return deform_conv2d(features, offsets, weight, 1, padding, 1, 1, 1, False, step)
     if backend != 'torch':
         raise ValueError(f"backend: expected 'torch' or 'mmcv', got {backend!r}")
     maps = project(features.unsqueeze(0), weight.flatten(2))
