@@ -1,5 +1,5 @@
-# Track GOT-10k's test videos and write the boxes for its evaluation server; the times in those files
-# are a constant of mmtrack's, not measured. NOT RUN: the data were not at hand.
+# Track GOT-10k's test videos and write the boxes for its evaluation server; the times in those
+# files are a constant of mmtrack's, not measured. NOT RUN: the data were not at hand.
 _base_ = [
     './tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py',
     'mmtrack::_base_/datasets/got10k.py',

@@ -1,7 +1,7 @@
-# Section 3.5: Adam, 60 epochs, the rates times 0.2 every 15. The rates themselves are DiMP's, for the
-# ten sequences a step that it trains on: backbone 2e-5, filter features and initial filter 5e-5,
-# scalars of the optimisers 5e-4, IoU-Net 1e-3. The neck and the enhancer, which DiMP has not, make
-# the filter features' input and take their rate.
+# Section 3.5: Adam, 60 epochs, the rates times 0.2 every 15. The rates themselves are DiMP's, for
+# the ten sequences a step that it trains on: backbone 2e-5, filter features and initial filter
+# 5e-5, scalars of the optimisers 5e-4, IoU-Net 1e-3. The neck and the enhancer, new here,
+# make the filter features' input and take their rate.
 max_epochs = 60
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
@@ -17,5 +17,7 @@ optim_wrapper = dict(
             'filter_features': dict(lr_mult=0.05),
             'initial_': dict(lr_mult=0.05),
             'log_': dict(lr_mult=0.5),
-        }))
+        }
+    ),
+)
 param_scheduler = dict(type='StepLR', by_epoch=True, step_size=15, gamma=0.2)

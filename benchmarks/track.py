@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Measure how long a frame takes, two trackers at a time.
+
+efflite0  TLPG with EfficientNet-Lite0: ranking by score (NMS) against ranking by IoU-Net. Weights
+          as given, or shipped, or else untrained. Both really track, each following its own boxes.
+r50       TLPG-R50 against mmtrack's own PrDiMP-R50 at the same crop size and search region, both
+          with random weights; PrDiMP with this project's PrRoIPool where mmcv's cannot run. What
+          is computed must not depend on random weights: both take every frame for a sure find and
+          start it from the same box. Scheduled updates run as configured (TLPG every 25 frames,
+          PrDiMP every 20). PrDiMP is given the frame normalised; TLPG normalises its crop itself.
+
+The two take turns frame by frame, and who goes first alternates, so that a machine that is busy or
+slows down hits both alike: compare the two of one run, not of two runs. `mean` counts the online
+updates, `median` is the time of an ordinary frame, `frames/s` is the inverse of the mean. The
+first frame, which learns the target, is shown apart; two more are left out for warming up.
+
+Reading the file is not counted. The default clip is the one of `make demo`, 120 real frames,
+enlarged to 640 x 480.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import platform
+import pstats
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# First: it makes mmtrack importable.
+import tlpg_mmtrack  # noqa: F401
+
+# isort: split
+import cv2
+import mmtrack
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+from mmtrack.registry import MODELS
+from mmtrack.structures import TrackDataSample
+
+from tlpg_mmtrack.apis.checkpoint import load_weights
+from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.apis.shipped import shipped_weights
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg'
+EFFLITE0 = CONFIGS / 'tlpg_efflite0_1xb8-12e_small.py'
+R50 = CONFIGS / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
+PRDIMP = (
+    Path(mmtrack.__file__).parent
+    / '.mim/configs/sot/prdimp/prdimp_r50_8xb10-50e_got10k-lasot-trackingnet-coco_base.py'
+)
+FRAME_SIZE = (640, 480)
+WARM_UP = 2
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+# A frame is a sure find whatever its scores are.
+ALWAYS_FOUND = dict(
+    not_found_threshold=-1e9, distractor_threshold=1e9, hard_negative_threshold=1e9
+)
+ALWAYS_FOUND_PRDIMP = dict(no_target_min_score=-1e9, distractor_thres=1e9, hard_neg_thres=1e9)
+
+
+@dataclass
+class Contender:
+    """A tracker under measurement.
+
+    Attributes:
+        name: What it is called in the table.
+        prepare: Turns a frame (H, W, 3) uint8 BGR into the tracker's input; not timed.
+        start: Learns the target in the first frame.
+        step: Tracks into a frame, and says how it went.
+        seconds: Time of every later frame.
+        first: Time of the first frame.
+        states: How often each state was reported.
+    """
+
+    name: str
+    prepare: Callable[[np.ndarray], np.ndarray | torch.Tensor]
+    start: Callable[[np.ndarray | torch.Tensor, np.ndarray], None]
+    step: Callable[[np.ndarray | torch.Tensor], str]
+    seconds: list[float] = field(default_factory=list)
+    first: float = 0.0
+    states: Counter = field(default_factory=Counter)
+
+    def run_first(self, frame: np.ndarray, box: np.ndarray) -> None:
+        """Start, timed."""
+        image = self.prepare(frame)
+        begin = time.perf_counter()
+        self.start(image, box)
+        self.first = time.perf_counter() - begin
+
+    def run(self, frame: np.ndarray, profile: cProfile.Profile | None) -> None:
+        """Track one frame, timed."""
+        image = self.prepare(frame)
+        begin = time.perf_counter()
+        if profile is not None:
+            profile.enable()
+        state = self.step(image)
+        if profile is not None:
+            profile.disable()
+        self.seconds.append(time.perf_counter() - begin)
+        self.states[state] += 1
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Seconds of the frames after the warm-up."""
+        return np.array(self.seconds[WARM_UP:])
+
+
+def tlpg(name: str, model: torch.nn.Module, hold_box: bool) -> Contender:
+    """Wrap a TLPG model; with ``hold_box`` every frame starts from the first box."""
+    memo = {}
+
+    def start(frame: np.ndarray, box: np.ndarray) -> None:
+        memo['target'], memo['box'] = model.start(frame, box), box
+
+    def step(frame: np.ndarray) -> str:
+        if hold_box:
+            memo['target'].box = memo['box'].copy()
+        return model.step(frame, memo['target']).state.value
+
+    return Contender(name, np.copy, start, step)
+
+
+def prdimp(name: str, model: torch.nn.Module) -> Contender:
+    """Wrap mmtrack's PrDiMP, through the interface mmtrack tests it by."""
+    memo = {}
+
+    def predict(image: torch.Tensor, index: int) -> None:
+        sample = TrackDataSample(metainfo=dict(frame_id=index))
+        sample.gt_instances = InstanceData(bboxes=memo['corners'])
+        with torch.no_grad():
+            model.forward({'img': image}, [sample], mode='predict')
+
+    def start(image: torch.Tensor, box: np.ndarray) -> None:
+        x, y, width, height = box.tolist()
+        right, bottom = x + width, y + height
+        memo['corners'] = torch.tensor([[x, y, right, y, right, bottom, x, bottom]])
+        memo['box'] = torch.tensor([x + width / 2, y + height / 2, width, height])
+        predict(image, 0)
+
+    def step(image: torch.Tensor) -> str:
+        model.memo.bbox = memo['box'].clone()
+        predict(image, model.memo.frame_id + 1)
+        return 'normal'
+
+    return Contender(name, normalised, start, step)
+
+
+def normalised(frame: np.ndarray) -> torch.Tensor:
+    """What mmtrack's data preprocessor makes of a frame, (1, 1, 3, H, W)."""
+    image = torch.from_numpy(frame[..., ::-1].copy()).permute(2, 0, 1).float()
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    return ((image - mean) / std)[None, None]
+
+
+def build(config: Config | dict, seed: int = 0) -> torch.nn.Module:
+    """Build a model from a config, its random weights from a seed."""
+    init_default_scope('mmtrack')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MODELS.build(config).eval()
+
+
+def efflite0_contenders(checkpoint: Path | None) -> list[Contender]:
+    """TLPG-EfficientNet-Lite0 with either post-process."""
+    if checkpoint is None:
+        try:
+            checkpoint = shipped_weights(EFFLITE0.stem)
+        except FileNotFoundError:
+            print('no weights given and none shipped: untrained')
+    contenders = []
+    for postprocess in ('nms', 'iou'):
+        model = Config.fromfile(EFFLITE0).model
+        model.test_cfg.postprocess = postprocess
+        model = build(model)
+        if checkpoint is not None:
+            load_weights(model, checkpoint)
+        contenders.append(tlpg(f'TLPG-EfficientNet-Lite0, {postprocess}', model, False))
+    return contenders
+
+
+def r50_contenders(size: int) -> list[Contender]:
+    """TLPG-R50 and PrDiMP-R50, random weights."""
+    ours = Config.fromfile(R50).model
+    ours.test_cfg.update(crop_size=size, **ALWAYS_FOUND)
+    theirs = Config.fromfile(PRDIMP).model
+    theirs.test_cfg.update(img_sample_size=size, search_scale_factor=5)
+    theirs.cls_head.locate_cfg.update(ALWAYS_FOUND_PRDIMP)
+    return [
+        tlpg('TLPG-R50', build(ours), hold_box=True),
+        prdimp("mmtrack's PrDiMP-R50", build(theirs)),
+    ]
+
+
+def read_clip(source: Path, box: Sequence[float], count: int) -> tuple[list, np.ndarray]:
+    """Read up to ``count`` frames, resized to 640 x 480, and the box that goes with that."""
+    video = cv2.VideoCapture(str(source))
+    frames = []
+    scale = np.ones(2)
+    while len(frames) < count:
+        found, frame = video.read()
+        if not found:
+            break
+        scale = np.divide(FRAME_SIZE, frame.shape[1::-1])
+        frames.append(cv2.resize(frame, FRAME_SIZE, interpolation=cv2.INTER_LINEAR))
+    if len(frames) < WARM_UP + 2:
+        raise ValueError(f'--clip: {source} has {len(frames)} readable frames; need 4 or more')
+    return frames, np.array(box, dtype=np.float64) * np.tile(scale, 2)
+
+
+def race(
+    contenders: list[Contender], frames: list[np.ndarray], box: np.ndarray, profile: bool
+) -> None:
+    """Let the contenders take turns over the clip."""
+    profiles = [cProfile.Profile() if profile else None for _ in contenders]
+    for index, frame in enumerate(frames):
+        turns = list(zip(contenders, profiles, strict=True))
+        for contender, collected in turns if index % 2 else reversed(turns):
+            if index == 0:
+                contender.run_first(frame, box)
+            else:
+                contender.run(frame, collected)
+    report(contenders)
+    for contender, collected in zip(contenders, profiles, strict=True):
+        if collected is not None:
+            print(f'\n{contender.name}: functions by the time spent in themselves')
+            pstats.Stats(collected).strip_dirs().sort_stats('tottime').print_stats(18)
+
+
+def report(contenders: list[Contender]) -> None:
+    """Print the table."""
+    print(f'{"":28s} {"median ms":>10s} {"mean ms":>8s} {"frames/s":>9s} {"first ms":>9s}  states')
+    for contender in contenders:
+        seconds = contender.measured
+        states = ', '.join(f'{name} {n}' for name, n in contender.states.most_common())
+        print(
+            f'{contender.name:28s} {1e3 * np.median(seconds):10.1f} {1e3 * seconds.mean():8.1f} '
+            f'{1 / seconds.mean():9.1f} {1e3 * contender.first:9.0f}  {states}'
+        )
+    first, second = (contender.measured for contender in contenders)
+    print(
+        f'{contenders[0].name} takes {np.median(first / second):.2f} of the time of '
+        f'{contenders[1].name} (median over {len(first)} pairs of frames), '
+        f'{first.sum() / second.sum():.2f} with updates'
+    )
+
+
+def processor() -> str:
+    """Name of the processor, where Linux tells it, else of its architecture."""
+    path = Path('/proc/cpuinfo')
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            if line.startswith('model name'):
+                return line.partition(':')[2].strip()
+    return platform.machine()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('pair', choices=['efflite0', 'r50'], help='what to measure')
+    parser.add_argument('--frames', type=int, default=120, help='(default: %(default)s)')
+    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
+    parser.add_argument('--size', type=int, default=288, help='r50: crop (default: %(default)s)')
+    parser.add_argument('--checkpoint', type=Path, help='efflite0: weights (default: shipped)')
+    parser.add_argument('--clip', type=Path, help="video (default: the demo's)")
+    parser.add_argument(
+        '--box',
+        nargs=4,
+        type=float,
+        default=DEMO_BOX,
+        metavar=('X', 'Y', 'W', 'H'),
+        help="the object in the clip's first frame, in its own pixels (default: the demo's)",
+    )
+    parser.add_argument('--profile', action='store_true', help='show the hot functions, too')
+    args = parser.parse_args(arguments)
+
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
+    frames, box = read_clip(args.clip or demo_clip(), args.box, args.frames)
+    print(
+        f'{processor()}; {args.threads} thread(s), torch {torch.__version__}; '
+        f'{len(frames)} frames of 640 x 480'
+    )
+    if args.pair == 'efflite0':
+        contenders = efflite0_contenders(args.checkpoint)
+    else:
+        contenders = r50_contenders(args.size)
+    race(contenders, frames, box, args.profile)
+
+
+if __name__ == '__main__':
+    main()
