@@ -161,19 +161,30 @@ class SDOptimizer(BaseModule):
         bboxes: Tensor,
         num_iters: int | None = None,
         sample_weights: Tensor | None = None,
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    ) -> Tensor | tuple[Tensor, list[Tensor], list[Tensor]]:
         """Optimise a plain filter in mmtrack's ``PrDiMPClsHead(filter_optimizer=...)`` slot.
 
         Args:
-            filter_weights: (B, C, k, k) initial filters.
+            filter_weights: (B, C, k, k) initial filters, k odd.
             feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
             bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels, as mmtrack passes them.
             num_iters: Iterations; ``self.num_iters`` by default.
             sample_weights: (n,) or (n, B) weight of each frame; equal by default.
 
         Returns:
-            Filters (B, C, k, k), all iterates, and the objectives as a list of scalars.
+            Filters (B, C, k, k); in training mode, as the slot expects, with all iterates and the
+            objectives as a list of scalars.
+
+        Raises:
+            ValueError: When the filter's size is even.
         """
+        if filter_weights.shape[-1] % 2 == 0:
+            raise ValueError(
+                'filter_weights: the filter must be of odd size, got '
+                f'{filter_weights.shape[-2]}x{filter_weights.shape[-1]}; set filter_size=5 in '
+                'filter_initializer'
+            )
+        num_iters = self.num_iters if num_iters is None else num_iters
         if feat.dim() == 4:
             feat, bboxes = feat.unsqueeze(1), bboxes.reshape(-1, 1, 4)
         features = feat.transpose(0, 1)
@@ -192,6 +203,8 @@ class SDOptimizer(BaseModule):
             weights=weights[..., None, None].expand_as(labels),
             sampler=plain_sampler(features, filter_weights.shape[-1]),
         )
-        result = self.minimise(problem, (filter_weights.flatten(2),), num_iters or self.num_iters)
+        result = self.minimise(problem, (filter_weights.flatten(2),), num_iters)
         iterates = [blocks[0].view_as(filter_weights) for blocks in result.iterates]
+        if not self.training:
+            return iterates[-1]
         return iterates[-1], iterates, [value.mean() for value in result.objectives]
