@@ -1,0 +1,221 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Every config builds; the R50 configs, for which no data are at hand, run on made-up ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+from mmtrack.registry import DATASETS, MODELS, TRANSFORMS
+from mmtrack.structures import TrackDataSample
+from torch import Tensor
+
+from tlpg_mmtrack.models.trackers import TLPG
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIGS = sorted((REPOSITORY / 'configs' / 'tlpg').glob('*.py'))
+R50 = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
+VIDEO_FRAMES = 24
+
+
+def name_of(path: Path) -> str:
+    """Id of a parametrised test."""
+    return path.stem
+
+
+@pytest.fixture(scope='module')
+def r50() -> TLPG:
+    """TLPG-R50 with random weights (building reads no checkpoint) and few first-frame crops."""
+    init_default_scope('mmtrack')
+    model = Config.fromfile(R50).model
+    model.test_cfg.warps = 2
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return MODELS.build(model)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+def test_model_builds(path: Path) -> None:
+    init_default_scope('mmtrack')
+    model = MODELS.build(Config.fromfile(path).model)
+    assert isinstance(model, TLPG)
+    # What the parts say of their geometry agrees with the backbone that the config names.
+    assert model.neck.in_channels == model.backbone.out_channels
+    assert model.head.cell_offset == model.backbone.cell_offset
+    assert model.refiner.head.cell_offset == model.backbone.cell_offset
+    assert model.iou_head.in_channels == model.backbone.out_channels[:2]
+    # To a quarter of a cell, what the measurement of a backbone's offset is good for.
+    for level, offset in enumerate(model.iou_head.cell_offsets):
+        assert (
+            abs(offset - model.backbone.cell_offsets[level]) <= model.backbone.strides[level] / 4
+        )
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+def test_pipelines_build(path: Path) -> None:
+    init_default_scope('mmtrack')
+    config = Config.fromfile(path)
+    pipelines = [config.train_pipeline]
+    if 'test_dataloader' in config:
+        pipelines.append(config.test_dataloader.dataset.pipeline)
+    for pipeline in pipelines:
+        assert all(callable(TRANSFORMS.build(transform)) for transform in pipeline)
+
+
+def test_there_is_a_config_to_test_on_every_benchmark() -> None:
+    tested = {path.stem.partition('_test-')[2] for path in CONFIGS} - {''}
+    assert tested == {'lasot', 'otb100', 'got10k', 'trackingnet'}
+
+
+def test_the_index_lists_every_trained_config() -> None:
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
+    listed = set()
+    for name in index['Import']:
+        models = yaml.safe_load((REPOSITORY / name).read_text())['Models']
+        listed |= {REPOSITORY / model['Config'] for model in models}
+    assert listed == {path for path in CONFIGS if '_test-' not in path.stem}
+
+
+def test_r50_learning_rates_are_those_of_the_paper_and_dimp(r50: TLPG) -> None:
+    wrapper = build_optim_wrapper(r50, Config.fromfile(R50).optim_wrapper)
+    rates = {
+        id(parameter): group['lr']
+        for group in wrapper.optimizer.param_groups
+        for parameter in group['params']
+    }
+    by_name = {name: rates[id(parameter)] for name, parameter in r50.named_parameters()}
+    for name, rate in {
+        'backbone.layer2.0.conv1.weight': 2e-5,
+        'neck.lateral_convs.0.weight': 5e-5,
+        'head.filter_features.weight': 5e-5,
+        'head.initial_free': 5e-5,
+        'refiner.head.filter_features.weight': 5e-5,
+        'refiner.enhancer.combine.weight': 5e-5,
+        'head.filter_optimizer.log_step': 5e-4,
+        'refiner.head.offset_optimizer.log_regularisation': 5e-4,
+        'iou_head.predictor.weight': 1e-3,
+    }.items():
+        assert by_name[name] == pytest.approx(rate), name
+
+
+def make_sample() -> TrackDataSample:
+    """Two template boxes and a search box in crops of 288 pixels."""
+    sample = TrackDataSample()
+    box = torch.tensor([[115.0, 120.0, 170.0, 165.0]])
+    sample.gt_instances = InstanceData(bboxes=torch.cat((box, box + 8.0)))
+    sample.search_gt_instances = InstanceData(bboxes=box - 12.0)
+    return sample
+
+
+def crops(generator: torch.Generator, frames: int) -> Tensor:
+    """Random crops of one sequence, (1, frames, 3, 288, 288) pixel values."""
+    return 255 * torch.rand(1, frames, 3, 288, 288, generator=generator)
+
+
+def test_r50_takes_a_training_step(r50: TLPG) -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = dict(img=crops(generator, 2), search_img=crops(generator, 1))
+    r50.train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        losses = r50.forward(inputs, [make_sample()], mode='loss')
+    sum(losses.values()).backward()
+    assert all(value.isfinite() for value in losses.values())
+    gradients = {
+        name: parameter.grad
+        for name, parameter in r50.named_parameters()
+        if parameter.grad is not None
+    }
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
+    for part in ('backbone.layer4', 'neck', 'head', 'refiner.head', 'iou_head'):
+        assert any(gradients[name].any() for name in gradients if name.startswith(part)), part
+    r50.zero_grad()
+
+
+def test_r50_tracks(r50: TLPG) -> None:
+    generator = np.random.default_rng(0)
+    background = generator.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    target = None
+    r50.eval()
+    for index in range(4):
+        frame = background.copy()
+        frame[40 + 2 * index : 70 + 2 * index, 60 + 3 * index : 90 + 3 * index] = (40, 220, 90)
+        if target is None:
+            target = r50.start(frame, np.array([60.0, 40.0, 30.0, 30.0]))
+            continue
+        result = r50.step(frame, target)
+        assert np.isfinite(result.box).all()
+        assert (result.box[2:] > 0).all()
+        assert np.isfinite(result.score)
+
+
+def write_video(folder: Path, names: str, boxes_path: Path) -> None:
+    """Write 24 small frames, named by a %-template, and their boxes x,y,w,h."""
+    folder.mkdir(parents=True)
+    boxes_path.parent.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    frame = generator.integers(0, 255, (72, 96, 3), dtype=np.uint8)
+    for index in range(VIDEO_FRAMES):
+        cv2.imwrite(str(folder / (names % (index + 1))), frame)
+    boxes_path.write_text('30,20,24,30\n' * VIDEO_FRAMES)
+
+
+def write_list(path: Path, video: str, boxes: str, first: int = 1) -> None:
+    """Write mmtrack's list of videos, with a single one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'a comment\n{video},{boxes},{first},{first + VIDEO_FRAMES - 1}\n')
+
+
+@pytest.fixture
+def full_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One video of each of the three training sets, laid out as mmtrack expects them."""
+    zeros, ones = '0\n' * VIDEO_FRAMES, '8\n' * VIDEO_FRAMES
+    got10k = tmp_path / 'GOT10k'
+    video = 'train/GOT-10k_Train_000001'
+    write_video(got10k / video, '%08d.jpg', got10k / video / 'groundtruth.txt')
+    (got10k / video / 'absence.label').write_text(zeros)
+    (got10k / video / 'cover.label').write_text(ones)
+    write_list(
+        got10k / 'annotations/got10k_train_vot_infos.txt', video, f'{video}/groundtruth.txt'
+    )
+    lasot = tmp_path / 'LaSOT_full'
+    videos, video = lasot / 'LaSOTBenchmark', 'cat/cat-1'
+    write_video(videos / video / 'img', '%08d.jpg', videos / video / 'groundtruth.txt')
+    for name in ('full_occlusion.txt', 'out_of_view.txt'):
+        (videos / video / name).write_text(','.join('0' * VIDEO_FRAMES))
+    write_list(
+        lasot / 'annotations/lasot_train_infos.txt', f'{video}/img', f'{video}/groundtruth.txt'
+    )
+    trackingnet = tmp_path / 'TrackingNet'
+    boxes = 'TRAIN_0/anno/a.txt'
+    write_video(trackingnet / 'TRAIN_0/frames/a', '%d.jpg', trackingnet / boxes)
+    write_list(trackingnet / 'annotations/trackingnet_train_infos.txt', 'TRAIN_0/frames/a', boxes)
+    monkeypatch.setenv('TLPG_DATA', str(tmp_path))
+    return tmp_path
+
+
+def test_r50_draws_samples_from_the_three_sets(full_data: Path) -> None:
+    init_default_scope('mmtrack')
+    dataset = DATASETS.build(Config.fromfile(R50).train_dataloader.dataset)
+    assert [type(part).__name__ for part in dataset.datasets] == [
+        'TrackingNetDataset',
+        'LaSOTDataset',
+        'GOT10kDataset',
+    ]
+    assert np.allclose(dataset.dataset_sampling_probs, np.array([4, 1, 4]) / 9)
+    for part in dataset.datasets:
+        sample = part[0]
+        assert sample['inputs']['img'].shape == (3, 3, 288, 288)
+        assert sample['inputs']['search_img'].shape == (3, 3, 288, 288)
+        boxes = sample['data_samples'].search_gt_instances.bboxes
+        # The target's nominal size is a fifth of the crop, before jitter.
+        assert boxes.shape == (3, 4)
+        assert ((boxes[:, 2:] - boxes[:, :2]) > 10).all()
