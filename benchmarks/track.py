@@ -80,7 +80,7 @@ class Contender:
         step: Tracks into a frame, and says how it went.
         seconds: Time of every later frame.
         first: Time of the first frame.
-        states: How often each state was reported.
+        states: What every later frame was reported as.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Contender:
     step: Callable[[np.ndarray | torch.Tensor], str]
     seconds: list[float] = field(default_factory=list)
     first: float = 0.0
-    states: Counter = field(default_factory=Counter)
+    states: list[str] = field(default_factory=list)
 
     def run_first(self, frame: np.ndarray, box: np.ndarray) -> None:
         """Start, timed."""
@@ -108,7 +108,7 @@ class Contender:
         if profile is not None:
             profile.disable()
         self.seconds.append(time.perf_counter() - begin)
-        self.states[state] += 1
+        self.states.append(state)
 
     @property
     def measured(self) -> np.ndarray:
@@ -242,16 +242,26 @@ def report(contenders: list[Contender]) -> None:
     print(f'{"":28s} {"median ms":>10s} {"mean ms":>8s} {"frames/s":>9s} {"first ms":>9s}  states')
     for contender in contenders:
         seconds = contender.measured
-        states = ', '.join(f'{name} {n}' for name, n in contender.states.most_common())
+        counts = Counter(contender.states).most_common()
+        states = ', '.join(f'{name} {count}' for name, count in counts)
         print(
             f'{contender.name:28s} {1e3 * np.median(seconds):10.1f} {1e3 * seconds.mean():8.1f} '
             f'{1 / seconds.mean():9.1f} {1e3 * contender.first:9.0f}  {states}'
         )
     first, second = (contender.measured for contender in contenders)
+    # A lost target spares the rest of the frame's work.
+    found = [
+        'not_found' not in pair
+        for pair in zip(*(contender.states[WARM_UP:] for contender in contenders), strict=True)
+    ]
+    if not any(found):
+        print('no frame in which both found the target: nothing to compare')
+        return
+    ratio = first[found] / second[found]
     print(
-        f'{contenders[0].name} takes {np.median(first / second):.2f} of the time of '
-        f'{contenders[1].name} (median over {len(first)} pairs of frames), '
-        f'{first.sum() / second.sum():.2f} with updates'
+        f'{contenders[0].name} takes {np.median(ratio):.2f} of the time of {contenders[1].name} '
+        f'(median over the {len(ratio)} of {len(found)} frames in which both found the target), '
+        f'{first[found].sum() / second[found].sum():.2f} with updates'
     )
 
 
