@@ -50,12 +50,14 @@ class TestCenters:
     def test_duplicates_are_followed_once(self):
         """Three proposals of unlike size about cell (2, 3), one about cell (2, 4)."""
         x, y = 9 + 16 * 3, 9 + 16 * 2
-        boxes = torch.tensor([
-            [x - 10.0, y - 20.0, x + 10.0, y + 20.0],
-            [x - 30.0, y - 30.0, x + 40.0, y + 30.0],
-            [x - 5.0, y - 8.0, x + 5.0, y + 2.0],
-            [x + 11.0, y - 5.0, x + 21.0, y + 5.0],
-        ])
+        boxes = torch.tensor(
+            [
+                [x - 10.0, y - 20.0, x + 10.0, y + 20.0],
+                [x - 30.0, y - 30.0, x + 40.0, y + 30.0],
+                [x - 5.0, y - 8.0, x + 5.0, y + 2.0],
+                [x + 11.0, y - 5.0, x + 21.0, y + 5.0],
+            ]
+        )
         cells = _refiner().centers(boxes, torch.ones(4), SIZE)
         assert cells.tolist() == [2 * 8 + 3, 2 * 8 + 4]
 

@@ -1,0 +1,410 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""DCCHead: geometry, labels, learning on synthetic targets, and offline training's losses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from tlpg_mmtrack.models.heads import DCCHead
+from tlpg_mmtrack.models.heads.dcc_head import Learned, Prediction, TargetModel
+from tlpg_mmtrack.ops import prroi_pool
+
+CELLS, STRIDE, CHANNELS = 18, 16, 25
+BOX = torch.tensor([114.0, 119.0, 174.0, 169.0], dtype=torch.float64)
+"""The template: 60 x 50 pixels in the middle of a crop of 288."""
+
+
+def _head(channels: int = CHANNELS, **kwargs) -> DCCHead:
+    settings = dict(type='DCCHead', in_channels=channels, feat_channels=channels)
+    return MODELS.build(settings | kwargs).double()
+
+
+def _maps(boxes: Tensor, cell_offset: float = 0.0) -> Tensor:
+    """Features of a target in each box, (n, 25, 18, 18): a smooth bump per channel.
+
+    The bumps stand on a 5x5 grid about the target, which stretches with it. They are functions of
+    the place in the crop, sampled at the cells' centres, so that moving the target by part of a
+    cell changes what every cell sees.
+    """
+    line = 20.0 * torch.arange(-2, 3, dtype=boxes.dtype)
+    places = torch.stack(torch.meshgrid(line, line, indexing='ij'), dim=-1).view(-1, 1, 1, 2)
+    cells = cell_offset + STRIDE * torch.arange(CELLS, dtype=boxes.dtype)
+    grid = torch.stack(torch.meshgrid(cells, cells, indexing='xy'), dim=-1)
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    stretch = (boxes[:, 2:] - boxes[:, :2]) / (BOX[2:] - BOX[:2]).to(boxes.dtype)
+    relative = (grid - centers[:, None, None]) / stretch[:, None, None]
+    return torch.exp(-(relative[:, None] - places).square().sum(-1) / (2 * 16.0**2))
+
+
+def _boxes(count: int, seed: int, scale: float = 0.0) -> Tensor:
+    """The template box, then others of the same target, shifted and scaled."""
+    generator = torch.Generator().manual_seed(seed)
+    shift, stretch = torch.rand(2, count, 2, generator=generator, dtype=torch.float64) - 0.5
+    shift[0] = stretch[0] = 0
+    center = (BOX[:2] + BOX[2:]) / 2 + 80 * shift
+    half = (BOX[2:] - BOX[:2]) / 2 * (2 * scale * stretch).exp()
+    return torch.cat((center - half, center + half), dim=1)
+
+
+def _learn(head: DCCHead, boxes: Tensor, iterations: int) -> tuple[TargetModel, Learned]:
+    """The target model before and after learning from frames with these boxes."""
+    with torch.no_grad():
+        features = head.features(_maps(boxes, head.cell_offset)).unsqueeze(0)
+        samples = head.samples(features, boxes.unsqueeze(0))
+        model = head.initialise(features[:, :1], boxes[None, :1])
+        return model, head.learn(model, samples, iterations)
+
+
+def _predict(head: DCCHead, model: TargetModel, boxes: Tensor) -> tuple[Prediction, Tensor]:
+    """Prediction on frames with these boxes, and the proposal at each score map's peak."""
+    with torch.no_grad():
+        features = head.features(_maps(boxes, head.cell_offset)).unsqueeze(0)
+        prediction = head.predict(model, features)
+    peaks = prediction.scores[0].flatten(1).argmax(dim=1)
+    proposals = head.proposal_boxes(prediction.distances[0])
+    return prediction, proposals[torch.arange(len(boxes)), peaks]
+
+
+class TestSetUp:
+    @pytest.mark.parametrize('name', ['kernel_size', 'offset_kernel_size'])
+    def test_even_kernels_are_refused(self, name):
+        with pytest.raises(ValueError, match=f'DCCHead: {name} must be odd, got 4'):
+            DCCHead(8, **{name: 4})
+
+    def test_an_unknown_prior_is_named(self):
+        with pytest.raises(ValueError, match="offset_prior must be 'template' or 'square'"):
+            DCCHead(8, offset_prior='round')
+
+    def test_wrong_channels_name_the_option(self):
+        with pytest.raises(ValueError, match='in_channels is 25, but the input has 7 channels'):
+            _head().features(torch.zeros(1, 7, 18, 18))
+
+    @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+    @pytest.mark.parametrize('size', [(18, 18), (9, 14)])
+    def test_shapes(self, dtype, size):
+        head = _head(6, kernel_size=3).to(dtype)
+        generator = torch.Generator().manual_seed(0)
+        x = torch.rand(2 * 3, 6, *size, generator=generator, dtype=dtype)
+        boxes = torch.tensor([40.0, 50.0, 90.0, 100.0], dtype=dtype).expand(2, 3, 4)
+        features = head.features(x).unflatten(0, (2, 3))
+        samples = head.samples(features, boxes)
+        model = head.learn(head.initialise(features, boxes), samples, 2).model
+        prediction = head.predict(model, features[:, :2])
+        assert model.filter.shape == (2, 6, 9)
+        assert prediction.scores.shape == (2, 2, *size)
+        assert prediction.distances.shape == (2, 2, 4, *size)
+        assert head.proposal_boxes(prediction.distances[1]).shape == (2, size[0] * size[1], 4)
+        assert prediction.scores.dtype == prediction.distances.dtype == dtype
+
+
+class TestFeatures:
+    def test_contrast_does_not_matter(self):
+        head, maps = _head(), _maps(BOX[None])
+        torch.testing.assert_close(head.features(maps), head.features(50 * maps))
+
+    def test_the_part_under_the_filter_has_unit_energy_on_average(self):
+        energy = _head(kernel_size=3).features(_maps(_boxes(4, 0))).square().sum((1, 2, 3))
+        expected = torch.full_like(energy, CELLS**2 / 3**2)
+        torch.testing.assert_close(energy, expected, rtol=1e-5, atol=0)
+
+    def test_an_empty_map_stays_finite(self):
+        assert not _head().float().features(torch.zeros(1, CHANNELS, 18, 18)).any()
+
+    def test_untrained_they_are_the_input_s_own_channels(self):
+        maps = _maps(BOX[None])
+        features = _head().features(maps)
+        factor = (features * maps).sum() / maps.square().sum()
+        torch.testing.assert_close(features, factor * maps)
+
+
+@pytest.mark.parametrize('cell_offset', [0.0, 9.0])
+class TestGeometry:
+    def test_template_grid_spans_the_first_box_at_every_cell(self, cell_offset):
+        head = _head(cell_offset=cell_offset)
+        model, _ = _learn(head, BOX[None], 0)
+        prediction, _ = _predict(head, model, BOX[None])
+        proposals = head.proposal_boxes(prediction.distances[0])[0].view(CELLS, CELLS, 4)
+        half = torch.tensor([30.0, 25.0], dtype=torch.float64)
+        for row, column in ((0, 0), (4, 11), (17, 17)):
+            center = cell_offset + 16 * torch.tensor([column, row], dtype=torch.float64)
+            expected = torch.cat((center - half, center + half))
+            torch.testing.assert_close(proposals[row, column], expected)
+
+    def test_square_grid_spans_four_cells(self, cell_offset):
+        head = _head(cell_offset=cell_offset, offset_prior='square')
+        model, _ = _learn(head, BOX[None], 0)
+        prediction, _ = _predict(head, model, BOX[None])
+        torch.testing.assert_close(
+            prediction.distances, torch.full_like(prediction.distances, 2.0)
+        )
+
+    def test_cells_and_pixels_are_inverse(self, cell_offset):
+        head = _head(cell_offset=cell_offset)
+        boxes = _boxes(5, 0)
+        torch.testing.assert_close(head.to_pixels(head.to_cells(boxes)), boxes)
+        center = torch.full((1, 4), cell_offset + 16 * 3, dtype=torch.float64)
+        assert torch.equal(head.to_cells(center), torch.full_like(center, 3.0))
+
+    def test_a_target_is_localised_within_half_a_pixel_at_every_sub_cell_place(self, cell_offset):
+        """16 places inside a cell, after learning long enough for the fit not to count."""
+        optimizer = dict(type='SDOptimizer', init_regularisation=(0.01, 0.03))
+        head = _head(cell_offset=cell_offset, offset_optimizer=optimizer)
+        _, learned = _learn(head, _boxes(24, 1), 40)
+        shifts = torch.tensor(list(product(range(0, 16, 4), repeat=2)), dtype=torch.float64)
+        boxes = BOX + shifts.repeat(1, 2)
+        prediction, found = _predict(head, learned.model, boxes)
+        error = (found[:, :2] + found[:, 2:] - boxes[:, :2] - boxes[:, 2:]) / 2
+        assert error.abs().max() < 0.5
+        # Localised by the nearest cell, not only read right from a far one.
+        peaks = prediction.scores[0].flatten(1).argmax(dim=1)
+        cells = cell_offset + 16 * torch.stack((peaks % CELLS, peaks // CELLS), dim=1)
+        assert (cells - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().max() <= 8.0
+
+
+class TestSamples:
+    """A box of 3 x 2 cells about cell (row 5, column 4.5), by hand."""
+
+    SAMPLED = torch.tensor([48.0, 64.0, 96.0, 96.0], dtype=torch.float64)
+
+    def _samples(self, **kwargs):
+        head = _head(center_shrink=0.5, **kwargs)
+        features = torch.rand(1, 2, CHANNELS, 12, 10, dtype=torch.float64)
+        return head.samples(features, self.SAMPLED.expand(1, 2, 4)), head, features
+
+    def test_labels(self):
+        samples, *_ = self._samples()
+        labels = samples.labels[0, 0]
+        assert labels.shape == (12, 10)
+        # Columns 4 and 5 are a sixth of the width away: inside the centre region of a quarter.
+        assert torch.equal(labels[5, 4:6], torch.ones(2, dtype=torch.float64))
+        assert (labels == 1).sum() == 2
+        outside = torch.ones(12, 10, dtype=torch.bool)
+        outside[4:7, 3:7] = False
+        assert not labels[outside].any()
+        # One row up is half the height, two sigma; a sixth of the width is 2/3 sigma.
+        expected = torch.exp(torch.tensor(-0.5 * (4 + 4 / 9), dtype=torch.float64))
+        torch.testing.assert_close(labels[4, 4], expected)
+
+    def test_targets_are_distances_from_the_nearest_cells(self):
+        samples, *_ = self._samples(regression_cells=2)
+        places = sorted(samples.targets[0, 0].tolist())
+        # From cells (5, 4) and (5, 5) to the sides at columns 3 and 6, rows 4 and 6.
+        torch.testing.assert_close(
+            torch.tensor(places), torch.tensor([[1.0, 1.0, 2.0, 1.0], [2.0, 1.0, 1.0, 1.0]])
+        )
+
+    def test_descriptors_are_what_surrounds_those_cells(self):
+        """3x3 features, channel by channel and row by row, zero outside; then the constant."""
+        head = _head()
+        features = torch.rand(1, 1, CHANNELS, 6, 5, dtype=torch.float64)
+        samples = head.samples(features, self.SAMPLED.view(1, 1, 4))
+        padded = torch.nn.functional.pad(features[0, 0], (1, 1, 1, 1))
+        assert samples.descriptors.shape == (1, 1, 16, CHANNELS * 9 + 1)
+        for descriptor, target in zip(
+            samples.descriptors[0, 0], samples.targets[0, 0], strict=True
+        ):
+            column, row = (3 + target[0]).round().int(), (4 + target[1]).round().int()
+            expected = padded[:, row : row + 3, column : column + 3].flatten()
+            assert torch.equal(descriptor[:-1], expected)
+            assert descriptor[-1] == 1 / 5
+
+    def test_one_cell_is_always_central(self):
+        head = _head(center_shrink=0.0)
+        features = torch.rand(1, 1, CHANNELS, 18, 18, dtype=torch.float64)
+        samples = head.samples(features, torch.tensor([[[50.0, 50.0, 53.0, 53.0]]]).double())
+        assert samples.central.sum() == 1
+        assert samples.central[0, 0, 0] == 1
+
+    def test_no_more_cells_than_there_are(self):
+        samples, *_ = self._samples(regression_cells=500)
+        assert samples.targets.shape == (1, 2, 120, 4)
+
+    def test_weights_are_equal_unless_given(self):
+        samples, head, features = self._samples()
+        assert samples.weights.tolist() == [[0.5, 0.5]]
+        given = torch.tensor([[0.9, 0.1]], dtype=torch.float64)
+        assert head.samples(features, self.SAMPLED.expand(1, 2, 4), given).weights is given
+
+    def test_frames_select(self):
+        samples, *_ = self._samples()
+        chosen = samples.frames(slice(1, 2))
+        assert torch.equal(chosen.features, samples.features[:, 1:])
+        assert torch.equal(chosen.targets, samples.targets[:, 1:])
+        assert chosen.weights.shape == (1, 1)
+
+
+class TestInitialise:
+    def test_each_weight_pools_its_part_of_the_box(self):
+        """The 5x5 points span the box, so each bin is a quarter of it, centred on its point."""
+        head, features = _head(), _maps(BOX[None]).unsqueeze(0)
+        model = head.initialise(features, BOX[None, None])
+        center, size = (BOX[:2] + BOX[2:]) / 2, BOX[2:] - BOX[:2]
+        for index, (row, column) in enumerate(product((-2, -1, 0, 1, 2), repeat=2)):
+            point = center + size / 4 * torch.tensor([column, row])
+            corners = torch.cat((point - size / 8, point + size / 8)) / 16
+            region = torch.cat((torch.zeros(1, dtype=torch.float64), corners))
+            expected = prroi_pool(features[0], region[None], 1, 1.0).flatten()
+            torch.testing.assert_close(model.filter[0, :, index], expected)
+
+    def test_frames_are_averaged(self):
+        head, boxes = _head(), _boxes(3, 0)
+        features = _maps(boxes).unsqueeze(0)
+        together = head.initialise(features, boxes[None]).filter
+        alone = [
+            head.initialise(features[:, i : i + 1], boxes[None, i : i + 1]).filter
+            for i in (0, 1, 2)
+        ]
+        torch.testing.assert_close(together, torch.stack(alone).mean(dim=0))
+
+    def test_size_is_the_first_box_s(self):
+        boxes = _boxes(3, 0, scale=0.4)
+        model = _head().initialise(_maps(boxes).unsqueeze(0), boxes[None])
+        assert model.size.tolist() == [[50 / 16, 60 / 16]]
+
+
+class TestLearn:
+    def test_lowers_both_objectives_in_every_iteration(self):
+        _, learned = _learn(_head(), _boxes(12, 0, scale=0.3), 10)
+        for course in (learned.regression, learned.classification):
+            objectives = torch.stack(course.objectives)
+            assert len(objectives) == 11
+            assert (objectives.diff(dim=0) <= 0).all()
+            assert (objectives[-1] < 0.5 * objectives[0]).all()
+
+    def test_proposals_come_to_the_true_box_on_new_frames(self):
+        """Place and size, for targets scaled by up to a third, which the template is not."""
+        head = _head()
+        start, learned = _learn(head, _boxes(24, 0, scale=0.3), 10)
+        boxes = _boxes(20, 1, scale=0.3)[1:]
+        _, found = _predict(head, learned.model, boxes)
+        _, initial = _predict(head, replace(start, filter=learned.model.filter), boxes)
+        after = bbox_overlaps(found, boxes, is_aligned=True)
+        before = bbox_overlaps(initial, boxes, is_aligned=True)
+        assert before.mean() < 0.75
+        assert after.mean() > before.mean() + 0.1
+        assert after.mean() > 0.8
+        assert (after > 0.65).all()
+
+    def test_scores_are_high_at_the_target_and_low_elsewhere(self):
+        head = _head()
+        _, learned = _learn(head, _boxes(24, 0), 20)
+        boxes = _boxes(20, 1)
+        prediction, _ = _predict(head, learned.model, boxes)
+        samples = head.samples(
+            head.features(_maps(boxes)).unsqueeze(0).detach(), boxes.unsqueeze(0)
+        )
+        best = torch.where(samples.labels > 0.5, prediction.scores, -1.0).amax((-2, -1))
+        worst = torch.where(samples.labels == 0, prediction.scores, -1.0).amax((-2, -1))
+        assert (best > worst + 0.2).all()
+
+    def test_what_is_learned_is_what_is_predicted(self):
+        """The proposals that the offset kernel learns from are those predicted at its cells."""
+        head, boxes = _head(), _boxes(6, 0, scale=0.3).unflatten(0, (2, 3))
+        with torch.no_grad():
+            features = head.features(_maps(boxes.flatten(0, 1))).unflatten(0, (2, 3))
+            samples = head.samples(features, boxes)
+            start = head.initialise(features[:, :1], boxes[:, :1])
+            model = head.learn(start, samples, 3).model
+            problem = head.regression_problem(model, samples)
+            error = problem.error(problem.predict((model.affine, model.free)))
+            distances = head.predict(model, features).distances
+        assert not torch.allclose(model.free[0], model.free[1])
+        sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
+        learned = (error + problem.targets).view_as(samples.targets) * sides
+        corners = head.to_cells(boxes).unsqueeze(2)
+        columns, rows = (corners[..., :2] + samples.targets[..., :2]).round().long().unbind(-1)
+        index = (rows * CELLS + columns).unsqueeze(2).expand(-1, -1, 4, -1)
+        predicted = distances.flatten(3).gather(3, index).transpose(2, 3)
+        torch.testing.assert_close(predicted, learned)
+
+    def test_frames_of_no_weight_are_not_learned_from(self):
+        head, boxes = _head(), _boxes(6, 0, scale=0.3)
+        features = head.features(_maps(boxes)).unsqueeze(0).detach()
+        weights = torch.tensor([[0.5, 0.5, 0, 0, 0, 0]], dtype=torch.float64)
+        model = head.initialise(features[:, :1], boxes[None, :1])
+        with torch.no_grad():
+            weighed = head.learn(model, head.samples(features, boxes[None], weights), 5).model
+            samples = head.samples(features[:, :2], boxes[None, :2])
+            two = head.learn(model, samples, 5).model
+        torch.testing.assert_close(weighed.filter, two.filter)
+        torch.testing.assert_close(weighed.affine, two.affine)
+
+
+class TestLoss:
+    def _case(self) -> tuple[DCCHead, tuple[Tensor, ...]]:
+        """Two sequences of three template frames and two search frames."""
+        template = torch.stack([_boxes(3, 0, scale=0.2), _boxes(3, 1, scale=0.2)])
+        search = torch.stack([_boxes(3, 2, scale=0.2), _boxes(3, 3, scale=0.2)])[:, 1:]
+        maps = [_maps(boxes.flatten(0, 1)).unflatten(0, (2, -1)) for boxes in (template, search)]
+        return _head(), (maps[0], template, maps[1], search)
+
+    def test_gradients_reach_every_parameter_and_the_input(self):
+        head, (template, template_boxes, search, search_boxes) = self._case()
+        template.requires_grad_()
+        search.requires_grad_()
+        sum(head.loss(template, template_boxes, search, search_boxes).values()).backward()
+        untouched = [
+            name
+            for name, parameter in head.named_parameters()
+            if parameter.grad is None or not parameter.grad.any()
+        ]
+        assert untouched == []
+        for value in (*head.parameters(), template, search):
+            assert value.grad.isfinite().all()
+            assert value.grad.any()
+
+    def test_weights_scale_their_terms(self):
+        head, case = self._case()
+        losses = head.loss(*case)
+        head.loss_weights = dict(cls=2.0, reg=0.5, neg=0.0)
+        scaled = head.loss(*case)
+        torch.testing.assert_close(scaled['loss_cls'], 2 * losses['loss_cls'])
+        torch.testing.assert_close(scaled['loss_reg'], 0.5 * losses['loss_reg'])
+        assert scaled['loss_neg'] == 0
+
+    def test_without_iterations_negatives_overlap_as_the_undisplaced_grid_does(self):
+        """`loss_neg` by hand: template boxes about every cell, compared with the true box."""
+        head, case = self._case()
+        head.num_training_iters = 0
+        head.loss_weights = dict(cls=1.0, reg=1.0, neg=1.0)
+        total, count, half = 0.0, 0, (BOX[2:] - BOX[:2]) / 2
+        for sequence, frame in product(range(2), repeat=2):
+            truth = case[3][sequence, frame]
+            for row, column in product(range(CELLS), repeat=2):
+                center = 16 * torch.tensor([column, row], dtype=torch.float64)
+                inside = (center - (truth[:2] + truth[2:]) / 2) / (truth[2:] - truth[:2])
+                label = torch.exp(-inside.square().sum() / (2 * 0.25**2))
+                if inside.abs().max() <= 0.15:
+                    label = 1.0
+                if inside.abs().max() > 0.5 or label < 0.5:
+                    box = torch.cat((center - half, center + half))
+                    total += bbox_overlaps(box[None], truth[None]).item()
+                    count += 1
+        torch.testing.assert_close(head.loss(*case)['loss_neg'].item(), total / count)
+
+    def test_learning_more_lowers_the_score_loss_on_the_frames_learned_from(self):
+        head, (template, template_boxes, *_) = self._case()
+        losses = []
+        for iterations in (1, 10):
+            head.num_training_iters = iterations
+            with torch.no_grad():
+                losses.append(head.loss(template, template_boxes, template, template_boxes))
+        assert losses[1]['loss_cls'] < losses[0]['loss_cls']
+
+    def test_gradient_through_the_sampling_positions_is_scaled(self):
+        gradients = []
+        for scale in (1.0, 0.1):
+            head = _head(offset_gradient_scale=scale)
+            features = _maps(BOX[None]).unsqueeze(0)
+            model = head.initialise(features, BOX[None, None])
+            scores = head.predict(model, features).scores
+            gradients.append(torch.autograd.grad(scores.sum(), head.initial_free)[0])
+        assert gradients[0].any()
+        torch.testing.assert_close(gradients[1], 0.1 * gradients[0])
