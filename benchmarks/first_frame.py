@@ -110,6 +110,8 @@ VARIANTS = (
     Variant('iterations: 100', iterations=100),
     Variant('regression cells a frame: 4', dict(regression_cells=4)),
     Variant('steps never halved', unhalved()),
+    Variant('cell offset: 0, as of ResNet', dict(cell_offset=0.0)),
+    Variant('cell offset: 15, as the padding has it', dict(cell_offset=15.0)),
 )
 
 
@@ -178,7 +180,8 @@ def cut(
 def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) -> Tensor:
     """Mean IoU at the true cell and at the best-scored cell, (2,)."""
     channels = sequences[0].template.shape[1]
-    head = DCCHead(channels, channels, cell_offset=cell_offset, **variant.head).eval()
+    arguments = {'cell_offset': cell_offset, **variant.head}
+    head = DCCHead(channels, channels, **arguments).eval()
     if not variant.affine:
         head.affine_moves.zero_()
     crops = slice(0, UNWARPED + variant.warps)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from mmtrack.registry import DATASETS, MODELS, TRANSFORMS
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
+from tlpg_mmtrack.models.optimizers import SDOptimizer
 from tlpg_mmtrack.models.trackers import TLPG
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -82,6 +84,17 @@ def test_the_index_lists_every_trained_config() -> None:
         models = yaml.safe_load((REPOSITORY / name).read_text())['Models']
         listed |= {REPOSITORY / model['Config'] for model in models}
     assert listed == {path for path in CONFIGS if '_test-' not in path.stem}
+
+
+def test_the_readme_config_puts_our_optimiser_into_mmtracks_prdimp(tmp_path: Path) -> None:
+    init_default_scope('mmtrack')
+    page = (REPOSITORY / 'README.md').read_text(encoding='utf-8')
+    blocks = re.findall(r'```python\n(.*?)```', page, flags=re.DOTALL)
+    (example,) = (block for block in blocks if "_base_ = 'mmtrack::" in block)
+    (tmp_path / 'config.py').write_text(example)
+    model = MODELS.build(Config.fromfile(tmp_path / 'config.py').model)
+    assert type(model).__name__ == 'PrDiMP'
+    assert isinstance(model.classifier.filter_optimizer, SDOptimizer)
 
 
 def test_r50_learning_rates_are_those_of_the_paper_and_dimp(r50: TLPG) -> None:
