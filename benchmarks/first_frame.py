@@ -10,8 +10,10 @@ nothing is tracked, and no error carries over. Printed is the mean IoU with the 
 proposals: that of the cell nearest to the target's true centre, which judges the boxes alone, and
 that of the cell of highest score.
 
-Each row differs from the first by what it names. Everything is seeded: on one machine the table is
-the same every time. It takes about two minutes of one core.
+Each row differs from the first by what it names. The last column is how much the IoU at the true
+cell differs from the first row's, with the standard error of that difference over the sequences:
+what is within two of them may be chance. Everything is seeded: on one machine the table is the
+same every time. It takes about two minutes of one core.
 
 The sequences are OTB's (Coke, Crossing, Deer, MountainBike, Subway), VOT2014's (car), DAVIS-2016's
 (camel) and ME5413's (3), in OTB's layout: DATA/<name>/img/*.jpg and
@@ -178,7 +180,7 @@ def cut(
 
 @torch.no_grad()
 def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) -> Tensor:
-    """Mean IoU at the true cell and at the best-scored cell, (2,)."""
+    """Mean IoU at the true cell and at the best-scored cell of each sequence, (sequences, 2)."""
     channels = sequences[0].template.shape[1]
     arguments = {'cell_offset': cell_offset, **variant.head}
     head = DCCHead(channels, channels, **arguments).eval()
@@ -208,7 +210,7 @@ def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) 
                 ]
             )
         )
-    return torch.stack(overlaps).mean(dim=0)
+    return torch.stack(overlaps)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -229,10 +231,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     generator = np.random.default_rng(1)
     with torch.no_grad():
         sequences = [load(args.data / name, backbone, generator) for name in SEQUENCES]
-    print(f'{"":42s} {"true cell":>9s} {"best cell":>9s}')
+    print(f'{"":42s} {"true cell":>9s} {"best cell":>9s}  difference')
+    reference = None
     for variant in VARIANTS:
-        true_cell, best_cell = measure(variant, sequences, backbone.cell_offset).tolist()
-        print(f'{variant.name:42s} {true_cell:9.3f} {best_cell:9.3f}', flush=True)
+        overlaps = measure(variant, sequences, backbone.cell_offset)
+        true_cell, best_cell = overlaps.mean(dim=0).tolist()
+        row = f'{variant.name:42s} {true_cell:9.3f} {best_cell:9.3f}'
+        if reference is None:
+            reference = overlaps
+        else:
+            change = (overlaps - reference)[:, 0]
+            error = change.std() / len(change) ** 0.5
+            row += f'  {change.mean():+.3f} +- {error:.3f}'
+        print(row, flush=True)
 
 
 if __name__ == '__main__':
