@@ -1,0 +1,104 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""SampleMemory: weights, replacement, and that nothing is copied."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tlpg_mmtrack.models.heads.dcc_head import TemplateSamples
+from tlpg_mmtrack.models.trackers.memory import SampleMemory
+
+
+def _samples(*values: float) -> TemplateSamples:
+    """One frame per value, which fills its features."""
+    count = len(values)
+    features = torch.tensor(values).view(1, count, 1, 1, 1).expand(1, count, 2, 3, 3).clone()
+    return TemplateSamples(
+        features=features,
+        labels=features[:, :, 0] / 100,
+        descriptors=torch.zeros(1, count, 4, 5),
+        targets=torch.zeros(1, count, 4, 4),
+        central=torch.zeros(1, count, 4),
+        weights=torch.full((1, count), 1 / count),
+    )
+
+
+def _memory(first: int = 4, capacity: int = 3, rate: float = 0.1, share: float = 0.25):
+    return SampleMemory(_samples(*range(first)), capacity, rate, share)
+
+
+def _values(memory: SampleMemory) -> list[float]:
+    return memory.samples.features[0, :, 0, 0, 0].tolist()
+
+
+class TestWeights:
+    @pytest.mark.parametrize('rate', [0.01, 0.1, 0.5])
+    def test_sum_to_one_and_keep_the_first_frame_s_share(self, rate):
+        memory = _memory(rate=rate)
+        for value in range(30):
+            memory.add(_samples(value))
+            weights = memory.samples.weights[0]
+            torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
+            assert weights[:4].sum() > 0.25 - 1e-6
+            assert (weights > 0).all()
+
+    def test_by_hand(self):
+        """A new sample gets the rate, what was there shrinks alike."""
+        memory = _memory(first=2)
+        memory.add(_samples(10))
+        expected = torch.tensor([[0.45, 0.45, 0.1]])
+        torch.testing.assert_close(memory.samples.weights, expected)
+        memory.add(_samples(11), learning_rate=0.5)
+        # 0.225 each for the first two is more than their share of 0.25 together.
+        expected = torch.tensor([[0.225, 0.225, 0.05, 0.5]])
+        torch.testing.assert_close(memory.samples.weights, expected)
+
+    def test_the_first_share_is_restored(self):
+        memory = _memory(first=2, share=0.6)
+        memory.add(_samples(10), learning_rate=0.7)
+        expected = torch.tensor([[0.3, 0.3, 0.4]])
+        torch.testing.assert_close(memory.samples.weights, expected)
+
+
+class TestReplacement:
+    def test_grows_to_its_capacity_and_no_further(self):
+        memory = _memory()
+        counts = []
+        for value in range(10, 16):
+            memory.add(_samples(value))
+            counts.append(memory.count)
+        assert counts == [5, 6, 7, 7, 7, 7]
+
+    def test_the_first_frame_s_samples_stay_and_the_oldest_goes(self):
+        memory = _memory()
+        for value in range(10, 20):
+            memory.add(_samples(value))
+        assert _values(memory)[:4] == [0, 1, 2, 3]
+        assert sorted(_values(memory)[4:]) == [17, 18, 19]
+
+    def test_the_sample_of_least_weight_goes(self):
+        memory = _memory()
+        for value, rate in ((10, 0.3), (11, 0.01), (12, 0.2), (13, 0.1)):
+            memory.add(_samples(value), learning_rate=rate)
+        assert _values(memory)[4:] == [10, 13, 12]
+
+    def test_all_of_a_sample_is_stored(self):
+        memory = _memory()
+        memory.add(_samples(50))
+        assert (memory.samples.features[0, 4] == 50).all()
+        assert (memory.samples.labels[0, 4] == 0.5).all()
+
+
+class TestStorage:
+    def test_samples_are_views(self):
+        memory = _memory()
+        before = memory.samples.features
+        memory.add(_samples(10))
+        assert memory.samples.features.data_ptr() == before.data_ptr()
+
+    def test_the_samples_given_are_not_changed(self):
+        first = _samples(1, 2)
+        memory = SampleMemory(first, 2, 0.1, 0.25)
+        memory.add(_samples(10))
+        assert first.weights.tolist() == [[0.5, 0.5]]
