@@ -1,5 +1,7 @@
-# A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero.
-max_epochs = 12
+# A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero. The pretrained
+# features already track; the neck, the filter features and the initial offset kernel start from
+# there and move slowly, what starts from nothing (IoU-Net, the enhancer) fast.
+max_epochs = 8
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -7,8 +9,9 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=10.0),
     paramwise_cfg=dict(
         custom_keys={
-            'neck': dict(lr_mult=0.3),
-            'filter_features': dict(lr_mult=0.3),
+            'neck': dict(lr_mult=0.05),
+            'filter_features': dict(lr_mult=0.05),
+            'initial_': dict(lr_mult=0.1),
             'log_': dict(lr_mult=2.0, decay_mult=0.0),
         }))
 param_scheduler = [
