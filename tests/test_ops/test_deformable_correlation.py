@@ -170,6 +170,16 @@ class TestValue:
         for gradient in torch.autograd.grad(scores.sum(), leaves):
             assert not gradient.any()
 
+    def test_a_nan_offset_spoils_its_own_cell_only(self):
+        features, weight, offsets = _case(0)
+        expected = deformable_correlation(features, weight, offsets)
+        offsets[1, 4, 2, 3] = float('nan')
+        scores = deformable_correlation(features, weight, offsets)
+        spoilt = torch.zeros_like(scores, dtype=torch.bool)
+        spoilt[1, 0, 2, 3] = True
+        assert torch.equal(scores.isnan(), spoilt)
+        torch.testing.assert_close(scores[~spoilt], expected[~spoilt])
+
 
 class TestGradcheck:
     @pytest.mark.parametrize('reach', [1.0, 4.0])

@@ -66,7 +66,8 @@ class BilinearSampler:
         # Far outside everything is zero alike; the clamp keeps the integer conversion defined.
         rows = rows.clamp(-2.0, height + 1.0)
         columns = columns.clamp(-2.0, width + 1.0)
-        top, left = rows.detach().floor(), columns.detach().floor()
+        # A NaN position reads NaN (its weights are), but it needs an index that exists.
+        top, left = (line.detach().floor().nan_to_num(-2.0) for line in (rows, columns))
         fraction_y, fraction_x = rows - top, columns - left
         indices, insides, weights = [], [], []
         for row, weight_y in ((top, 1 - fraction_y), (top + 1, fraction_y)):

@@ -61,6 +61,16 @@ class TestBoxes:
         half = BOX[2:] * 288 / SIDE / 2
         np.testing.assert_allclose(boxes[0], [*(middle - half), *(middle + half)], rtol=1e-6)
 
+    @pytest.mark.parametrize('shrink', [0.7, 1.9, 3.0, 6.4])
+    def test_a_target_of_any_size_looks_as_in_later_frames(self, shrink):
+        """Noise shows how much was averaged."""
+        frame = np.random.default_rng(0).integers(0, 256, (900, 1100, 3), dtype=np.uint8)
+        side = 288 * shrink
+        box = np.array([500.0, 400.0, side / 5, side / 5])
+        crops, _ = make_crops(frame, box, side, 288, 0, np.random.default_rng(0))
+        later = crop_patch(frame, box[:2] + (box[2:] - 1) / 2, side, 288)
+        assert np.abs(crops[0].astype(int) - later).max() <= 1
+
     def test_the_second_is_its_mirror_image(self):
         frame = _frame()
         frame[90:126, 130:140] = 128

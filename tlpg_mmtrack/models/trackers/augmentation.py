@@ -6,6 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .crop import average_pixels
+
 SCALE = 0.45
 """Largest logarithm of the change in scale: a box learned from unscaled crops knows no size."""
 ASPECT = 0.25
@@ -50,9 +52,11 @@ def first_frame_crops(
         stretch = np.exp([scale + aspect, scale - aspect])
         recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
     center = box[:2] + (box[2:] - 1) / 2
+    # As the crops of later frames are made, so that the target looks the same in both.
+    frame, center, scale = average_pixels(frame, center, size / side)
     crops, boxes = [], []
     for stretch, angle, shift in recipes:
-        crops.append(_warp(frame, center, size / side, size, stretch, angle, shift))
+        crops.append(_warp(frame, center, scale, size, stretch, angle, shift))
         middle = (size - 1) / 2 + shift
         half = extent * np.abs(stretch) / 2
         boxes.append(np.concatenate((middle - half, middle + half)))

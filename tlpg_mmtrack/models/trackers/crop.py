@@ -23,19 +23,7 @@ def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: in
     Returns:
         (size, size, 3) uint8.
     """
-    scale = size / side
-    shrink = int(1.0 / scale)
-    if shrink >= 2:
-        # Bilinear sampling of a frame that is shrunk by two or more skips pixels: average first.
-        height, width = frame.shape[0] // shrink, frame.shape[1] // shrink
-        if height > 0 and width > 0:
-            frame = cv2.resize(
-                frame[: height * shrink, : width * shrink],
-                (width, height),
-                interpolation=cv2.INTER_AREA,
-            )
-            center = [(c + 0.5) / shrink - 0.5 for c in center]
-            scale *= shrink
+    frame, center, scale = average_pixels(frame, center, size / side)
     half = (size - 1) / 2.0
     matrix = np.array(
         [[scale, 0.0, half - scale * center[0]], [0.0, scale, half - scale * center[1]]]
@@ -43,3 +31,28 @@ def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: in
     return cv2.warpAffine(
         frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def average_pixels(
+    frame: np.ndarray, center: Sequence[float], scale: float
+) -> tuple[np.ndarray, Sequence[float], float]:
+    """Average blocks of pixels of a frame that is to be shrunk by two or more.
+
+    Bilinear sampling alone would skip pixels.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        center: (x, y) of a place in frame pixels.
+        scale: Crop pixels per frame pixel.
+
+    Returns:
+        The frame, the same place in its pixels, and the scale that is left; unchanged where
+        nothing needs averaging.
+    """
+    shrink = int(1.0 / scale)
+    width, height = frame.shape[1] // max(shrink, 1), frame.shape[0] // max(shrink, 1)
+    if shrink < 2 or width == 0 or height == 0:
+        return frame, center, scale
+    whole = frame[: height * shrink, : width * shrink]
+    frame = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return frame, [(c + 0.5) / shrink - 0.5 for c in center], scale * shrink
