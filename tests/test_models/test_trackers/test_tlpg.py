@@ -118,8 +118,8 @@ class TestTracking:
             assert result.score > 0.25
 
     def test_the_same_seed_gives_the_same_boxes_bit_for_bit(self, model, clip):
-        first, second = (_track(model, clip, 4, seed=3) for _ in range(2))
-        other = _track(model, clip, 4, seed=4)
+        first, second = (_track(model, clip, 3, seed=3) for _ in range(2))
+        other = _track(model, clip, 3, seed=4)
         for one, two in zip(first, second, strict=True):
             assert np.array_equal(one.box, two.box)
             assert one.score == two.score
@@ -137,7 +137,7 @@ class TestTracking:
             target = model.start(frame(0), each.box(0))
             alone.append([model.step(frame(index), target).box for index in range(1, 5)])
         targets = [model.start(frame(0), each.box(0)) for each in (clip, other)]
-        for index in range(1, 5):
+        for index in range(1, 4):
             for target, boxes in zip(targets, alone, strict=True):
                 assert np.array_equal(model.step(frame(index), target).box, boxes[index - 1])
 
@@ -256,7 +256,7 @@ class TestMmtrack:
 
 
 def _training_batch(
-    sequences: int, frames: int = 2, size: int = 224
+    sequences: int, frames: int = 2, size: int = 192
 ) -> tuple[dict, list[TrackDataSample]]:
     """Crops of synthetic clips about a displaced centre, as mmtrack's pipeline delivers them."""
     random = np.random.default_rng(7)
@@ -304,7 +304,7 @@ def _trainee() -> Iterator[TLPG]:
 
 @pytest.fixture(scope='module')
 def overfit() -> list[dict[str, float]]:
-    """Each term of the loss over 30 iterations on three synthetic sequences."""
+    """Each term of the loss over 24 iterations on three synthetic sequences."""
     inputs, samples = _training_batch(3)
     course = []
     with _trainee() as model:
@@ -312,8 +312,8 @@ def overfit() -> list[dict[str, float]]:
         with torch.no_grad():
             model.backbone = _Remembered(model.extract(images).levels)
         trained = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=1e-3)
-        for _ in range(30):
+        optimizer = torch.optim.AdamW(trained, lr=2e-3)
+        for _ in range(24):
             losses = model.loss(inputs, samples)
             optimizer.zero_grad()
             sum(losses.values()).backward()
