@@ -14,10 +14,10 @@ TOP_PAD = 256 * 2**20
 def keep_freed_memory() -> bool:
     """Make the C allocator reuse freed blocks instead of unmapping and faulting them in again.
 
-    PyTorch on a CPU allocates each result anew; glibc maps every block over 32 MB from the kernel and
-    unmaps it when it is freed, so that a training step spends much of its time clearing pages.
-    The process keeps its peak memory afterwards, so this is called by the tools, which own their
-    process, and never by importing the package.
+    PyTorch on a CPU allocates each result anew; glibc maps every block over 32 MB from the kernel
+    and unmaps it when it is freed, so that a training step spends much of its time clearing
+    pages. The process keeps its peak memory afterwards, so this is called by the tools, which own
+    their process, and never by importing the package.
 
     Returns:
         Whether the setting took effect; False where the C library is not glibc.

@@ -1,4 +1,4 @@
-# EfficientNet-Lite0 on the small corpus (docs/model_zoo.md): what is shipped in tlpg_mmtrack/weights.
+# EfficientNet-Lite0 on the small corpus: what is shipped in tlpg_mmtrack/weights.
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small.py',

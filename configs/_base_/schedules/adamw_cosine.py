@@ -13,7 +13,9 @@ optim_wrapper = dict(
             'filter_features': dict(lr_mult=0.05),
             'initial_': dict(lr_mult=0.1),
             'log_': dict(lr_mult=2.0, decay_mult=0.0),
-        }))
+        }
+    ),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
     dict(
@@ -22,5 +24,6 @@ param_scheduler = [
         begin=0,
         end=max_epochs,
         T_max=max_epochs,
-        convert_to_iter_based=True),
+        convert_to_iter_based=True,
+    ),
 ]

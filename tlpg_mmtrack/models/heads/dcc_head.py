@@ -381,11 +381,16 @@ class DCCHead(BaseModule):
         )
         affine, free = regression.parameters
         model = replace(model, affine=affine, free=free)
-        classification = self.filter_optimizer.minimise(
-            self.filter_problem(model, samples), (model.filter,), num_iters
-        )
+        classification = self.learn_filter(model, samples, num_iters)
         model = replace(model, filter=classification.parameters[0])
         return Learned(model, regression, classification)
+
+    def learn_filter(
+        self, model: TargetModel, samples: TemplateSamples, num_iters: int
+    ) -> Minimisation:
+        """Improve a target model's filter alone, at its sampling points as they are."""
+        problem = self.filter_problem(model, samples)
+        return self.filter_optimizer.minimise(problem, (model.filter,), num_iters)
 
     def regression_problem(
         self, model: TargetModel, samples: TemplateSamples
@@ -542,5 +547,7 @@ class DCCHead(BaseModule):
         distances = self._distances(self._points(model, truth.features), truth.features)
         proposals = self.proposal_boxes(distances.flatten(0, 1))
         overlaps = bbox_overlaps(proposals, boxes.flatten(0, 1).unsqueeze(1)).squeeze(-1)
-        negative = (truth.labels.flatten(0, 1).flatten(1) < self.negative_label).float()
-        return (overlaps * negative).sum() / negative.sum()
+        # A proposal that fits is a positive, wherever its cell lies.
+        negative = truth.labels.flatten(0, 1).flatten(1) < self.negative_label
+        negative = (negative & (overlaps < self.positive_iou)).float()
+        return (overlaps * negative).sum() / negative.sum().clamp(min=1)

@@ -30,8 +30,8 @@ Parameters = tuple[Tensor, ...]
 """Blocks of parameters, each with the leading dimension B (sequences)."""
 
 TIE_TOLERANCE = 1e-3
-"""Points this close (cells) to an extreme share its gradient: rounding must not pick one of them
-at random, since moving one alone changes nothing."""
+"""Points this close (in target sizes) to an extreme share its gradient: rounding must not pick one
+of them at random, since moving one alone changes nothing."""
 
 
 class Evaluation:

@@ -51,9 +51,7 @@ def localize(
     second_score = float(others[second])
     if second_score > options.distractor_threshold * score:
         return _choose(first, second, scores, target_size, options)
-    if second_score > max(
-        options.hard_negative_threshold * score, options.not_found_threshold
-    ):
+    if second_score > max(options.hard_negative_threshold * score, options.not_found_threshold):
         return Localization(first, score, TrackingState.HARD_NEGATIVE)
     return Localization(first, score, TrackingState.NORMAL)
 

@@ -14,14 +14,17 @@ from ..heads.dcc_head import TemplateSamples
 class SampleMemory:
     """A fixed number of template samples of one target, allocated once.
 
-    Each new sample enters with weight ``learning_rate`` and the others shrink by what it takes, the
-    first frame's samples never below their share; when the memory is full, the sample of least
-    weight makes room (DiMP).
+    Each new sample weighs ``1 / (1 - learning_rate)`` times the one before it, so that older ones
+    fade; the first frame's samples together never weigh less than their share. When the memory
+    is full, the sample of least weight makes room (DiMP).
+
+    Raises:
+        ValueError: When ``capacity`` is not positive.
 
     Args:
         first: Samples of the first frame, (1, n, ...), their weights summing to 1.
         capacity: Number of samples kept, the first frame's not counted.
-        learning_rate: Weight of a new sample.
+        learning_rate: How much more a new sample weighs; the first one's weight.
         first_share: Weight that the first frame's samples keep together.
     """
 
@@ -32,10 +35,13 @@ class SampleMemory:
         learning_rate: float,
         first_share: float,
     ) -> None:
+        if capacity < 1:
+            raise ValueError(f'memory_size: must be at least 1, got {capacity}')
         self.learning_rate = learning_rate
         self.first_share = first_share
         self.first_count = first.weights.shape[1]
         self.count = self.first_count
+        self._newest: Tensor | None = None
         total = self.first_count + capacity
         self._buffers = TemplateSamples(
             **{
@@ -67,7 +73,9 @@ class SampleMemory:
         for field in fields(TemplateSamples):
             if field.name != 'weights':
                 getattr(self._buffers, field.name)[:, slot] = getattr(sample, field.name)[:, 0]
-        weights[slot] = rate / (1 - rate) * weights[: self.count].sum()
+        newest = rate if self._newest is None else weights[self._newest].clone()
+        weights[slot] = newest / (1 - rate)
+        self._newest = slot
         weights /= weights.sum()
         self._keep_first_share(weights)
 

@@ -18,6 +18,8 @@ class TrackingOptions:
         first_iters: Iterations at the first frame.
         update_interval: Frames between updates of the target models.
         update_iters: Iterations per update.
+        update_offsets: Whether updates learn the offset kernel too. A tracked frame's crop is
+            scaled by the tracker's own box, so that it always says "the size has not changed".
         hard_negative_iters: Iterations on a frame with a distractor.
         memory_size: Tracked frames kept.
         memory_rate: Weight of a new sample; the first frame's keep ``first_share`` together.
@@ -43,19 +45,20 @@ class TrackingOptions:
     first_iters: int = 10
     update_interval: int = 25
     update_iters: int = 2
+    update_offsets: bool = False
     hard_negative_iters: int = 1
     memory_size: int = 50
     memory_rate: float = 0.01
     hard_negative_rate: float = 0.02
     first_share: float = 0.25
-    not_found_threshold: float = 0.25
+    not_found_threshold: float = 0.1
     distractor_threshold: float = 0.8
     hard_negative_threshold: float = 0.5
     neighbourhood: float = 2.2
     displacement: float = 0.8
     postprocess: str = 'nms'
-    merge_iou: float = 0.7
-    box_rate: float = 1.0
+    merge_iou: float = 0.5
+    box_rate: float = 0.15
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -68,6 +71,4 @@ class TrackingOptions:
                 f"test_cfg: postprocess must be 'nms' or 'iou', got {self.postprocess!r}"
             )
         if self.crop_size % 32:
-            raise ValueError(
-                f'test_cfg: crop_size must be a multiple of 32, got {self.crop_size}'
-            )
+            raise ValueError(f'test_cfg: crop_size must be a multiple of 32, got {self.crop_size}')

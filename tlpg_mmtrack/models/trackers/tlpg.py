@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -220,6 +220,7 @@ class TLPG(BaseSingleObjectTracker):
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
+            target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
         proposals = self.head.proposal_boxes(prediction.distances[0])[0]
         crop_box = self._propose(target, features, inputs, proposals, scores, place.cell)
@@ -237,17 +238,14 @@ class TLPG(BaseSingleObjectTracker):
         cell: tuple[int, int],
     ) -> Tensor:
         """(4,) final box in crop pixels, from the proposals around the localised cell."""
-        columns = scores.shape[1]
-        peak = cell[0] * columns + cell[1]
-        overlaps = bbox_overlaps(boxes[peak : peak + 1], boxes)[0]
-        scores = torch.where(overlaps > 0.5, scores.flatten(), -1.0)
-        scores[peak] += 1e-3
+        peak = cell[0] * scores.shape[1] + cell[1]
+        near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
+        # Also where the peak's own proposal is degenerate and overlaps nothing.
+        near[peak] = True
+        boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
             stage = self.refiner.head.predict(target.stages[1].model, inputs[1])
             boxes, scores = self.refiner.refine(stage, boxes, scores)
-        else:
-            scores, best = scores.topk(25)
-            boxes = boxes[best]
         if self.options.postprocess == 'iou':
             iou_features = self.iou_head.features(features.levels[:2])
             scores = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
@@ -271,11 +269,8 @@ class TLPG(BaseSingleObjectTracker):
         middle = (self.options.crop_size - 1) / 2 * (side / self.options.crop_size)
         size = np.clip([x2 - x1, y2 - y1], 0.5 * target.box[2:], 2.0 * target.box[2:])
         size = target.box[2:] + self.options.box_rate * (size - target.box[2:])
-        limits = np.array([shape[1], shape[0]], dtype=np.float64)
-        size = np.clip(size, 2.0, np.maximum(2.0, 1.5 * limits))
         center = center + np.array([x1 + x2, y1 + y2]) / 2 - middle
-        center = np.clip(center, 0.0, limits - 1)
-        target.box = np.concatenate((center - (size - 1) / 2, size))
+        target.box = _onto_frame(np.concatenate((center - (size - 1) / 2, size)), shape)
 
     def _update(
         self,
@@ -291,13 +286,19 @@ class TLPG(BaseSingleObjectTracker):
         hard = state is TrackingState.HARD_NEGATIVE
         due = target.frame % options.update_interval == 0
         iterations = options.update_iters if due else options.hard_negative_iters
-        for head, stage, features in zip(
-            self._stage_heads(), target.stages, inputs, strict=True
-        ):
+        for head, stage, features in zip(self._stage_heads(), target.stages, inputs, strict=True):
             sample = head.samples(features, crop_box.view(1, 1, 4))
             stage.memory.add(sample, options.hard_negative_rate if hard else None)
             if due or hard:
-                stage.model = head.learn(stage.model, stage.memory.samples, iterations).model
+                stage.model = self._learn(head, stage, iterations)
+
+    def _learn(self, head: DCCHead, stage: Stage, iterations: int) -> TargetModel:
+        """The target model after an update from the memory."""
+        samples = stage.memory.samples
+        if self.options.update_offsets:
+            return head.learn(stage.model, samples, iterations).model
+        course = head.learn_filter(stage.model, samples, iterations)
+        return replace(stage.model, filter=course.parameters[0])
 
     def _search_side(self, box: np.ndarray) -> float:
         return self.options.search_scale * float(np.sqrt(box[2] * box[3]))
@@ -373,6 +374,14 @@ class TLPG(BaseSingleObjectTracker):
                 self.iou_head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
             )
         return losses
+
+
+def _onto_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Bound a box (x, y, width, height) by the frame: its size, and its centre inside."""
+    limits = np.array([shape[1], shape[0]], dtype=np.float64)
+    size = np.clip(box[2:], 2.0, np.maximum(2.0, 1.5 * limits))
+    center = np.clip(box[:2] + (box[2:] - 1) / 2, 0.0, limits - 1)
+    return np.concatenate((center - (size - 1) / 2, size))
 
 
 def _to_frame(img: Tensor) -> np.ndarray:
