@@ -324,6 +324,20 @@ class TestLearn:
         predicted = distances.flatten(3).gather(3, index).transpose(2, 3)
         torch.testing.assert_close(predicted, learned)
 
+    def test_the_filter_is_learned_alone_as_after_the_offsets(self):
+        head, boxes = _head(), _boxes(6, 0, scale=0.3)
+        start, learned = _learn(head, boxes, 3)
+        model = replace(learned.model, filter=start.filter)
+        before = {name: value.clone() for name, value in vars(model).items()}
+        with torch.no_grad():
+            features = head.features(_maps(boxes)).unsqueeze(0)
+            course = head.learn_filter(model, head.samples(features, boxes[None]), 3)
+        (weight,) = course.parameters
+        assert not torch.allclose(weight, start.filter)
+        torch.testing.assert_close(weight, learned.model.filter)
+        for name, value in before.items():
+            assert torch.equal(getattr(model, name), value), name
+
     def test_frames_of_no_weight_are_not_learned_from(self):
         head, boxes = _head(), _boxes(6, 0, scale=0.3)
         features = head.features(_maps(boxes)).unsqueeze(0).detach()
@@ -369,12 +383,14 @@ class TestLoss:
         torch.testing.assert_close(scaled['loss_reg'], 0.5 * losses['loss_reg'])
         assert scaled['loss_neg'] == 0
 
-    def test_without_iterations_negatives_overlap_as_the_undisplaced_grid_does(self):
+    @pytest.mark.parametrize('positive_iou', [0.6, 0.3])
+    def test_without_iterations_negatives_overlap_as_the_undisplaced_grid_does(self, positive_iou):
         """`loss_neg` by hand: template boxes about every cell, compared with the true box."""
         head, case = self._case()
+        head.positive_iou = positive_iou
         head.num_training_iters = 0
         head.loss_weights = dict(cls=1.0, reg=1.0, neg=1.0)
-        total, count, half = 0.0, 0, (BOX[2:] - BOX[:2]) / 2
+        total, count, fitting, half = 0.0, 0, 0, (BOX[2:] - BOX[:2]) / 2
         for sequence, frame in product(range(2), repeat=2):
             truth = case[3][sequence, frame]
             for row, column in product(range(CELLS), repeat=2):
@@ -385,8 +401,12 @@ class TestLoss:
                     label = 1.0
                 if inside.abs().max() > 0.5 or label < 0.5:
                     box = torch.cat((center - half, center + half))
-                    total += bbox_overlaps(box[None], truth[None]).item()
-                    count += 1
+                    overlap = bbox_overlaps(box[None], truth[None]).item()
+                    if overlap >= positive_iou:
+                        fitting += 1
+                    else:
+                        total, count = total + overlap, count + 1
+        assert (fitting > 0) is (positive_iou == 0.3)
         torch.testing.assert_close(head.loss(*case)['loss_neg'].item(), total / count)
 
     def test_learning_more_lowers_the_score_loss_on_the_frames_learned_from(self):

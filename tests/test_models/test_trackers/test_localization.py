@@ -32,8 +32,11 @@ class TestStates:
         assert place.score == pytest.approx(0.9)
 
     def test_a_low_peak_is_not_found(self):
-        assert _localize(_map((9, 8, 0.2))).state is TrackingState.NOT_FOUND
-        assert _localize(_map((9, 8, 0.2)), not_found_threshold=0.1).state is TrackingState.NORMAL
+        scores = _map((9, 8, 0.2))
+        lost = _localize(scores, not_found_threshold=0.25)
+        assert lost.state is TrackingState.NOT_FOUND
+        assert lost.score == pytest.approx(0.2)
+        assert _localize(scores, not_found_threshold=0.1).state is TrackingState.NORMAL
 
     @pytest.mark.parametrize('value', [np.nan, 0.0, -1.0])
     def test_a_map_without_any_peak_is_not_found(self, value):
@@ -51,7 +54,10 @@ class TestStates:
         assert (place.cell, place.state) == ((9, 8), TrackingState.HARD_NEGATIVE)
 
     def test_a_second_peak_below_the_not_found_threshold_is_none(self):
-        assert _localize(_map((9, 8, 0.4), (15, 8, 0.22))).state is TrackingState.NORMAL
+        scores = _map((9, 8, 0.4), (15, 8, 0.22))
+        assert _localize(scores, not_found_threshold=0.25).state is TrackingState.NORMAL
+        place = _localize(scores, not_found_threshold=0.2)
+        assert place.state is TrackingState.HARD_NEGATIVE
 
     def test_an_equal_peak_far_away_is_a_hard_negative(self):
         """The nearer one is believed, whichever of the two is higher."""

@@ -44,14 +44,14 @@ class TestWeights:
             assert (weights > 0).all()
 
     def test_by_hand(self):
-        """A new sample gets the rate, what was there shrinks alike."""
+        """The first sample gets the rate, each later one grows from the one before it."""
         memory = _memory(first=2)
         memory.add(_samples(10))
         expected = torch.tensor([[0.45, 0.45, 0.1]])
         torch.testing.assert_close(memory.samples.weights, expected)
         memory.add(_samples(11), learning_rate=0.5)
-        # 0.225 each for the first two is more than their share of 0.25 together.
-        expected = torch.tensor([[0.225, 0.225, 0.05, 0.5]])
+        # 0.1 / (1 - 0.5), before all are divided by their sum.
+        expected = torch.tensor([[0.45, 0.45, 0.1, 0.2]]) / 1.2
         torch.testing.assert_close(memory.samples.weights, expected)
 
     def test_the_first_share_is_restored(self):
@@ -59,6 +59,27 @@ class TestWeights:
         memory.add(_samples(10), learning_rate=0.7)
         expected = torch.tensor([[0.3, 0.3, 0.4]])
         torch.testing.assert_close(memory.samples.weights, expected)
+
+    @pytest.mark.parametrize(('rate', 'restored'), [(0.01, False), (0.05, True)])
+    def test_fade_with_age(self, rate, restored):
+        """200 samples, 50 kept: whenever it came, each weighs less than the next one."""
+        memory = _memory(capacity=50, rate=rate)
+        for value in range(200):
+            memory.add(_samples(value))
+        ages, weights = 200 - memory.samples.features[0, 4:, 0, 0, 0], memory.samples.weights[0]
+        order = ages.argsort()
+        assert ages[order].tolist() == list(range(1, 51))
+        tracked = weights[4:][order]
+        assert (tracked.diff() < 0).all()
+        torch.testing.assert_close(tracked[1:], (1 - rate) * tracked[:-1])
+        # The k-th sample has rate / (1 - rate)^k of the first frame's weight, unless restored.
+        share = 0.25 if restored else 1 / (1 + (1 - rate) ** -200 - (1 - rate) ** -150)
+        assert share >= 0.25
+        torch.testing.assert_close(weights[:4], torch.full((4,), share / 4))
+
+    def test_no_room_is_refused(self):
+        with pytest.raises(ValueError, match='memory_size: must be at least 1, got 0'):
+            _memory(capacity=0)
 
 
 class TestReplacement:
@@ -77,11 +98,12 @@ class TestReplacement:
         assert _values(memory)[:4] == [0, 1, 2, 3]
         assert sorted(_values(memory)[4:]) == [17, 18, 19]
 
-    def test_the_sample_of_least_weight_goes(self):
+    def test_the_newcomer_takes_the_oldest_one_s_place_whatever_the_rates(self):
+        """A sample that came at a high rate raises those after it too."""
         memory = _memory()
-        for value, rate in ((10, 0.3), (11, 0.01), (12, 0.2), (13, 0.1)):
+        for value, rate in ((10, 0.3), (11, 0.01), (12, 0.2), (13, 0.1), (14, 0.01)):
             memory.add(_samples(value), learning_rate=rate)
-        assert _values(memory)[4:] == [10, 13, 12]
+        assert _values(memory)[4:] == [13, 14, 12]
 
     def test_all_of_a_sample_is_stored(self):
         memory = _memory()
