@@ -1,7 +1,7 @@
 # A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero. The pretrained
-# features already track; the neck, the filter features and the initial offset kernel start from
-# there and move slowly, what starts from nothing (IoU-Net, the enhancer) fast.
-max_epochs = 8
+# features already track, so the neck and the filter features start from
+# there and move slowly, what starts from nothing fast.
+max_epochs = 5
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -11,7 +11,7 @@ optim_wrapper = dict(
         custom_keys={
             'neck': dict(lr_mult=0.05),
             'filter_features': dict(lr_mult=0.05),
-            'initial_': dict(lr_mult=0.1),
+            'initial_': dict(lr_mult=1.0),
             'log_': dict(lr_mult=2.0, decay_mult=0.0),
         }
     ),
