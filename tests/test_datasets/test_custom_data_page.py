@@ -31,7 +31,8 @@ def test_an_example_makes_samples(
     )
     config = Config.fromfile(tmp_path / 'config.py')
     sample = DATASETS.build(config.train_dataloader.dataset)[0]
-    assert sample['inputs']['search_img'].shape == (2, 3, 288, 288)
+    assert sample['inputs']['img'].shape == (2, 3, 288, 288)
+    assert sample['inputs']['search_img'].shape == (1, 3, 288, 288)
 
 
 def test_the_page_has_an_example_for_videos_stills_and_a_mix() -> None:

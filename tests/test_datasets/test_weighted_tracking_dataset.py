@@ -78,13 +78,13 @@ def test_another_seed_gives_other_samples(
 
 def test_a_batch_passes_mmtracks_preprocessor(dataset: WeightedTrackingDataset) -> None:
     batch = TrackDataPreprocessor()(pseudo_collate([dataset[i] for i in range(3)]), training=True)
-    for key in ('img', 'search_img'):
-        assert batch['inputs'][key].shape == (3, 2, 3, 288, 288)
+    for key, frames in (('img', 2), ('search_img', 1)):
+        assert batch['inputs'][key].shape == (3, frames, 3, 288, 288)
         assert batch['inputs'][key].dtype == torch.float32
         assert 50.0 < batch['inputs'][key].max() <= 255.0
     for sample in batch['data_samples']:
-        for instances in (sample.gt_instances, sample.search_gt_instances):
-            assert instances.bboxes.shape == (2, 4)
+        for instances, frames in ((sample.gt_instances, 2), (sample.search_gt_instances, 1)):
+            assert instances.bboxes.shape == (frames, 4)
             assert instances.bboxes.dtype == torch.float32
             assert (instances.bboxes[:, 2:] > instances.bboxes[:, :2]).all()
 
