@@ -8,8 +8,10 @@ import numpy as np
 
 from .crop import average_pixels
 
-SCALE = 0.45
-"""Largest logarithm of the change in scale: a box learned from unscaled crops knows no size."""
+SCALE = 0.4
+"""Largest relative change in scale: a box learned from unscaled crops knows no size. Drawn evenly
+in size, not in its logarithm: the offset kernel regresses sizes and falls back to their mean where
+it is unsure, which must therefore be the true size, or the box grows from frame to frame."""
 ASPECT = 0.25
 """Largest logarithm of the change in aspect."""
 SHIFT = 0.6
@@ -49,7 +51,7 @@ def first_frame_crops(
     recipes += [(np.ones(2), 0.0, _shift(extent, generator)) for _ in BLURS]
     for _ in range(warps):
         scale, aspect = generator.uniform(-1, 1, 2) * (SCALE, ASPECT / 2)
-        stretch = np.exp([scale + aspect, scale - aspect])
+        stretch = (1 + scale) * np.exp([aspect, -aspect])
         recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
     center = box[:2] + (box[2:] - 1) / 2
     # As the crops of later frames are made, so that the target looks the same in both.
