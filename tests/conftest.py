@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 import tlpg_mmtrack  # noqa: F401  (a test may then import mmtrack and mmdet in any order)
+
+# mmengine collects garbage whenever a dataset is built; what importing left stays anyway and need
+# not be searched each time.
+gc.freeze()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -37,7 +37,7 @@ train_dataloader = dict(
         one_based=True, pipeline=train_pipeline))
 train_cfg = dict(max_epochs=1)
 test_dataloader = dict(
-    batch_size=1, num_workers=0, sampler=dict(type='VideoSampler'),
+    _delete_=True, batch_size=1, num_workers=0, sampler=dict(type='VideoSampler'),
     dataset=dict(
         type='OTB100Dataset', data_root={root!r}, ann_file='infos.txt',
         data_prefix=dict(img_path=''), test_mode=True,
