@@ -45,8 +45,7 @@ test_dataloader = dict(
             dict(type='LoadImageFromFile'),
             dict(type='LoadTrackAnnotations', with_instance_id=False),
             dict(type='PackTrackInputs', pack_single_img=True)]))
-test_evaluator = dict(
-    type='SOTMetric', metric='OPE', metric_options=dict(only_eval_visible=False))
+# The evaluator is that of the development sequences.
 test_cfg = dict(type='TestLoop')
 """
 
