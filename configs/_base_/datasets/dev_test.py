@@ -25,6 +25,5 @@ test_evaluator = dict(
     type='SOTMetric',
     metric='OPE',
     metric_options=dict(only_eval_visible=False),
-    options_after_eval=dict(eval_show_video_indices=-100, tracker_name='tlpg'),
 )
 test_cfg = dict(type='TestLoop')

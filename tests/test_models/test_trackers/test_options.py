@@ -19,5 +19,25 @@ def test_an_unknown_postprocess_is_named():
 
 
 def test_the_crop_must_fit_the_strides():
-    with pytest.raises(ValueError, match='test_cfg: crop_size must be a multiple of 32, got 300'):
+    with pytest.raises(
+        ValueError, match='test_cfg: crop_size must be a positive multiple of 32, got 300'
+    ):
         TrackingOptions(crop_size=300)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('memory_rate', 0.0),
+        ('hard_negative_rate', 1.0),
+        ('first_share', 1.5),
+        ('merge_iou', 2.0),
+        ('memory_size', 0),
+        ('update_interval', 0),
+        ('first_iters', 0),
+        ('box_rate', -1.0),
+    ],
+)
+def test_a_value_out_of_range_is_named(name, value):
+    with pytest.raises(ValueError, match=f'test_cfg: {name} must be .* got {value}'):
+        TrackingOptions(**{name: value})

@@ -18,14 +18,14 @@ class SampleMemory:
     fade; the first frame's samples together never weigh less than their share. When the memory
     is full, the sample of least weight makes room (DiMP).
 
-    Raises:
-        ValueError: When ``capacity`` is not positive.
-
     Args:
         first: Samples of the first frame, (1, n, ...), their weights summing to 1.
         capacity: Number of samples kept, the first frame's not counted.
         learning_rate: How much more a new sample weighs; the first one's weight.
         first_share: Weight that the first frame's samples keep together.
+
+    Raises:
+        ValueError: When ``capacity`` is not positive.
     """
 
     def __init__(

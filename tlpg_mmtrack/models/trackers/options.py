@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHARES = ('memory_rate', 'hard_negative_rate', 'first_share', 'merge_iou')
+
 
 @dataclass(frozen=True)
 class TrackingOptions:
@@ -70,5 +72,16 @@ class TrackingOptions:
             raise ValueError(
                 f"test_cfg: postprocess must be 'nms' or 'iou', got {self.postprocess!r}"
             )
-        if self.crop_size % 32:
-            raise ValueError(f'test_cfg: crop_size must be a multiple of 32, got {self.crop_size}')
+        if self.crop_size <= 0 or self.crop_size % 32:
+            raise ValueError(
+                f'test_cfg: crop_size must be a positive multiple of 32, got {self.crop_size}'
+            )
+        for name in SHARES:
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ValueError(f'test_cfg: {name} must be between 0 and 1, got {value}')
+        for name in ('memory_size', 'update_interval', 'first_iters'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'test_cfg: {name} must be at least 1, got {getattr(self, name)}')
+        if not 0 <= self.box_rate <= 1:
+            raise ValueError(f'test_cfg: box_rate must be in 0..1, got {self.box_rate}')
