@@ -53,7 +53,7 @@ from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.shipped import shipped_weights
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg'
-EFFLITE0 = CONFIGS / 'tlpg_efflite0_1xb8-3e_small.py'
+EFFLITE0 = CONFIGS / 'tlpg_efflite0_small.py'
 R50 = CONFIGS / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
 PRDIMP = (
     Path(mmtrack.__file__).parent

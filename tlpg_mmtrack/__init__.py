@@ -22,7 +22,14 @@ compat.apply()
 
 # After compat: these import mmtrack, and register the components when they are imported.
 from . import datasets  # noqa: E402
-from .models import backbones, heads, necks, optimizers, trackers  # noqa: E402
+from .models import (  # noqa: E402
+    backbones,
+    data_preprocessors,
+    heads,
+    necks,
+    optimizers,
+    trackers,
+)
 
 if TYPE_CHECKING:
     from .apis.tracker import Tracker
@@ -34,6 +41,7 @@ __all__ = [
     '__version__',
     'backbones',
     'compat',
+    'data_preprocessors',
     'datasets',
     'heads',
     'necks',

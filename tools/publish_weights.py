@@ -21,7 +21,7 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='example: python tools/publish_weights.py work_dirs/run/epoch_8.pth '
-        'configs/tlpg/tlpg_efflite0_1xb8-3e_small.py',
+        'configs/tlpg/tlpg_efflite0_small.py',
     )
     parser.add_argument('checkpoint', type=Path, help="a training run's .pth file")
     parser.add_argument('config', type=Path, help='the config that it was trained with')

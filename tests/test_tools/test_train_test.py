@@ -16,7 +16,7 @@ import pytest
 import torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_1xb8-3e_small.py'
+CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 FRAMES = 4
 
 # Four videos: two iterations an epoch in two processes, four in one.

@@ -4,11 +4,11 @@ stage = dict(
     in_channels=112,
     feat_channels=112,
     cell_offset=9.0,
-    loss_weights=dict(cls=1.0, reg=4.0, neg=1.0),
+    loss_weights=dict(cls=1.0, reg=4.0, neg=20.0),
 )
 model = dict(
     type='TLPG',
-    data_preprocessor=dict(type='TrackDataPreprocessor'),
+    data_preprocessor=dict(type='TLPGDataPreprocessor'),
     backbone=dict(type='EfficientNetLite', frozen=True),
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),

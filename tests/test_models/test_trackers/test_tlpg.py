@@ -28,7 +28,7 @@ from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.crop import crop_patch
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_1xb8-3e_small.py'
+CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_small.py'
 
 
 def _build(**test_cfg) -> TLPG:

@@ -86,6 +86,8 @@ class TLPG(BaseSingleObjectTracker):
         std: Standard deviation of the input pixels.
         bgr_to_rgb: Whether the backbone expects RGB.
         test_cfg: Fields of :class:`TrackingOptions`.
+        frozen_modules: Names of parts, such as ``'neck'``, that training leaves as they are; a
+            frozen head has no loss.
         data_preprocessor: Config of mmtrack's data preprocessor; it must not normalise, since a
             crop is cheaper to normalise than a frame.
         init_cfg: Initialisation config of mmengine.
@@ -105,6 +107,7 @@ class TLPG(BaseSingleObjectTracker):
         std: Sequence[float] = (58.395, 57.12, 57.375),
         bgr_to_rgb: bool = True,
         test_cfg: dict | None = None,
+        frozen_modules: Sequence[str] = (),
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -119,6 +122,8 @@ class TLPG(BaseSingleObjectTracker):
         self.test_cfg = dict(test_mode=self.options.test_mode)
         if self.options.postprocess == 'iou' and self.iou_head is None:
             raise ValueError("TLPG: test_cfg.postprocess is 'iou', which needs an iou_head")
+        self.frozen_modules = tuple(frozen_modules)
+        self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
@@ -133,7 +138,10 @@ class TLPG(BaseSingleObjectTracker):
         """
         if self.bgr_to_rgb:
             images = images.flip(1)
-        levels = self.backbone((images.float() - self.mean) / self.std)
+        return self._combine(self.backbone((images.float() - self.mean) / self.std))
+
+    def _combine(self, levels: tuple[Tensor, ...]) -> Features:
+        """The neck, on the backbone's maps."""
         if self.neck is None:
             return Features(levels, levels[1], (levels[0], levels[-1]))
         if hasattr(self.neck, 'laterals'):
@@ -338,20 +346,20 @@ class TLPG(BaseSingleObjectTracker):
         return [instances]
 
     def loss(self, inputs: dict, data_samples: list, **kwargs: object) -> dict[str, Tensor]:
-        """Training losses of both stages and of IoU-Net.
+        """Training losses of both stages and of IoU-Net, as far as they are not frozen.
 
         Args:
             inputs: ``img`` (B, n, 3, S, S) template frames and ``search_img`` (B, m, 3, S, S),
-                pixel values, BGR.
+                pixel values, BGR. Or, of :class:`StoredFeatureDataset`, ``template`` and
+                ``search``: for each level of the backbone, B maps (n or m, C, H, W).
             data_samples: With ``gt_instances.bboxes`` (n, 4) and ``search_gt_instances.bboxes``
                 (m, 4), (x1, y1, x2, y2) in crop pixels.
             **kwargs: Not used; mmtrack's signature.
         """
-        template, search = inputs['img'], inputs['search_img']
-        sequences, frames = template.shape[:2]
         template_boxes = torch.stack([s.gt_instances.bboxes for s in data_samples])
         search_boxes = torch.stack([s.search_gt_instances.bboxes for s in data_samples])
-        features = self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
+        features = self._training_features(inputs)
+        sequences, frames = template_boxes.shape[:2]
         count = sequences * frames
 
         def split(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -363,17 +371,27 @@ class TLPG(BaseSingleObjectTracker):
                 search_boxes,
             )
 
-        losses = self.head.loss(*split(features.x))
-        if self.refiner is not None:
+        losses = {}
+        if 'head' not in self.frozen_modules:
+            losses.update(self.head.loss(*split(features.x)))
+        if self.refiner is not None and 'refiner' not in self.frozen_modules:
             enhanced = self.refiner.enhance(features.x, features.sources)
             losses.update(self.refiner.loss(*split(enhanced)))
-        if self.iou_head is not None:
+        if self.iou_head is not None and 'iou_head' not in self.frozen_modules:
             first = [level[:count:frames] for level in features.levels[:2]]
             rest = [level[count:] for level in features.levels[:2]]
             losses.update(
                 self.iou_head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
             )
         return losses
+
+    def _training_features(self, inputs: dict) -> Features:
+        """Features of all template crops, then of all search crops."""
+        if 'template' not in inputs:
+            template, search = inputs['img'], inputs['search_img']
+            return self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
+        levels = zip(inputs['template'], inputs['search'], strict=True)
+        return self._combine(tuple(torch.cat((*first, *second)) for first, second in levels))
 
 
 def _onto_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
