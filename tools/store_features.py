@@ -129,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config.merge_from_dict(args.cfg_options or {})
     store = FeatureStore.create(args.folder, describe(config, Writer(config), args.samples))
     missing = store.missing()
+    done = args.samples - len(missing)
     batches = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
     context = get_context('spawn')
     with (

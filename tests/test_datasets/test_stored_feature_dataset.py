@@ -75,7 +75,7 @@ def test_a_batch_passes_the_preprocessor(folder: Path) -> None:
 
 def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
     FeatureStore.create(tmp_path, FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
-    with pytest.raises(ValueError, match='lacks 5 of 5 samples; run tools/store_features.py'):
+    with pytest.raises(ValueError, match=r'lacks 5 of 5 samples; run tools/store_features\.py'):
         StoredFeatureDataset(str(tmp_path))
 
 
