@@ -136,9 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         context.Pool(args.workers, _start_worker, (config, args.folder)) as pool,
         Progress() as progress,
     ):
-        task = progress.add_task(
-            'samples', total=args.samples, completed=args.samples - len(missing)
-        )
+        task = progress.add_task('samples', total=args.samples, completed=done)
         for count in pool.imap_unordered(_write, batches):
             progress.advance(task, count)
     print(f'{args.folder}: {args.samples} samples')
