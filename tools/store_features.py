@@ -37,8 +37,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/store_features.py '
-        'configs/tlpg/tlpg_efflite0_1xb8_small_stages.py data/features --samples 8000',
+        epilog='example: python tools/store_features.py configs/tlpg/tlpg_efflite0_small.py '
+        'data/features --samples 9000',
     )
     parser.add_argument('config', type=Path, help='training config with an `image_dataset`')
     parser.add_argument('folder', type=Path, help='folder to write to')

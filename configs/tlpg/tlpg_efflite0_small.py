@@ -1,6 +1,6 @@
 # EfficientNet-Lite0 on the small corpus: the model that is shipped in tlpg_mmtrack/weights.
 # It trains as a whole, from images. The shipped weights come from the two configs beside it,
-# which train its parts one after the other on stored features (docs/training.md).
+# which train its two parts on stored features (docs/training.md).
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small.py',

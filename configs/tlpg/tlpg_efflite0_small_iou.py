@@ -1,4 +1,4 @@
-# Second part: IoU-Net, on stored features, with the rest as the first part left it.
+# The other part: IoU-Net alone, on stored features. It sees the backbone's maps, nothing else.
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small_stored.py',
@@ -7,7 +7,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(frozen_modules=['neck', 'head', 'refiner'])
-load_from = 'work_dirs/tlpg_efflite0_small_1-stages/epoch_20.pth'
 train_dataloader = dict(
     batch_size=16,
     sampler=dict(samples_per_epoch=4000),

@@ -1,4 +1,4 @@
-# First part: the neck and both stages, on stored features.
+# One part: the neck and both stages, on stored features.
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small_stored.py',
