@@ -188,11 +188,12 @@ class TestTracking:
         for index, result in enumerate(_track(model, clip, 5), start=1):
             assert _iou(result.box, clip.box(index)) > 0.5
 
+    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search'])
     def test_what_iou_net_picks_is_a_proposal_of_the_localised_target(
-        self, model, clip, monkeypatch
+        self, model, clip, monkeypatch, postprocess
     ):
         """However badly it judges: here it was never trained."""
-        monkeypatch.setattr(model, 'options', replace(model.options, postprocess='iou'))
+        monkeypatch.setattr(model, 'options', replace(model.options, postprocess=postprocess))
         for index, result in enumerate(_track(model, clip, 5), start=1):
             assert _iou(result.box, clip.box(index)) > 0.3
 
@@ -273,10 +274,12 @@ class TestMmtrack:
             np.testing.assert_allclose(box, expected[index - 1].box, rtol=1e-5, atol=1e-3)
             assert found.scores.item() == pytest.approx(expected[index - 1].score)
 
-    def test_ranking_by_iou_needs_the_head(self):
+    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search'])
+    def test_ranking_by_iou_needs_the_head(self, postprocess):
         config = Config.fromfile(CONFIG).model
         config.iou_head = None
-        with pytest.raises(ValueError, match=r"test_cfg.postprocess is 'iou', which needs"):
+        config.test_cfg.postprocess = postprocess
+        with pytest.raises(ValueError, match=rf"postprocess is '{postprocess}', which needs"):
             MODELS.build(config)
 
 

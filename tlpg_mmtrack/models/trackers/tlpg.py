@@ -93,7 +93,7 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``postprocess='iou'`` comes without an ``iou_head``.
+        ValueError: When ``postprocess`` needs an ``iou_head`` and there is none.
     """
 
     def __init__(
@@ -120,8 +120,11 @@ class TLPG(BaseSingleObjectTracker):
         self.options = TrackingOptions(**(test_cfg or {}))
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
-        if self.options.postprocess == 'iou' and self.iou_head is None:
-            raise ValueError("TLPG: test_cfg.postprocess is 'iou', which needs an iou_head")
+        if self.options.postprocess != 'nms' and self.iou_head is None:
+            raise ValueError(
+                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs an '
+                'iou_head'
+            )
         self.frozen_modules = tuple(frozen_modules)
         self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
@@ -254,13 +257,20 @@ class TLPG(BaseSingleObjectTracker):
         if self.refiner is not None:
             stage = self.refiner.head.predict(target.stages[1].model, inputs[1])
             boxes, scores = self.refiner.refine(stage, boxes, scores)
-        if self.options.postprocess == 'iou':
-            iou_features = self.iou_head.features(features.levels[:2])
-            scores = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
+        if self.options.postprocess == 'nms':
+            return self._merge(boxes, scores)
+        iou_features = self.iou_head.features(features.levels[:2])
+        scores = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
+        box = self._merge(boxes, scores)
+        if self.options.postprocess == 'iou_search':
+            box = self.iou_head.search(target.modulation, iou_features, box[None])[0]
+        return box
+
+    def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
+        """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
         best = scores.argmax()
-        weights = scores.clamp(min=1e-6) * (
-            bbox_overlaps(boxes[best][None], boxes)[0] > self.options.merge_iou
-        )
+        overlaps = bbox_overlaps(boxes[best][None], boxes)[0]
+        weights = scores.clamp(min=1e-6) * (overlaps > self.options.merge_iou)
         weights[best] = weights[best].clamp(min=1e-3)
         return (boxes * weights.unsqueeze(1)).sum(0) / weights.sum()
 
