@@ -12,8 +12,7 @@ optim_wrapper = dict(
         custom_keys={
             'neck': dict(lr_mult=0.05),
             'filter_features': dict(lr_mult=0.05),
-            'initial_affine': dict(lr_mult=0.3),
-            'initial_free': dict(lr_mult=0.0),
+            'initial_': dict(lr_mult=0.0),
             'log_': dict(lr_mult=2.0, decay_mult=0.0),
         }
     ),
