@@ -161,16 +161,21 @@ class TestGeometry:
         center = torch.full((1, 4), cell_offset + 16 * 3, dtype=torch.float64)
         assert torch.equal(head.to_cells(center), torch.full_like(center, 3.0))
 
-    def test_a_target_is_localised_within_half_a_pixel_at_every_sub_cell_place(self, cell_offset):
-        """16 places inside a cell, after learning long enough for the fit not to count."""
-        optimizer = dict(type='SDOptimizer', init_regularisation=(0.01, 0.03))
-        head = _head(cell_offset=cell_offset, offset_optimizer=optimizer)
-        _, learned = _learn(head, _boxes(24, 1), 40)
-        shifts = torch.tensor(list(product(range(0, 16, 4), repeat=2)), dtype=torch.float64)
+    @pytest.mark.parametrize(('iterations', 'largest'), [(10, 1.0), (40, 0.5)])
+    def test_a_target_is_localised_at_every_sub_cell_place(self, cell_offset, iterations, largest):
+        """64 places inside a cell: to a pixel as shipped, to half a pixel where it has converged.
+
+        As shipped, the errors of single places are the optimiser's: they have no common part.
+        """
+        head = _head(cell_offset=cell_offset)
+        _, learned = _learn(head, _boxes(24, 1), iterations)
+        shifts = torch.tensor(list(product(range(0, 16, 2), repeat=2)), dtype=torch.float64)
         boxes = BOX + shifts.repeat(1, 2)
         prediction, found = _predict(head, learned.model, boxes)
         error = (found[:, :2] + found[:, 2:] - boxes[:, :2] - boxes[:, 2:]) / 2
-        assert error.abs().max() < 0.5
+        assert error.abs().max() < largest
+        assert error.mean(dim=0).abs().max() < 0.1
+        assert error.square().mean().sqrt() < 0.25
         # Localised by the nearest cell, not only read right from a far one.
         peaks = prediction.scores[0].flatten(1).argmax(dim=1)
         cells = cell_offset + 16 * torch.stack((peaks % CELLS, peaks // CELLS), dim=1)
