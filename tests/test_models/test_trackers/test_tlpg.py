@@ -153,6 +153,22 @@ class TestTracking:
         assert changed == [True, False, True]
         assert target.stages[0].memory.count == target.stages[0].memory.first_count + 4
 
+    def test_stored_points_are_what_would_be_computed(self, model, clip, monkeypatch):
+        """The memory keeps where the filter sampled; learning anew from the features agrees."""
+        options = replace(model.options, update_interval=2)
+        monkeypatch.setattr(model, 'options', options)
+        target = model.start(clip[0], clip.box(0))
+        for index in range(1, 6):
+            model.step(clip[index], target)
+        for head, stage in zip(model._stage_heads(), target.stages, strict=True):
+            samples = stage.memory.samples
+            assert samples.points.shape[1] == samples.features.shape[1]
+            stored, computed = (
+                head.filter_problem(stage.model, some).evaluate((stage.model.filter,)).residual
+                for some in (samples, replace(samples, points=None))
+            )
+            torch.testing.assert_close(stored, computed, rtol=1e-4, atol=1e-5)
+
     @pytest.mark.parametrize('learned', [False, True])
     def test_update_offsets_decides_whether_updates_learn_them(
         self, model, clip, monkeypatch, learned

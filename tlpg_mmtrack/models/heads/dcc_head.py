@@ -65,6 +65,8 @@ class TemplateSamples:
         targets: (B, n, R, 4), distances (l, t, r, b) from those cells to the true box, in cells.
         central: (B, n, R), 1 where the cell is always a positive: in the centre region or nearest.
         weights: (B, n), weight of each frame; they sum to 1 over the frames.
+        points: (B, n, 2K, H*W), sampling points of a target model whose offset kernel stays as it
+            is; without them they are computed, which costs most of an update.
     """
 
     features: Tensor
@@ -73,11 +75,13 @@ class TemplateSamples:
     targets: Tensor
     central: Tensor
     weights: Tensor
+    points: Tensor | None = None
 
     def frames(self, index: slice | Tensor) -> TemplateSamples:
         """Select frames."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return TemplateSamples(
-            **{field.name: getattr(self, field.name)[:, index] for field in fields(self)}
+            **{name: None if value is None else value[:, index] for name, value in values.items()}
         )
 
 
@@ -104,10 +108,13 @@ class Prediction:
     Attributes:
         scores: (B, n, H, W) score map s.
         distances: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
+        points: (B, n, 2K, H*W), where the filter sampled, (dy, dx) relative to every cell, in
+            cells.
     """
 
     scores: Tensor
     distances: Tensor
+    points: Tensor
 
 
 def smooth_l1(error: Tensor, beta: float) -> Tensor:
@@ -450,7 +457,10 @@ class DCCHead(BaseModule):
 
     def filter_problem(self, model: TargetModel, samples: TemplateSamples) -> FilterProblem:
         """The filter's problem, at the model's sampling points."""
-        points = self._points(model, samples.features)
+        if samples.points is None:
+            points = self._points(model, samples.features)
+        else:
+            points = samples.points.flatten(0, 1)
         return FilterProblem(
             features=samples.features,
             labels=samples.labels,
@@ -501,6 +511,7 @@ class DCCHead(BaseModule):
         return Prediction(
             scores=self._scores(model.filter, features, self._sampler(points, features)),
             distances=self._distances(points, features),
+            points=points.unflatten(0, features.shape[:2]),
         )
 
     def _points(self, model: TargetModel, features: Tensor) -> Tensor:

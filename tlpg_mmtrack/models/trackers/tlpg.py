@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-from ..heads.dcc_head import DCCHead, TargetModel
+from ..heads.dcc_head import DCCHead, Prediction, TargetModel
 from .augmentation import first_frame_crops
 from .crop import crop_patch
 from .localization import localize
@@ -203,6 +203,8 @@ class TLPG(BaseSingleObjectTracker):
         samples = head.samples(features, boxes)
         model = head.initialise(features[:, :1], boxes[:, :1])
         model = head.learn(model, samples, self.options.first_iters).model
+        if not self.options.update_offsets:
+            samples = replace(samples, points=head.predict(model, features).points)
         memory = SampleMemory(
             samples,
             self.options.memory_size,
@@ -226,37 +228,38 @@ class TLPG(BaseSingleObjectTracker):
         crop = crop_patch(frame, center, side, options.crop_size)
         features = self.extract(self._to_tensor(crop[None]))
         inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
-        prediction = self.head.predict(target.stages[0].model, inputs[0])
-        scores = prediction.scores[0, 0]
+        predictions = [
+            head.predict(stage.model, x)
+            for head, stage, x in zip(self._stage_heads(), target.stages, inputs, strict=True)
+        ]
+        scores = predictions[0].scores[0, 0]
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        proposals = self.head.proposal_boxes(prediction.distances[0])[0]
-        crop_box = self._propose(target, features, inputs, proposals, scores, place.cell)
+        crop_box = self._propose(target, features, predictions, place.cell)
         self._move(target, crop_box, center, side, frame.shape)
-        self._update(target, inputs, crop_box, place.state)
+        self._update(target, inputs, predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
     def _propose(
         self,
         target: TargetState,
         features: Features,
-        inputs: list[Tensor],
-        boxes: Tensor,
-        scores: Tensor,
+        predictions: list[Prediction],
         cell: tuple[int, int],
     ) -> Tensor:
         """(4,) final box in crop pixels, from the proposals around the localised cell."""
+        boxes = self.head.proposal_boxes(predictions[0].distances[0])[0]
+        scores = predictions[0].scores[0, 0]
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
-            stage = self.refiner.head.predict(target.stages[1].model, inputs[1])
-            boxes, scores = self.refiner.refine(stage, boxes, scores)
+            boxes, scores = self.refiner.refine(predictions[1], boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
         iou_features = self.iou_head.features(features.levels[:2])
@@ -294,6 +297,7 @@ class TLPG(BaseSingleObjectTracker):
         self,
         target: TargetState,
         inputs: list[Tensor],
+        predictions: list[Prediction],
         crop_box: Tensor,
         state: TrackingState,
     ) -> None:
@@ -304,8 +308,11 @@ class TLPG(BaseSingleObjectTracker):
         hard = state is TrackingState.HARD_NEGATIVE
         due = target.frame % options.update_interval == 0
         iterations = options.update_iters if due else options.hard_negative_iters
-        for head, stage, features in zip(self._stage_heads(), target.stages, inputs, strict=True):
+        for head, stage, features, prediction in zip(
+            self._stage_heads(), target.stages, inputs, predictions, strict=True
+        ):
             sample = head.samples(features, crop_box.view(1, 1, 4))
+            sample = replace(sample, points=prediction.points)
             stage.memory.add(sample, options.hard_negative_rate if hard else None)
             if due or hard:
                 stage.model = self._learn(head, stage, iterations)
