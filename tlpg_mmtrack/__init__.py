@@ -21,7 +21,7 @@ from . import compat
 compat.apply()
 
 # After compat: these import mmtrack, and register the components when they are imported.
-from . import datasets  # noqa: E402
+from . import datasets, evaluation  # noqa: E402
 from .models import backbones, heads, necks, optimizers, trackers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     'backbones',
     'compat',
     'datasets',
+    'evaluation',
     'heads',
     'necks',
     'optimizers',

@@ -1,0 +1,6 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Evaluation: measures, results on disk, and what runs them in mmengine."""
+
+from .vot_stand_in import stand_in_for_vot_toolkit
+
+stand_in_for_vot_toolkit()
