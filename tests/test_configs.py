@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -20,11 +21,12 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 from tlpg_mmtrack.models.optimizers import SDOptimizer
-from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.models.trackers import TLPG, TrackingOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs' / 'tlpg').glob('*.py'))
 R50 = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
+TRAINED = [path for path in CONFIGS if '_test-' not in path.stem]
 VIDEO_FRAMES = 24
 
 
@@ -44,7 +46,7 @@ def r50() -> TLPG:
         return MODELS.build(model)
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+@pytest.mark.parametrize('path', TRAINED, ids=name_of)
 def test_model_builds(path: Path) -> None:
     init_default_scope('mmtrack')
     model = MODELS.build(Config.fromfile(path).model)
@@ -59,6 +61,22 @@ def test_model_builds(path: Path) -> None:
         assert (
             abs(offset - model.backbone.cell_offsets[level]) <= model.backbone.strides[level] / 4
         )
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if path not in TRAINED], ids=name_of)
+def test_benchmarks_test_the_model_that_is_trained(path: Path) -> None:
+    name, _, bench = path.stem.partition('_test-')
+    tested = Config.fromfile(path).model
+    trained = Config.fromfile(path.with_name(f'{name}.py')).model
+    options = TrackingOptions(**tested.pop('test_cfg'))
+    changed = set(asdict(options).items()) - set(asdict(TrackingOptions()).items())
+    expected = set(trained.pop('test_cfg').items())
+    if bench == 'vot2018':
+        expected |= {('test_mode', 'VOT'), ('crop_size', 224), ('search_scale', 4.0)}
+        expected |= {('memory_size', 250), ('first_iters', 25), ('update_iters', 3)}
+        expected |= {('hard_negative_iters', 3), ('update_interval', 10)}
+    assert changed == expected
+    assert tested == trained
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=name_of)

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
 from mmengine.config import Config
@@ -172,7 +173,11 @@ def break_clips(clips: Path, kind: str) -> str:
     if kind == 'missing frame':
         image.unlink()
     elif kind == 'truncated image':
-        image.write_bytes(image.read_bytes()[:40])
+        # OpenCV reads it.
+        image.write_bytes(image.read_bytes()[:-40])
+        assert cv2.imread(str(image)) is not None
+    elif kind == 'no image':
+        image.write_bytes(b'no image')
     elif kind == 'too few boxes':
         boxes.write_text(''.join(boxes.read_text().splitlines(keepends=True)[:-2]))
         return 'data/Tiger2/groundtruth_rect.txt'
@@ -185,7 +190,7 @@ def break_clips(clips: Path, kind: str) -> str:
 
 @pytest.mark.parametrize('workers', [0, 1])
 @pytest.mark.parametrize(
-    'kind', ['missing frame', 'truncated image', 'too few boxes', 'no first box']
+    'kind', ['missing frame', 'truncated image', 'no image', 'too few boxes', 'no first box']
 )
 def test_bad_data_are_named_and_left_out(
     kind: str, workers: int, clips: Path, tmp_path: Path

@@ -40,8 +40,8 @@ class TLPGSOTMetric(SOTMetric):
 
     Figures of the convention ``'mmtrack'`` keep the names ``success``, ``norm_precision`` and
     ``precision``; those of others are preceded by the convention, such as ``otb/success``.
-    One-pass figures are percentages. ``fps`` is frames a second, the first frames and reading not
-    included.
+    One-pass figures are percentages. ``fps`` is frames a second; reading them, and starting
+    the tracker, are not included.
 
     Args:
         metric: ``'OPE'``, one pass, or ``'VOT'``, supervised runs.
@@ -288,6 +288,11 @@ def _mean(values: Any) -> float:
 
 
 def _speed(results: list[VideoResult]) -> float:
-    """Frames a second, the frames that the tracker starts in not included."""
-    times = np.concatenate([result.times[1:] for result in results])
-    return float(len(times) / times.sum()) if times.sum() > 0 else 0.0
+    """Frames a second; a tracker's starts, and the frames that VOT skips, are not included."""
+    times = [
+        time
+        for result in results
+        for time, region in list(zip(result.times, result.regions, strict=True))[1:]
+        if len(region) > 1
+    ]
+    return len(times) / sum(times) if sum(times) > 0 else 0.0
