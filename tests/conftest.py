@@ -36,3 +36,9 @@ def dev_data() -> Path:
 def train_data() -> Path:
     """The training images and videos; skips the test where they are absent."""
     return _data_folder('train')
+
+
+@pytest.fixture(scope='session')
+def reference_data() -> Path:
+    """Published results to hold the measures against; skips the test where they are absent."""
+    return _data_folder('reference')

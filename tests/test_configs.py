@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -20,11 +21,12 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 from tlpg_mmtrack.models.optimizers import SDOptimizer
-from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.models.trackers import TLPG, TrackingOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs' / 'tlpg').glob('*.py'))
 R50 = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
+TRAINED = [path for path in CONFIGS if '_test-' not in path.stem]
 VIDEO_FRAMES = 24
 
 
@@ -44,7 +46,7 @@ def r50() -> TLPG:
         return MODELS.build(model)
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+@pytest.mark.parametrize('path', TRAINED, ids=name_of)
 def test_model_builds(path: Path) -> None:
     init_default_scope('mmtrack')
     model = MODELS.build(Config.fromfile(path).model)
@@ -61,11 +63,27 @@ def test_model_builds(path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize('path', [path for path in CONFIGS if path not in TRAINED], ids=name_of)
+def test_benchmarks_test_the_model_that_is_trained(path: Path) -> None:
+    name, _, bench = path.stem.partition('_test-')
+    tested = Config.fromfile(path).model
+    trained = Config.fromfile(path.with_name(f'{name}.py')).model
+    options = TrackingOptions(**tested.pop('test_cfg'))
+    changed = set(asdict(options).items()) - set(asdict(TrackingOptions()).items())
+    expected = set(trained.pop('test_cfg').items())
+    if bench == 'vot2018':
+        expected |= {('test_mode', 'VOT'), ('crop_size', 224), ('search_scale', 4.0)}
+        expected |= {('memory_size', 250), ('first_iters', 25), ('update_iters', 3)}
+        expected |= {('hard_negative_iters', 3), ('update_interval', 10)}
+    assert changed == expected
+    assert tested == trained
+
+
 @pytest.mark.parametrize('path', CONFIGS, ids=name_of)
 def test_pipelines_build(path: Path) -> None:
     init_default_scope('mmtrack')
     config = Config.fromfile(path)
-    pipelines = [config.train_pipeline]
+    pipelines = [config.train_pipeline] if 'train_pipeline' in config else []
     if 'test_dataloader' in config:
         pipelines.append(config.test_dataloader.dataset.pipeline)
     for pipeline in pipelines:
@@ -73,8 +91,10 @@ def test_pipelines_build(path: Path) -> None:
 
 
 def test_there_is_a_config_to_test_on_every_benchmark() -> None:
-    tested = {path.stem.partition('_test-')[2] for path in CONFIGS} - {''}
-    assert tested == {'lasot', 'otb100', 'got10k', 'trackingnet'}
+    benchmarks = {'got10k', 'got10k-val', 'lasot', 'otb100', 'trackingnet', 'uav123', 'vot2018'}
+    for model in ('tlpg_efflite0_small', R50.stem):
+        names = [path.stem.partition('_test-') for path in CONFIGS]
+        assert {bench for name, _, bench in names if name == model} - {''} == benchmarks
 
 
 def test_the_index_lists_every_trained_config() -> None:

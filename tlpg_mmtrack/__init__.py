@@ -21,7 +21,7 @@ from . import compat
 compat.apply()
 
 # After compat: these import mmtrack, and register the components when they are imported.
-from . import datasets, engine  # noqa: E402
+from . import datasets, engine, evaluation  # noqa: E402
 from .models import (  # noqa: E402
     backbones,
     data_preprocessors,
@@ -44,6 +44,7 @@ __all__ = [
     'data_preprocessors',
     'datasets',
     'engine',
+    'evaluation',
     'heads',
     'necks',
     'optimizers',

@@ -1,8 +1,2 @@
-# Test on LaSOT's 280 test videos, over the frames that show the target (mmtrack's setting).
-# NOT RUN: the data were not at hand.
-_base_ = [
-    './tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py',
-    'mmtrack::_base_/datasets/lasot.py',
-]
-val_dataloader = dict(dataset=dict(data_root='{{$TLPG_DATA:data}}/'))
-test_dataloader = val_dataloader
+# Test on LaSOT's 280 test videos. NOT RUN: the data were not at hand.
+_base_ = ['./tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py', '../_base_/benchmarks/lasot.py']

@@ -1,10 +1,5 @@
-# Track TrackingNet's test videos and write the boxes for its evaluation server.
-# NOT RUN: the data were not at hand.
+# Test on TrackingNet's test videos, for its server. NOT RUN: the data were not at hand.
 _base_ = [
     './tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py',
-    'mmtrack::_base_/datasets/trackingnet.py',
+    '../_base_/benchmarks/trackingnet.py',
 ]
-val_dataloader = dict(dataset=dict(data_root='{{$TLPG_DATA:data}}/'))
-test_dataloader = val_dataloader
-val_evaluator = dict(outfile_prefix='results/tlpg_trackingnet')
-test_evaluator = val_evaluator

@@ -1,0 +1,15 @@
+# Test on VOT2018. NOT RUN: the data were not at hand.
+_base_ = ['./tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py', '../_base_/benchmarks/vot2018.py']
+# DiMP's settings for this benchmark, in which a failure costs more than elsewhere.
+model = dict(
+    test_cfg=dict(
+        test_mode='VOT',
+        crop_size=224,
+        search_scale=4.0,
+        memory_size=250,
+        first_iters=25,
+        update_iters=3,
+        hard_negative_iters=3,
+        update_interval=10,
+    )
+)

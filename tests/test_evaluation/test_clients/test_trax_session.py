@@ -1,0 +1,69 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""A TraX client talks to the tracker in another process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+trax = pytest.importorskip('trax', reason='TraX is not installed (pip install vot-trax)')
+
+TESTS = Path(__file__).resolve().parents[2]
+#: What tools/trax_tracker.py does, with a small model.
+SERVER = f"""
+import sys
+sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
+from fake_model import FakeModel
+from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.evaluation.clients.trax_session import serve
+serve(Tracker(FakeModel(), device='cpu'))
+"""
+
+
+@pytest.fixture
+def client() -> Iterator[object]:
+    """A client connected to a tracker's standard input and output."""
+    from trax.client import Client
+
+    process = subprocess.Popen(
+        [sys.executable, '-c', SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        streams = process.stdin.fileno(), process.stdout.fileno()
+        # 4.0.2 fails without a log.
+        client = Client(stream=streams, log=lambda message: None)
+        yield client
+        client.quit()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def image(path: Path) -> dict[str, object]:
+    """An image file as a client sends it."""
+    return {'color': trax.FileImage.create(str(path))}
+
+
+def test_a_session_over_a_real_connection(client: object, square_files: list[Path]) -> None:
+    assert client.tracker_name == 'TLPG'
+    assert client.region_formats == ['rectangle']
+    start = [(trax.Rectangle.create(10, 40, 20, 20), {})]
+    # Started twice, as the toolkit does after a failure.
+    for _ in range(2):
+        objects, _ = client.initialize(image(square_files[0]), start, {})
+        assert objects[0][0].bounds() == pytest.approx((10, 40, 20, 20))
+        for index, path in enumerate(square_files[1:], 1):
+            ((region, properties),), _ = client.frame(image(path), objects=[])
+            assert region.bounds() == pytest.approx((10 + 4 * index, 40, 20, 20), abs=0.6)
+            assert float(properties['confidence']) == pytest.approx(0.9)
+    # A frame that is not there: the last box.
+    ((region, properties),), _ = client.frame(
+        image(square_files[0].with_name('no.png')), objects=[]
+    )
+    assert region.bounds()[0] == pytest.approx(30, abs=0.6)
+    assert float(properties['confidence']) == 0.0

@@ -1,0 +1,258 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Runs that are killed, resumed, shared between processes, or meet bad data."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
+from mmengine.config import Config
+
+from tlpg_mmtrack.evaluation.resumable_test_loop import spread
+
+NAMES = sorted(LENGTHS)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """The clips."""
+    write_clips(tmp_path / 'clips')
+    return tmp_path / 'clips'
+
+
+def run_killed(config: Config) -> None:
+    """Body of a child process that does not live to the end."""
+    RandomWalker.killed_at = 4
+    run_clips(config)
+
+
+def run_as_rank(config: Config, rank: int, port: int) -> None:
+    """Body of one of two child processes."""
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE='2',
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port),
+    )
+    run_clips(config)
+
+
+def fork(body: Callable[..., None], *arguments: object) -> multiprocessing.Process:
+    """Start a child process."""
+    child = multiprocessing.get_context('fork').Process(target=body, args=arguments)
+    child.start()
+    return child
+
+
+def read_videos(work_dir: Path) -> dict[str, dict]:
+    """What was written of each video, without the times, which differ between runs."""
+    videos = {}
+    for path in sorted((work_dir / 'results' / 'videos').iterdir()):
+        video = json.loads(path.read_text())
+        assert len(video.pop('times')) == LENGTHS[path.stem]
+        videos[path.stem] = video
+    return videos
+
+
+def without_speed(metrics: dict[str, float]) -> dict[str, float]:
+    """The figures that must repeat."""
+    return {name: value for name, value in metrics.items() if name != 'sot/fps'}
+
+
+def test_a_killed_run_goes_on_to_the_same_results(clips: Path, tmp_path: Path) -> None:
+    whole = run_clips(clip_config(clips, tmp_path / 'whole'))
+    killed = clip_config(clips, tmp_path / 'killed')
+    child = fork(run_killed, killed)
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    first = read_videos(tmp_path / 'killed')
+    assert list(first) == ['Car1', 'Jogging-1']
+    written = {
+        name: (tmp_path / 'killed/results/videos' / f'{name}.json').stat().st_mtime_ns
+        for name in first
+    }
+    killed.experiment_name += '-resumed'
+    resumed = run_clips(killed)
+    assert list(read_videos(tmp_path / 'killed')) == NAMES
+    assert read_videos(tmp_path / 'killed') == read_videos(tmp_path / 'whole')
+    assert without_speed(resumed) == without_speed(whole)
+    for name, time in written.items():
+        path = tmp_path / 'killed/results/videos' / f'{name}.json'
+        assert path.stat().st_mtime_ns == time, 'a finished video was tracked again'
+    manifest = json.loads((tmp_path / 'killed/results/manifest.json').read_text())
+    assert len(manifest['runs']) == 2
+
+
+def test_two_processes_give_the_same_results(clips: Path, tmp_path: Path) -> None:
+    single = run_clips(clip_config(clips, tmp_path / 'single'))
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    config = clip_config(clips, tmp_path / 'double', launcher='pytorch')
+    children = [fork(run_as_rank, config, rank, port) for rank in range(2)]
+    for child in children:
+        child.join(120)
+    assert [child.exitcode for child in children] == [0, 0]
+    assert read_videos(tmp_path / 'double') == read_videos(tmp_path / 'single')
+    summary = json.loads((tmp_path / 'double/results/summary.json').read_text())
+    figures = {f'sot/{name}': value for name, value in summary['figures'].items()}
+    assert without_speed(figures) == without_speed(single)
+
+
+def test_a_finished_run_is_only_evaluated(clips: Path, tmp_path: Path) -> None:
+    config = clip_config(clips, tmp_path / 'run')
+    first = run_clips(config)
+    config.experiment_name += '-again'
+    # Without images, nothing could be tracked.
+    for image in clips.rglob('*.jpg'):
+        image.unlink()
+    assert run_clips(config) == first
+
+
+def test_a_video_does_not_depend_on_those_before_it(clips: Path, tmp_path: Path) -> None:
+    run_clips(clip_config(clips, tmp_path / 'all'))
+    lines = (clips / 'infos.txt').read_text().splitlines()
+    (clips / 'infos.txt').write_text('\n'.join((lines[0], lines[4])))
+    run_clips(clip_config(clips, tmp_path / 'one'))
+    assert read_videos(tmp_path / 'one')['Tiger2'] == read_videos(tmp_path / 'all')['Tiger2']
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'model.step': 3.0}, r'config\.model\.step was "absent", is 3\.0; weights_sha256'),
+        ({'randomness.seed': 4}, 'seed was 3, is 4'),
+        ({'test_cfg.fp16': False}, r'config\.test_cfg\.fp16 was "absent", is false'),
+    ],
+)
+def test_refuses_results_of_another_run(
+    change: dict, message: str, clips: Path, tmp_path: Path
+) -> None:
+    run_clips(clip_config(clips, tmp_path / 'run'))
+    before = read_videos(tmp_path / 'run')
+    changed = clip_config(clips, tmp_path / 'run', experiment_name='changed', **change)
+    with pytest.raises(ValueError, match=message):
+        run_clips(changed)
+    assert read_videos(tmp_path / 'run') == before
+
+
+def test_what_cannot_change_a_result_may_change(clips: Path, tmp_path: Path) -> None:
+    config = clip_config(clips, tmp_path / 'run')
+    first = run_clips(config)
+    changes = {'test_evaluator.conventions': ['lasot'], 'test_cfg.results_dir': None}
+    second = run_clips(clip_config(clips, tmp_path / 'run', experiment_name='b', **changes))
+    assert second['sot/videos'] == first['sot/videos'] == 5
+    assert 'sot/lasot/success' in second
+
+
+def test_another_data_set_or_evaluator_is_refused(clips: Path, tmp_path: Path) -> None:
+    other_metric = {'test_evaluator.type': 'SOTMetric'}
+    with pytest.raises(TypeError, match='must be one TLPGSOTMetric'):
+        run_clips(clip_config(clips, tmp_path / 'a', **other_metric))
+    other_sampler = {'test_dataloader.sampler': dict(type='DefaultSampler', shuffle=False)}
+    with pytest.raises(TypeError, match="sampler must be dict\\(type='VideoSampler'\\)"):
+        run_clips(clip_config(clips, tmp_path / 'b', **other_sampler))
+
+
+# --- bad data ---------------------------------------------------------------------------------
+
+
+def break_clips(clips: Path, kind: str) -> str:
+    """Damage the clip Tiger2; the file that the report must name."""
+    image = clips / 'data/Tiger2/img/0005.jpg'
+    boxes = clips / 'data/Tiger2/groundtruth_rect.txt'
+    if kind == 'missing frame':
+        image.unlink()
+    elif kind == 'truncated image':
+        # OpenCV reads it.
+        image.write_bytes(image.read_bytes()[:-40])
+        assert cv2.imread(str(image)) is not None
+    elif kind == 'no image':
+        image.write_bytes(b'no image')
+    elif kind == 'too few boxes':
+        boxes.write_text(''.join(boxes.read_text().splitlines(keepends=True)[:-2]))
+        return 'data/Tiger2/groundtruth_rect.txt'
+    elif kind == 'no first box':
+        lines = boxes.read_text().splitlines(keepends=True)
+        boxes.write_text('0,0,0,0\n' + ''.join(lines[1:]))
+        return 'first box cannot be started from'
+    return '0005.jpg'
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize(
+    'kind', ['missing frame', 'truncated image', 'no image', 'too few boxes', 'no first box']
+)
+def test_bad_data_are_named_and_left_out(
+    kind: str, workers: int, clips: Path, tmp_path: Path
+) -> None:
+    reference = run_clips(clip_config(clips, tmp_path / 'good'))
+    named = break_clips(clips, kind)
+    changes = {'test_dataloader.num_workers': workers}
+    metrics = run_clips(clip_config(clips, tmp_path / 'bad', **changes))
+    assert metrics['sot/videos'] == 4
+    assert reference['sot/videos'] == 5
+    summary = json.loads((tmp_path / 'bad/results/summary.json').read_text())
+    assert list(summary['left_out']) == ['Tiger2']
+    assert named in summary['left_out']['Tiger2']
+    good = read_videos(tmp_path / 'good')
+    del good['Tiger2']
+    assert read_videos(tmp_path / 'bad') == good
+
+
+def test_nothing_to_evaluate_is_an_error(clips: Path, tmp_path: Path) -> None:
+    for image in clips.rglob('*.jpg'):
+        image.unlink()
+    with pytest.raises(ValueError, match='none of 5 videos has one to evaluate'):
+        run_clips(clip_config(clips, tmp_path / 'run'))
+
+
+def test_a_box_that_is_not_finite_is_left_out(clips: Path, tmp_path: Path) -> None:
+    run_clips(clip_config(clips, tmp_path / 'run'))
+    path = tmp_path / 'run/results/videos/Vase.json'
+    video = json.loads(path.read_text())
+    video['regions'][3][1] = float('nan')
+    path.write_text(json.dumps(video))
+    metrics = run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again'))
+    assert metrics['sot/videos'] == 4
+    summary = json.loads((tmp_path / 'run/results/summary.json').read_text())
+    assert 'not finite, first in frame 3' in summary['left_out']['Vase']
+
+
+def test_a_damaged_result_is_tracked_again(clips: Path, tmp_path: Path) -> None:
+    first = run_clips(clip_config(clips, tmp_path / 'run'))
+    path = tmp_path / 'run/results/videos/Vase.json'
+    path.write_text(path.read_text()[:200])
+    again = run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again'))
+    assert without_speed(again) == without_speed(first)
+
+
+# --- sharing videos out -----------------------------------------------------------------------
+
+
+def test_spread_shares_every_video_once_and_evenly() -> None:
+    lengths = [2500, 60, 61, 59, 1300, 1200, 64, 2400]
+    shares = spread(lengths, 3)
+    assert sorted(index for share in shares for index in share) == list(range(8))
+    assert all(share == sorted(share) for share in shares)
+    frames = [sum(lengths[index] for index in share) for share in shares]
+    assert max(frames) - min(frames) < 130
+    assert spread([5], 3) == [[0], [], []]
+    assert spread([], 2) == [[], []]
+
+
+def test_the_log_says_what_was_there(clips: Path, tmp_path: Path) -> None:
+    run_clips(clip_config(clips, tmp_path / 'run', log_level='INFO'))
+    again = clip_config(clips, tmp_path / 'run', log_level='INFO', experiment_name='again')
+    run_clips(again)
+    logs = [path.read_text() for path in sorted((tmp_path / 'run').rglob('*.log'))]
+    assert any('5 videos are there already' in log for log in logs)

@@ -1,0 +1,53 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tracking for a program that speaks TraX, such as the VOT toolkit (pip install vot-trax)."""
+
+from __future__ import annotations
+
+import cv2
+from trax import FileImage, Rectangle, TraxStatus
+from trax.image import Image, ImageChannel
+from trax.region import Region
+from trax.server import Server
+
+from tlpg_mmtrack.apis.tracker import Tracker
+
+
+def serve(tracker: Tracker) -> None:
+    """Answer requests until the other program ends the session.
+
+    It talks through standard input and output, or through the socket that the environment variable
+    ``TRAX_SOCKET`` names. One object is tracked, by boxes, in image files. An image that cannot be
+    read is answered with the last box and confidence 0.
+
+    Args:
+        tracker: The tracker; each session starts it anew.
+
+    Raises:
+        ValueError: If there is not exactly one object, or the first image cannot be read.
+    """
+    formats = [Region.RECTANGLE], [Image.PATH], [ImageChannel.COLOR]
+    with Server(*formats, tracker_name='TLPG', metadata={'vot': 'python'}) as server:
+        while True:
+            request = server.wait()
+            if request.type == TraxStatus.QUIT:
+                return
+            frame = _read(request.image[ImageChannel.COLOR])
+            if request.type == TraxStatus.INITIALIZE:
+                box = _only_box(request.objects)
+                tracker.init(frame, box)
+                server.status([(Rectangle.create(*box), {})])
+            else:
+                result = tracker.track(frame)
+                confidence = {'confidence': f'{result.score:.6f}'}
+                server.status([(Rectangle.create(*result.box), confidence)])
+
+
+def _read(image: FileImage) -> cv2.typing.MatLike | None:
+    return cv2.imread(image.path(), cv2.IMREAD_COLOR)
+
+
+def _only_box(objects: list) -> tuple[float, float, float, float]:
+    if len(objects) != 1:
+        raise ValueError(f'TraX: one object can be tracked at a time, got {len(objects)}')
+    region, _ = objects[0]
+    return region.bounds()

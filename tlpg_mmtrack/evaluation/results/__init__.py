@@ -1,0 +1,18 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Results on disk: one file a video, written whole or not at all, and what they belong to."""
+
+from .folder import ResultsFolder, VideoResult
+from .manifest import environment, run_identity, weights_sha256
+from .names import video_names
+from .submission import SUBMISSIONS, write_submission
+
+__all__ = [
+    'SUBMISSIONS',
+    'ResultsFolder',
+    'VideoResult',
+    'environment',
+    'run_identity',
+    'video_names',
+    'weights_sha256',
+    'write_submission',
+]

@@ -1,0 +1,47 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Files that are there whole or not at all, whatever interrupts their writing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file under a hidden name, then put it in place.
+
+    The text is on the disk before the name appears, so that neither a killed process nor a power
+    cut leaves a part of it under the name.
+
+    Args:
+        path: File to write; one that is there is replaced.
+        text: Its content.
+
+    Raises:
+        OSError: If it cannot be written; it names the file and says what to do.
+    """
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        with open(part, 'w', encoding='utf-8') as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f'results: {path} cannot be written ({error.strerror}); free space, or pass another '
+            'folder; what was written before is whole, and the same command goes on from it',
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a folder's list of files to the disk, where the system can."""
+    if not hasattr(os, 'O_DIRECTORY'):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,257 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""A test loop that goes on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import (
+    all_gather_object,
+    broadcast_object_list,
+    get_rank,
+    get_world_size,
+    is_main_process,
+)
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, TestLoop, autocast, set_random_seed
+from mmtrack.datasets.samplers import VideoSampler
+from mmtrack.registry import LOOPS
+from torch.utils.data import DataLoader
+
+from .results import ResultsFolder, environment, run_identity, video_names
+from .tlpg_sot_metric import TLPGSOTMetric
+
+#: Bytes at a JPEG's end in which its end mark is looked for; some writers add to it.
+_JPEG_TAIL = 4096
+
+
+@LOOPS.register_module()
+class ResumableTestLoop(TestLoop):
+    """Tests video by video; a video whose result is in the folder is not tracked again.
+
+    Every video starts from the same random seed, so that its result depends neither on the videos
+    before it nor on the process that tracks it. A video that cannot be read is reported and left
+    out; the others go on.
+
+    Args:
+        runner: The runner.
+        dataloader: Data loader, or its config, of one of mmtrack's SOT data sets with its
+            ``VideoSampler``.
+        evaluator: Evaluator, or its config, with one :class:`TLPGSOTMetric`.
+        fp16: Whether to run the model in half precision.
+        results_dir: Folder of the results; default: ``results`` in the runner's work folder.
+
+    Raises:
+        TypeError: If the evaluator or the sampler is another.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        fp16: bool = False,
+        results_dir: str | None = None,
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16)
+        metrics = self.evaluator.metrics
+        if len(metrics) != 1 or not isinstance(metrics[0], TLPGSOTMetric):
+            raise TypeError(
+                'ResumableTestLoop: test_evaluator must be one TLPGSOTMetric, got '
+                f'{[type(metric).__name__ for metric in metrics]}; for other metrics set '
+                "test_cfg = dict(type='TestLoop')"
+            )
+        if not isinstance(self.dataloader.sampler, VideoSampler):
+            raise TypeError(
+                "ResumableTestLoop: test_dataloader.sampler must be dict(type='VideoSampler'), "
+                f'got {type(self.dataloader.sampler).__name__}'
+            )
+        self.metric: TLPGSOTMetric = metrics[0]
+        self.folder = ResultsFolder(results_dir or Path(runner.work_dir) / 'results')
+        # Not the runner's: where the config gives none, that is another in each run.
+        self.seed = (runner.cfg.get('randomness') or {}).get('seed') or 0
+        self._failures: dict[str, str] = {}
+
+    def run(self) -> dict[str, float]:
+        """Track the videos that have no result yet, then evaluate all.
+
+        Returns:
+            The metric's figures.
+        """
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        self.runner.model.eval()
+        self._failures.clear()
+        with self.folder.lock() if is_main_process() else nullcontext():
+            self._track(self._prepare())
+            # Also waits for the results of the other processes.
+            failures = {
+                name: reason
+                for part in all_gather_object(self._failures)
+                for name, reason in part.items()
+            }
+            metrics = self.metric.evaluate(len(self.dataloader.dataset), failures)
+        self.runner.call_hook('after_test_epoch', metrics=metrics)
+        self.runner.call_hook('after_test')
+        return metrics
+
+    def _prepare(self) -> list[str]:
+        """Check the folder, and give each process its share of the videos that are left.
+
+        Returns:
+            The names of all videos.
+        """
+        dataset = self.dataloader.dataset
+        names = video_names(dataset)
+        self.metric.attach(self.folder, names)
+        # One process looks: another may already write when the next one would.
+        answer: list[Any] = [None]
+        if is_main_process():
+            try:
+                answer = [self._open()]
+            except (ValueError, OSError) as error:
+                answer = [error]
+        broadcast_object_list(answer)
+        if isinstance(answer[0], Exception):
+            raise answer[0]
+        left = [index for index, name in enumerate(names) if name not in answer[0]]
+        lengths = [dataset.get_len_per_video(index) for index in left]
+        self.dataloader.sampler.indices = [
+            [(left[part], frame) for part in share for frame in range(lengths[part])]
+            for share in spread(lengths, get_world_size())
+        ]
+        return names
+
+    def _open(self) -> set[str]:
+        """Open the folder; names of the videos that have a result."""
+        model = self.runner.model
+        model = model.module if is_model_wrapper(model) else model
+        changed = self.folder.prepare(
+            run_identity(self.runner.cfg, model, self.seed),
+            environment(self.runner.cfg.get('load_from'), get_world_size()),
+        )
+        finished = self.folder.finished()
+        logger = MMLogger.get_current_instance()
+        logger.info(f'Results: {self.folder.path}; {len(finished)} videos are there already')
+        if finished and changed:
+            logger.warning(f'those were made with something else: {"; ".join(changed)}')
+        return finished
+
+    def _track(self, names: Sequence[str]) -> None:
+        for index, ((video, frame), batch) in enumerate(self._batches(names)):
+            name = names[video]
+            if name in self._failures:
+                continue
+            reason = truncated_image(batch['data_samples'][0].img_path)
+            if frame == 0:
+                set_random_seed(self.seed)
+                reason = reason or unusable_start(batch)
+            if reason is not None:
+                self._leave_out(name, reason)
+                continue
+            self.run_iter(index, batch, name)
+
+    def _batches(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], dict]]:
+        """The sampler's (video, frame) with what was read of it; what cannot be read is noted."""
+        batches = iter(self.dataloader)
+        for video, frame in self.dataloader.sampler.indices[get_rank()]:
+            try:
+                batch = next(batches)
+            except Exception as error:  # A damaged file can raise nearly anything.
+                if names[video] not in self._failures:
+                    self._leave_out(names[video], self._explain(video, frame, error))
+                continue
+            yield (video, frame), batch
+
+    def _explain(self, video: int, frame: int, error: Exception) -> str:
+        """Which frame could not be read, and why; the last line of a worker's long report."""
+        info = self.dataloader.dataset.get_data_info(video)
+        image = info['framename_template'] % (info['start_frame_id'] + frame)
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        return (
+            f'frame {frame} (counted from 0), {info["video_path"]}/{image}, annotations '
+            f'{info["ann_path"]}: {type(error).__name__}: {lines[-1] if lines else "no reason"}'
+        )
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        MMLogger.get_current_instance().error(f'{name}: {reason}')
+        self._failures[name] = reason
+        self.metric.drop_video()
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: dict, video_name: str) -> None:
+        """Track one frame.
+
+        Args:
+            idx: Number of the frame in this process.
+            data_batch: What the data loader read.
+            video_name: The video's name.
+        """
+        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
+        start = _clock()
+        with autocast(enabled=self.fp16):
+            outputs = self.runner.model.test_step(data_batch)
+        seconds = _clock() - start
+        for sample in outputs:
+            sample.set_metainfo(dict(video_name=video_name, frame_time=seconds))
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook(
+            'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
+        )
+
+
+def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
+    """Share videos out so that processes have about as many frames: the longest first.
+
+    Args:
+        lengths: Frames of each video.
+        processes: Number of processes.
+
+    Returns:
+        For each process the positions of its videos, in their order.
+    """
+    shares: list[list[int]] = [[] for _ in range(processes)]
+    frames = [0] * processes
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        least = frames.index(min(frames))
+        shares[least].append(index)
+        frames[least] += lengths[index]
+    return [sorted(share) for share in shares]
+
+
+def unusable_start(batch: dict) -> str | None:
+    """Why a tracker cannot start from the first frame's box; None where it can."""
+    boxes = np.asarray(batch['data_samples'][0].gt_instances.bboxes, dtype=np.float64)
+    low, high = (boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0))
+    if boxes.size and np.isfinite(boxes).all() and (high > low).all():
+        return None
+    return f'the first box cannot be started from (corners {boxes.round(2).tolist()})'
+
+
+def truncated_image(path: str | Path) -> str | None:
+    """Whether a JPEG lacks its end; OpenCV fills what is missing with grey, and says nothing.
+
+    Returns:
+        What is wrong; None where the file has its end, or is no JPEG.
+    """
+    with open(path, 'rb') as file:
+        is_jpeg = file.read(2) == b'\xff\xd8'
+        file.seek(max(file.seek(0, 2) - _JPEG_TAIL, 0))
+        # Within a picture's data these two bytes do not occur.
+        whole = not is_jpeg or b'\xff\xd9' in file.read()
+    return None if whole else f'{path}: the image is truncated'
+
+
+def _clock() -> float:
+    """Seconds; what a GPU was given before is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
