@@ -35,8 +35,8 @@ class TrackingOptions:
         displacement: A peak farther than this from the last place, in target sizes, is not
             trusted over a nearer one.
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
-            IoU that IoU-Net predicts; ``'iou_search'``, the same, and then IoU-Net searches its
-            neighbourhood.
+            IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
+            its neighbourhood for a better box.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
     """

@@ -263,11 +263,12 @@ class TLPG(BaseSingleObjectTracker):
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
         iou_features = self.iou_head.features(features.levels[:2])
-        scores = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
-        box = self._merge(boxes, scores)
-        if self.options.postprocess == 'iou_search':
-            box = self.iou_head.search(target.modulation, iou_features, box[None])[0]
-        return box
+        iou = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
+        if self.options.postprocess == 'iou':
+            return self._merge(boxes, iou)
+        # The score knows the target from what looks alike, which IoU-Net does not.
+        box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
+        return self.iou_head.search(target.modulation, iou_features, box[None])[0]
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
