@@ -2,8 +2,9 @@
 """Turn training checkpoints into the small file that is shipped, with its manifest.
 
 Keeps the weights only, as float16, without the optimiser's state; a frozen backbone is not in the
-checkpoint to begin with. Of several checkpoints, each gives the parts that its run trained, those
-not in its config's `frozen_modules`; together they must make up the whole model. Beside the
+checkpoint to begin with. One checkpoint gives all of its weights. Of several, each gives the parts
+that its run trained, those not in its config's `frozen_modules`; together they must make up the
+whole model. Beside the
 .safetensors file lies a .json with its SHA-256, the config's name and the training's seed;
 `Tracker.from_pretrained()` verifies them.
 """
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmengine.registry import init_default_scope
 
     # First: it makes mmtrack importable.
-    from tlpg_mmtrack.apis.checkpoint import save_weights
+    from tlpg_mmtrack.apis.checkpoint import read_weights, save_weights
 
     # isort: split
     from mmtrack.registry import MODELS
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = Config.fromfile(args.config)
     weights = {}
     for path in args.checkpoints:
-        weights.update(trained_weights(path))
+        weights.update(read_weights(path) if len(args.checkpoints) == 1 else trained_weights(path))
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:

@@ -50,6 +50,15 @@ def test_each_part_comes_from_the_run_that_trained_it(tmp_path: Path) -> None:
 
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
+    arguments = [str(CONFIG), str(stages), str(stages), '--out', str(tmp_path / 'out')]
     with pytest.raises(SystemExit, match=r'iou_head.*pass the checkpoint of every part'):
-        publish_weights.main([str(CONFIG), str(stages), '--out', str(tmp_path / 'out')])
+        publish_weights.main(arguments)
     assert not (tmp_path / 'out').exists()
+
+
+def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
+    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
+    publish_weights.main([str(CONFIG), str(iou), '--out', str(tmp_path / 'out')])
+    weights = load_file(tmp_path / 'out' / 'tlpg_efflite0_small.safetensors')
+    assert all((weight == 2.0).all() for weight in weights.values())
+    assert any(name.startswith('head.') for name in weights)
