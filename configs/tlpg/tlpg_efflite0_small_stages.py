@@ -1,4 +1,5 @@
-# One part: the neck and both stages, on stored features.
+# One part: the neck and both stages, on stored features. It is not what is shipped: on the small
+# corpus it does not help (docs/model_zoo.md).
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small_stored.py',
