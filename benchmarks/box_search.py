@@ -115,8 +115,6 @@ ROWS: dict[str, Search] = {
     'search, the best one alone': best_of(1),
     'search, mean of the best ten': best_of(10),
     'gradient ascent, 5 steps of 0.02': ascent(5, 0.02),
-    'gradient ascent, 10 steps of 0.02': ascent(10, 0.02),
-    'gradient ascent, 5 steps of 0.05': ascent(5, 0.05),
 }
 
 
