@@ -45,8 +45,8 @@ def test_sheets_show_the_samples(tool: ModuleType, config: str, tmp_path: Path) 
     assert tool.main(arguments) == 0
     assert sorted(path.name for path in out.iterdir()) == ['sheet_000.png', 'sheet_001.png']
     first = cv2.imread(str(out / 'sheet_000.png'))
-    # Two template frames and a search frame a row, with a line of text.
-    assert first.shape == (2 * (288 + 18), 3 * 288, 3)
+    # Three template frames and a search frame a row, with a line of text.
+    assert first.shape == (2 * (288 + 18), 4 * 288, 3)
     assert (first == np.array(tool.BOX_COLOUR)).all(axis=-1).sum() > 100
     tool.main([*arguments, '--cfg-options', 'train_dataloader.dataset.seed=4'])
     assert (cv2.imread(str(out / 'sheet_000.png')) != first).any()

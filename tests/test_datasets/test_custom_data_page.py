@@ -31,7 +31,7 @@ def test_an_example_makes_samples(
     )
     config = Config.fromfile(tmp_path / 'config.py')
     sample = DATASETS.build(config.train_dataloader.dataset)[0]
-    assert sample['inputs']['img'].shape == (2, 3, 288, 288)
+    assert sample['inputs']['img'].shape == (3, 3, 288, 288)
     assert sample['inputs']['search_img'].shape == (1, 3, 288, 288)
 
 

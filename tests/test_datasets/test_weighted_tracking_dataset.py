@@ -78,12 +78,12 @@ def test_another_seed_gives_other_samples(
 
 def test_a_batch_passes_mmtracks_preprocessor(dataset: WeightedTrackingDataset) -> None:
     batch = TrackDataPreprocessor()(pseudo_collate([dataset[i] for i in range(3)]), training=True)
-    for key, frames in (('img', 2), ('search_img', 1)):
+    for key, frames in (('img', 3), ('search_img', 1)):
         assert batch['inputs'][key].shape == (3, frames, 3, 288, 288)
         assert batch['inputs'][key].dtype == torch.float32
         assert 50.0 < batch['inputs'][key].max() <= 255.0
     for sample in batch['data_samples']:
-        for instances, frames in ((sample.gt_instances, 2), (sample.search_gt_instances, 1)):
+        for instances, frames in ((sample.gt_instances, 3), (sample.search_gt_instances, 1)):
             assert instances.bboxes.shape == (frames, 4)
             assert instances.bboxes.dtype == torch.float32
             assert (instances.bboxes[:, 2:] > instances.bboxes[:, :2]).all()
@@ -115,7 +115,7 @@ def test_an_unreadable_image_is_named_and_replaced(loader_config: dict, stills: 
     with pytest.warns(UserWarning, match=r'set\d_\d\.png: cannot be read'):
         samples = [dataset[i] for i in range(6)]
     for sample in samples:
-        assert sample['inputs']['img'].shape == (2, 3, 288, 288)
+        assert sample['inputs']['img'].shape == (3, 3, 288, 288)
 
 
 @pytest.mark.filterwarnings('ignore:.*cannot be read')
