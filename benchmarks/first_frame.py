@@ -96,6 +96,11 @@ def unhalved() -> dict:
     )
 
 
+def jointly(offset_gradient_scale: float) -> dict:
+    """Arguments of a head whose classification loss moves the points too, by this factor."""
+    return dict(learning='joint', offset_gradient_scale=offset_gradient_scale)
+
+
 VARIANTS = (
     Variant('as configured'),
     Variant('first frame: no scale and aspect warps', warps=0),
@@ -110,6 +115,9 @@ VARIANTS = (
     Variant('offset lambdas: 0.3, 1.0', regularised(0.3, 1.0)),
     Variant('iterations: 30', iterations=30),
     Variant('iterations: 100', iterations=100),
+    Variant('learning: joint, points held back (0.1)', jointly(0.1)),
+    Variant('learning: joint, points not held back', jointly(1.0)),
+    Variant('learning: joint (0.1), 30 iterations', jointly(0.1), iterations=30),
     Variant('regression cells a frame: 4', dict(regression_cells=4)),
     Variant('steps never halved', unhalved()),
     Variant('cell offset: 0, as of ResNet', dict(cell_offset=0.0)),

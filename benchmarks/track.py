@@ -2,8 +2,9 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Measure how long a frame takes, two trackers at a time.
 
-efflite0  TLPG with EfficientNet-Lite0: ranking by score (NMS) against ranking by IoU-Net. Weights
-          as given, or shipped, or else untrained. Both really track, each following its own boxes.
+efflite0  TLPG with EfficientNet-Lite0: boxes picked by score (NMS) against IoU-Net's search.
+          Weights as given, or shipped, or else untrained. Both really track, each following its
+          own boxes.
 r50       TLPG-R50 against mmtrack's own PrDiMP-R50 at the same crop size and search region, both
           with random weights; PrDiMP with this project's PrRoIPool where mmcv's cannot run. What
           is computed must not depend on random weights: both take every frame for a sure find and
@@ -53,7 +54,7 @@ from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.shipped import shipped_weights
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg'
-EFFLITE0 = CONFIGS / 'tlpg_efflite0_1xb8-3e_small.py'
+EFFLITE0 = CONFIGS / 'tlpg_efflite0_small.py'
 R50 = CONFIGS / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
 PRDIMP = (
     Path(mmtrack.__file__).parent
@@ -179,7 +180,7 @@ def efflite0_contenders(checkpoint: Path | None) -> list[Contender]:
         except FileNotFoundError:
             print('no weights given and none shipped: untrained')
     contenders = []
-    for postprocess in ('nms', 'iou'):
+    for postprocess in ('nms', 'iou_search'):
         model = Config.fromfile(EFFLITE0).model
         model.test_cfg.postprocess = postprocess
         model = build(model)

@@ -21,8 +21,15 @@ from . import compat
 compat.apply()
 
 # After compat: these import mmtrack, and register the components when they are imported.
-from . import datasets, evaluation  # noqa: E402
-from .models import backbones, heads, necks, optimizers, trackers  # noqa: E402
+from . import datasets, engine, evaluation  # noqa: E402
+from .models import (  # noqa: E402
+    backbones,
+    data_preprocessors,
+    heads,
+    necks,
+    optimizers,
+    trackers,
+)
 
 if TYPE_CHECKING:
     from .apis.tracker import Tracker
@@ -34,7 +41,9 @@ __all__ = [
     '__version__',
     'backbones',
     'compat',
+    'data_preprocessors',
     'datasets',
+    'engine',
     'evaluation',
     'heads',
     'necks',

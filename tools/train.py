@@ -4,7 +4,8 @@
 Usage: python tools/train.py CONFIG [--work-dir DIR] [--resume] [--amp]
     [--launcher pytorch] [--cfg-options KEY=VALUE ...]
 
-``--help`` explains every option. A relative path is taken from the current folder.
+``--help`` explains every option. A relative path is taken from the current folder. Ctrl-C stops
+after the iteration at hand, with exit code 130; ``--resume`` goes on from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
 
+EXIT_INTERRUPTED = 130
+
 if __name__ == '__main__':
     keep_freed_memory()
-    compat.load_mmtrack_tool('train.py').main()
+    try:
+        compat.load_mmtrack_tool('train.py').main()
+    except KeyboardInterrupt as interrupt:
+        print(interrupt.args[0] if interrupt.args else 'interrupted', file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from mmengine.runner.checkpoint import _load_checkpoint
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
@@ -28,3 +29,10 @@ def test_from_pretrained_tracks_the_demo_clip():
     repeated = [again.track(frame) for frame in frames[1:]]
     for first, second in zip(results, repeated, strict=True):
         np.testing.assert_array_equal(first.box, second.box)
+
+
+def test_mmengine_reads_them_by_name():
+    checkpoint = _load_checkpoint('tlpg://tlpg_efflite0_small')
+    assert checkpoint['state_dict'].keys() == Tracker.from_pretrained().model.state_dict().keys()
+    with pytest.raises(FileNotFoundError, match='no weights for the config unheard_of'):
+        _load_checkpoint('tlpg://unheard_of')

@@ -125,8 +125,25 @@ def test_is_registered_and_checks_its_arguments() -> None:
         TLPGSOTMetric(metric='EAO')
     with pytest.raises(ValueError, match="got 'vot2018'"):
         TLPGSOTMetric(conventions=['vot2018'])
+    with pytest.raises(ValueError, match=r"submission: .* got 'lasot'"):
+        TLPGSOTMetric(submission='lasot')
     with pytest.raises(ValueError, match="got 'mmtrack'"):
         TLPGSOTMetric(metric='VOT', conventions=['mmtrack'])
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'model.test_mode': 'VOT'},
+        {'test_evaluator.metric': 'VOT', 'test_evaluator.conventions': ['vot2018']},
+    ],
+)
+def test_another_protocol_is_refused_at_the_first_frame(
+    changes: dict, clips: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match='the model runs the other protocol'):
+        run_clips(clip_config(clips, tmp_path / 'run', **changes))
+    assert list((tmp_path / 'run/results/videos').iterdir()) == []
 
 
 def test_says_that_it_needs_the_loop() -> None:

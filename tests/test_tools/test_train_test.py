@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,7 @@ import pytest
 import torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_1xb8-3e_small.py'
+CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 FRAMES = 4
 
 # Four videos: two iterations an epoch in two processes, four in one.
@@ -70,8 +72,8 @@ def write_corpus(folder: Path) -> None:
     (folder / 'infos.txt').write_text('\n'.join(lines[:3]))
 
 
-def run_tool(*command: str | Path, folder: Path) -> str:
-    """Run a command in `folder`, one thread a process; return what it printed."""
+def tool_environment() -> dict[str, str]:
+    """Environment of a tool: one thread a process, no GPU, a free port."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -83,8 +85,17 @@ def run_tool(*command: str | Path, folder: Path) -> str:
         'CUDA_VISIBLE_DEVICES': '-1',
     }
     environment.pop('PYTHONPATH', None)
+    return environment
+
+
+def run_tool(*command: str | Path, folder: Path) -> str:
+    """Run a command in `folder`, one thread a process; return what it printed."""
     done = subprocess.run(
-        list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True
+        list(map(str, command)),
+        cwd=folder,
+        env=tool_environment(),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
@@ -134,6 +145,39 @@ def test_resumes_in_one_process(trained: Path) -> None:
     first = load_checkpoint(trained / 'work_dirs/tiny/epoch_1.pth')['state_dict']
     second = load_checkpoint(trained / 'work_dirs/tiny/epoch_2.pth')['state_dict']
     assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_ctrl_c_leaves_what_can_be_resumed(trained: Path) -> None:
+    """Interrupted between two epochs' checkpoints, with a process that loads data."""
+    command = [sys.executable, str(REPOSITORY / 'tools/train.py'), 'tiny.py']
+    command += ['--work-dir', 'stopped', '--cfg-options', 'train_dataloader.num_workers=1']
+    stopped = trained / 'stopped'
+    with subprocess.Popen(
+        [*command, 'train_cfg.max_epochs=1000'],
+        cwd=trained,
+        env=tool_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        while not (stopped / 'last_checkpoint').is_file():
+            assert process.poll() is None, process.stderr.read()[-4000:]
+            time.sleep(0.05)
+        # To the loading process too, as a terminal's Ctrl-C.
+        os.killpg(process.pid, signal.SIGINT)
+        errors = process.communicate()[1]
+    assert process.returncode == 130, errors[-4000:]
+    assert 'Traceback' not in errors
+    last = Path((stopped / 'last_checkpoint').read_text())
+    assert errors.splitlines()[-1].endswith(f'add --resume to go on from {last}')
+    saved = sorted(stopped.glob('epoch_*.pth'))
+    assert trained / last in saved or last in saved
+    assert all(load_checkpoint(path)['state_dict'] for path in saved)
+    epochs = load_checkpoint(trained / last)['meta']['epoch']
+    output = run_tool(*command, f'train_cfg.max_epochs={epochs + 1}', '--resume', folder=trained)
+    assert f'resumed epoch: {epochs}' in output
+    assert load_checkpoint(stopped / f'epoch_{epochs + 1}.pth')['meta']['epoch'] == epochs + 1
 
 
 def test_tests_alike_in_one_and_two_processes(trained: Path) -> None:

@@ -87,6 +87,7 @@ def save_weights(
     }
     part = path.with_name(f'.{path.name}.part')
     save_file(stored, part)
+    part.chmod(0o644)  # safetensors makes it readable to the owner alone
     manifest = WeightsManifest(sha256=file_sha256(part), config=config, seed=seed)
     os.replace(part, path)
     part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')

@@ -1,6 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Training data: images with masks or boxes and short videos as sequences."""
 
+from .stored_feature_dataset import StoredFeatureDataset
 from .tracking_image_dataset import TrackingImageDataset
 from .tracking_source import TrackingSource
 from .tracking_video_dataset import TrackingVideoDataset
@@ -21,6 +22,7 @@ __all__ = [
     'PasteDistractors',
     'PasteOccluders',
     'SampleTrackingFrames',
+    'StoredFeatureDataset',
     'TrackingCrop',
     'TrackingImageDataset',
     'TrackingPhotometric',

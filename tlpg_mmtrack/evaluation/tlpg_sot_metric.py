@@ -23,7 +23,7 @@ from .measures import (
     score_video,
     score_videos,
 )
-from .results import ResultsFolder, VideoResult, write_submission
+from .results import SUBMISSIONS, ResultsFolder, VideoResult, write_submission
 from .vot_stand_in import box_region
 
 #: The convention of mmtrack's own metric, computed by its own function.
@@ -54,7 +54,7 @@ class TLPGSOTMetric(SOTMetric):
         prefix: What precedes every name; see mmengine.
 
     Raises:
-        ValueError: If the metric or a convention is unknown.
+        ValueError: If the metric, a convention or the submission is unknown.
     """
 
     def __init__(
@@ -67,6 +67,8 @@ class TLPGSOTMetric(SOTMetric):
     ) -> None:
         if metric not in self.allowed_metrics:
             raise ValueError(f'metric: must be one of {self.allowed_metrics}, got {metric!r}')
+        if submission not in (None, *SUBMISSIONS):
+            raise ValueError(f'submission: must be one of {SUBMISSIONS}, got {submission!r}')
         super().__init__(
             metric=metric,
             metric_options=dict(only_eval_visible=only_eval_visible),
@@ -82,6 +84,7 @@ class TLPGSOTMetric(SOTMetric):
         self._folder: ResultsFolder | None = None
         self._names: list[str] = []
         self._times: list[float] = []
+        self._left_out: dict[str, str] = {}
 
     def attach(self, folder: ResultsFolder, names: Sequence[str]) -> None:
         """Say where the results are, and the names of all videos, in order."""
@@ -97,6 +100,7 @@ class TLPGSOTMetric(SOTMetric):
 
         Raises:
             RuntimeError: If there is no folder to write to.
+            ValueError: If the model runs another protocol than the metric measures.
             OSError: If the result cannot be written; it names the file.
         """
         if self._folder is None:
@@ -104,10 +108,21 @@ class TLPGSOTMetric(SOTMetric):
                 "TLPGSOTMetric: no folder for results; set test_cfg = dict(type='ResumableTestLoop"
                 "'), or use mmtrack's SOTMetric with mmengine's TestLoop"
             )
+        self._check_protocol(data_samples[0])
         self._times.extend(sample['frame_time'] for sample in data_samples)
         super().process(data_batch, data_samples)
         if self.results:
             self._folder.write(self._video_result(self.results.pop(), data_samples[0]))
+
+    def _check_protocol(self, sample: dict) -> None:
+        """A supervised run begins with a code, one pass with a box: hours before the figures."""
+        supervised = sample['pred_track_instances']['bboxes'].shape[-1] == 1
+        if sample['frame_id'] == 0 and supervised != (self.metrics == ['VOT']):
+            mode = 'VOT' if self.metrics == ['VOT'] else 'OPE'
+            raise ValueError(
+                f'TLPGSOTMetric: metric is {mode!r}, and the model runs the other protocol; set '
+                f'model.test_cfg.test_mode={mode!r}'
+            )
 
     def drop_video(self) -> None:
         """Forget the frames of a video that will not be finished."""

@@ -1,6 +1,7 @@
 # Sequences in OTB layout, TLPG_DATA/dev, evaluated by mmtrack's OTB100Dataset and SOTMetric.
-# As the layout prescribes, boxes are 1-based in the files and 0-based here. The pixels go to the
-# tracker as they were read: it normalises its crops.
+# In the files boxes are counted from 1, and mmtrack leaves them so: the tracker is started, and
+# judged, a pixel to the right and below. The pixels go to the tracker as they were read: it
+# normalises its crops.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadTrackAnnotations', with_instance_id=False),

@@ -2,9 +2,9 @@
 # and short videos. TLPG_DATA names the folder that holds train/ (default: data).
 data_root = '{{$TLPG_DATA:data}}/train/'
 
-crop = dict(size=288, search_scale=5.0, template_jitter=(3.0, 0.18), search_jitter=(4.5, 0.35))
+crop = dict(size=288, search_scale=5.0, template_jitter=(3.0, 0.25), search_jitter=(4.5, 0.35))
 train_pipeline = [
-    dict(type='SampleTrackingFrames', num_template_frames=2, num_search_frames=1, max_gap=30),
+    dict(type='SampleTrackingFrames', num_template_frames=3, num_search_frames=1, max_gap=30),
     dict(type='LoadTrackingFrames'),
     dict(
         type='CutAndPaste',
@@ -32,7 +32,7 @@ train_pipeline = [
     dict(
         type='PackTrackInputs',
         ref_prefix='search',
-        num_template_frames=2,
+        num_template_frames=3,
         default_meta_keys=('img_path', 'frame_id', 'video_id', 'video_length'),
     ),
 ]
@@ -53,26 +53,27 @@ videos = dict(
     pipeline=train_pipeline,
 )
 
+image_dataset = dict(
+    type='WeightedTrackingDataset',
+    seed=0,
+    datasets=[
+        # Photographs with many objects: the most varied of it.
+        dict(include=['coco_*'], **stills),
+        # Seven narrow domains, and one of pseudo masks.
+        dict(exclude=['coco_*', 'caltech_*'], **stills),
+        dict(include=['caltech_*'], **stills),
+        # Real motion.
+        dict(exclude=['fod_*'], **videos),
+        # Small things on plain ground: easy.
+        dict(include=['fod_*'], **videos),
+    ],
+    weights=[0.35, 0.15, 0.15, 0.28, 0.07],
+)
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='QuotaSampler', samples_per_epoch=1000),
-    dataset=dict(
-        type='WeightedTrackingDataset',
-        seed=0,
-        datasets=[
-            # Photographs with many objects: the most varied of it.
-            dict(include=['coco_*'], **stills),
-            # Seven narrow domains, and one of pseudo masks.
-            dict(exclude=['coco_*', 'caltech_*'], **stills),
-            dict(include=['caltech_*'], **stills),
-            # Real motion.
-            dict(exclude=['fod_*'], **videos),
-            # Small things on plain ground: easy.
-            dict(include=['fod_*'], **videos),
-        ],
-        weights=[0.35, 0.15, 0.15, 0.28, 0.07],
-    ),
+    dataset=image_dataset,
 )

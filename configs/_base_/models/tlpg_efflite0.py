@@ -4,11 +4,11 @@ stage = dict(
     in_channels=112,
     feat_channels=112,
     cell_offset=9.0,
-    loss_weights=dict(cls=1.0, reg=4.0, neg=1.0),
+    loss_weights=dict(cls=1.0, reg=4.0, neg=20.0),
 )
 model = dict(
     type='TLPG',
-    data_preprocessor=dict(type='TrackDataPreprocessor'),
+    data_preprocessor=dict(type='TLPGDataPreprocessor'),
     backbone=dict(type='EfficientNetLite', frozen=True),
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),
@@ -20,5 +20,5 @@ model = dict(
         enhancer=dict(type='FeatureEnhancer', in_channels=(112, 112, 112), channels=64),
     ),
     iou_head=dict(type='IoUNetHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
-    test_cfg=dict(postprocess='iou'),
+    test_cfg=dict(postprocess='iou_search', update_interval=10),
 )

@@ -4,7 +4,7 @@
 stage = dict(type='DCCHead', in_channels=1024, feat_channels=512, cell_offset=0.0)
 model = dict(
     type='TLPG',
-    data_preprocessor=dict(type='TrackDataPreprocessor'),
+    data_preprocessor=dict(type='TLPGDataPreprocessor'),
     backbone=dict(
         type='TrackingResNet',
         depth=50,

@@ -2,7 +2,7 @@
 # features already track, so the neck and the filter features move slowly; what starts from nothing
 # moves fast. The initial offset kernel stays at zero: learned on so little data, it makes every
 # cell propose the nearest object, whichever it is (docs/decisions.md).
-max_epochs = 3
+max_epochs = 20
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',

@@ -77,7 +77,7 @@ def load(name: str) -> BaseSOTDataset:
     """The data set of the benchmark's config."""
     init_default_scope('mmtrack')
     bench = 'got10k' if name == 'got10k-test' else name
-    config = REPOSITORY / 'configs' / 'tlpg' / f'tlpg_efflite0_1xb8-3e_small_test-{bench}.py'
+    config = REPOSITORY / 'configs' / 'tlpg' / f'tlpg_efflite0_small_test-{bench}.py'
     return DATASETS.build(Config.fromfile(config).test_dataloader.dataset)
 
 

@@ -74,6 +74,7 @@ class TestRefine:
         prediction = Prediction(
             scores=torch.randn(1, 1, *SIZE, generator=generator),
             distances=3 * torch.rand(1, 1, 4, *SIZE, generator=generator),
+            points=torch.zeros(1, 1, 50, SIZE[0] * SIZE[1]),
         )
         refined, refined_scores = refiner.refine(prediction, boxes, scores)
         cells = _by_hand(boxes, scores, 5)

@@ -82,14 +82,23 @@ class TestSetUp:
         with pytest.raises(ValueError, match="offset_prior must be 'template' or 'square'"):
             DCCHead(8, offset_prior='round')
 
+    def test_an_unknown_learning_is_named(self):
+        with pytest.raises(ValueError, match="learning must be 'alternate' or 'joint', got 'x'"):
+            DCCHead(8, learning='x')
+
+    def test_joint_learning_has_one_optimiser(self):
+        with pytest.raises(ValueError, match='pass its config as filter_optimizer'):
+            DCCHead(8, learning='joint', offset_optimizer=dict(type='SDOptimizer'))
+
     def test_wrong_channels_name_the_option(self):
         with pytest.raises(ValueError, match='in_channels is 25, but the input has 7 channels'):
             _head().features(torch.zeros(1, 7, 18, 18))
 
+    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
     @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
     @pytest.mark.parametrize('size', [(18, 18), (9, 14)])
-    def test_shapes(self, dtype, size):
-        head = _head(6, kernel_size=3).to(dtype)
+    def test_shapes(self, dtype, size, learning):
+        head = _head(6, kernel_size=3, learning=learning).to(dtype)
         generator = torch.Generator().manual_seed(0)
         x = torch.rand(2 * 3, 6, *size, generator=generator, dtype=dtype)
         boxes = torch.tensor([40.0, 50.0, 90.0, 100.0], dtype=dtype).expand(2, 3, 4)
@@ -152,16 +161,21 @@ class TestGeometry:
         center = torch.full((1, 4), cell_offset + 16 * 3, dtype=torch.float64)
         assert torch.equal(head.to_cells(center), torch.full_like(center, 3.0))
 
-    def test_a_target_is_localised_within_half_a_pixel_at_every_sub_cell_place(self, cell_offset):
-        """16 places inside a cell, after learning long enough for the fit not to count."""
-        optimizer = dict(type='SDOptimizer', init_regularisation=(0.01, 0.03))
-        head = _head(cell_offset=cell_offset, offset_optimizer=optimizer)
-        _, learned = _learn(head, _boxes(24, 1), 40)
-        shifts = torch.tensor(list(product(range(0, 16, 4), repeat=2)), dtype=torch.float64)
+    @pytest.mark.parametrize(('iterations', 'largest'), [(10, 1.0), (40, 0.5)])
+    def test_a_target_is_localised_at_every_sub_cell_place(self, cell_offset, iterations, largest):
+        """64 places inside a cell: to a pixel as shipped, to half a pixel where it has converged.
+
+        As shipped, the errors of single places are the optimiser's: they have no common part.
+        """
+        head = _head(cell_offset=cell_offset)
+        _, learned = _learn(head, _boxes(24, 1), iterations)
+        shifts = torch.tensor(list(product(range(0, 16, 2), repeat=2)), dtype=torch.float64)
         boxes = BOX + shifts.repeat(1, 2)
         prediction, found = _predict(head, learned.model, boxes)
         error = (found[:, :2] + found[:, 2:] - boxes[:, :2] - boxes[:, 2:]) / 2
-        assert error.abs().max() < 0.5
+        assert error.abs().max() < largest
+        assert error.mean(dim=0).abs().max() < 0.1
+        assert error.square().mean().sqrt() < 0.25
         # Localised by the nearest cell, not only read right from a far one.
         peaks = prediction.scores[0].flatten(1).argmax(dim=1)
         cells = cell_offset + 16 * torch.stack((peaks % CELLS, peaks // CELLS), dim=1)
@@ -351,16 +365,82 @@ class TestLearn:
         torch.testing.assert_close(weighed.affine, two.affine)
 
 
+class TestLearnJointly:
+    """`learning='joint'`: the filter and the points together."""
+
+    def _samples(self, head: DCCHead, distractor: float = 0.0) -> tuple[TargetModel, ...]:
+        """A start and 12 frames, each with a part of the target's look beside the target."""
+        boxes = _boxes(12, 0, scale=0.3)
+        maps = _maps(boxes) + distractor * _maps(boxes + torch.tensor([80.0, 0.0, 80.0, 0.0]))
+        features = head.features(maps).unsqueeze(0).detach()
+        samples = head.samples(features, boxes.unsqueeze(0))
+        return head.initialise(features[:, :1], boxes[None, :1]), samples
+
+    @pytest.mark.parametrize('distractor', [0.0, 0.8])
+    def test_its_objective_falls_and_so_do_both_losses(self, distractor):
+        head = _head(learning='joint')
+        start, samples = self._samples(head, distractor)
+        with torch.no_grad():
+            learned = head.learn(start, samples, 10)
+        objectives = torch.stack(learned.regression.objectives)
+        assert len(objectives) == 11
+        assert (objectives.diff(dim=0) <= 0).all()
+        assert objectives[-1] < 0.5 * objectives[0]
+        losses = []
+        for model in (start, learned.model):
+            problems = (
+                (head.filter_problem(model, samples), (model.filter,)),
+                (head.regression_problem(start, samples), (model.affine, model.free)),
+            )
+            losses.append([p.evaluate(blocks).residual.square().sum() for p, blocks in problems])
+        assert losses[1][0] < losses[0][0]
+        assert losses[1][1] < losses[0][1]
+
+    def test_its_residual_is_that_of_both_problems(self):
+        head = _head(learning='joint')
+        start, samples = self._samples(head)
+        with torch.no_grad():
+            model = head.learn(start, samples, 2).model
+            blocks = (model.filter, model.affine, model.free)
+            residual = head.joint_problem(model, samples).evaluate(blocks).residual
+            scores = head.filter_problem(model, samples).evaluate(blocks[:1]).residual
+            boxes = head.regression_problem(model, samples).evaluate(blocks[1:]).residual
+        torch.testing.assert_close(residual, torch.cat((scores, boxes), dim=1))
+
+    def test_the_scores_move_the_points(self):
+        """Without a regression loss only the classification is left to."""
+        moved = []
+        for scale in (0.1, 0.0):
+            head = _head(learning='joint', offset_gradient_scale=scale)
+            start, samples = self._samples(head, distractor=0.8)
+            problem = head.joint_problem(start, samples)
+            problem.regression.roots = torch.zeros_like(problem.regression.roots)
+            blocks = (start.filter, start.affine, start.free)
+            with torch.no_grad():
+                moved.append(head.filter_optimizer.minimise(problem, blocks, 3).parameters[2])
+        assert moved[0].any()
+        assert not moved[1].any()
+
+    def test_the_filter_alone_is_updated_too(self):
+        head = _head(learning='joint')
+        start, samples = self._samples(head)
+        with torch.no_grad():
+            course = head.learn_filter(start, samples, 3)
+        assert len(course.parameters) == 1
+        assert course.objectives[-1] < course.objectives[0]
+
+
 class TestLoss:
-    def _case(self) -> tuple[DCCHead, tuple[Tensor, ...]]:
+    def _case(self, **kwargs) -> tuple[DCCHead, tuple[Tensor, ...]]:
         """Two sequences of three template frames and two search frames."""
         template = torch.stack([_boxes(3, 0, scale=0.2), _boxes(3, 1, scale=0.2)])
         search = torch.stack([_boxes(3, 2, scale=0.2), _boxes(3, 3, scale=0.2)])[:, 1:]
         maps = [_maps(boxes.flatten(0, 1)).unflatten(0, (2, -1)) for boxes in (template, search)]
-        return _head(), (maps[0], template, maps[1], search)
+        return _head(**kwargs), (maps[0], template, maps[1], search)
 
-    def test_gradients_reach_every_parameter_and_the_input(self):
-        head, (template, template_boxes, search, search_boxes) = self._case()
+    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
+    def test_gradients_reach_every_parameter_and_the_input(self, learning):
+        head, (template, template_boxes, search, search_boxes) = self._case(learning=learning)
         template.requires_grad_()
         search.requires_grad_()
         sum(head.loss(template, template_boxes, search, search_boxes).values()).backward()

@@ -10,7 +10,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.models.heads import IoUNetHead
-from tlpg_mmtrack.models.heads.iou_net_head import jitter_boxes
+from tlpg_mmtrack.models.heads.iou_net_head import jitter_boxes, vary_boxes
 
 CHANNELS, STRIDES, SIZE = (8, 16), (8, 16), 288
 
@@ -95,8 +95,7 @@ class TestInterface:
         boxes = crops['search_boxes'][:, None].expand(-1, 5, -1)
         assert head.predict_iou(modulation, features, boxes).shape == (6, 5)
         assert head.predict_iou(modulation, features, boxes[:, :0]).shape == (6, 0)
-        refined, iou = head.refine(modulation, features, boxes, steps=1)
-        assert (refined.shape, iou.shape) == ((6, 5, 4), (6, 5))
+        assert head.search(modulation, features, crops['search_boxes']).shape == (6, 4)
 
     def test_one_level_is_enough(self):
         head = _head(
@@ -211,26 +210,46 @@ class TestOverfit:
         predicted = head.predict_iou(*_prepare(head, crops), boxes)
         assert (predicted - iou).abs().mean() < 0.15
 
-    def test_refine_raises_the_predicted_and_the_true_iou(self, overfitted):
+    @pytest.mark.parametrize('factor', [0.75, 1.3])
+    def test_search_corrects_a_wrong_size(self, overfitted, factor):
         head, crops, _ = overfitted
         true = crops['search_boxes']
-        boxes, iou = jitter_boxes(true, 10, torch.Generator().manual_seed(9))
-        prepared = _prepare(head, crops)
-        before = head.predict_iou(*prepared, boxes)
-        refined, after = head.refine(*prepared, boxes, steps=10, step_length=0.02)
-        torch.testing.assert_close(after, head.predict_iou(*prepared, refined))
-        assert (after >= before - 1e-6).all()
+        center, half = (true[:, :2] + true[:, 2:]) / 2, (true[:, 2:] - true[:, :2]) / 2
+        boxes = torch.cat((center - factor * half, center + factor * half), dim=1)
+        with torch.no_grad():
+            found = head.search(*_prepare(head, crops), boxes)
+        before = bbox_overlaps(boxes, true, is_aligned=True)
+        after = bbox_overlaps(found, true, is_aligned=True)
         assert after.mean() > before.mean() + 0.05
-        assert (refined[..., 2:] > refined[..., :2]).all()
-        refined_iou = bbox_overlaps(refined, true[:, None].expand_as(refined), is_aligned=True)
-        assert refined_iou.mean() > iou.mean() + 0.05
 
-    @pytest.mark.parametrize('mode', [torch.no_grad, torch.inference_mode])
-    def test_refine_runs_without_autograd_around_it(self, overfitted, mode):
-        head, crops, _ = overfitted
-        boxes = crops['search_boxes'][:, None] + 10
-        with mode():
-            prepared = _prepare(head, crops)
-            refined, _ = head.refine(*prepared, boxes, steps=2)
-        assert not torch.equal(refined, boxes)
-        assert not refined.requires_grad
+    def test_search_averages_the_best_variations(self, monkeypatch):
+        # A predictor that likes wide, low boxes: of the 25 sizes it takes the five widest and
+        # lowest.
+        head, box = _head(), torch.tensor([[100.0, 120.0, 160.0, 150.0]])
+
+        def predict(modulation, features, boxes):
+            size = (boxes[..., 2:] - boxes[..., :2]).log()
+            return size[..., 0] - 0.9 * size[..., 1]
+
+        monkeypatch.setattr(head, 'predict_iou', predict)
+        found = head.search((), (), box)[0]
+        # Changes of log size (0.2, -0.2), (0.2, -0.1), (0.1, -0.2), (0.2, 0) and (0.1, -0.1).
+        width = 60 * torch.tensor([0.2, 0.2, 0.1, 0.2, 0.1]).exp().mean()
+        height = 30 * torch.tensor([-0.2, -0.1, -0.2, 0.0, -0.1]).exp().mean()
+        center = torch.tensor([130.0, 135.0])
+        half = torch.stack((width, height)) / 2
+        torch.testing.assert_close(found, torch.cat((center - half, center + half)))
+
+
+def test_variations_surround_the_box():
+    box = torch.tensor([[100.0, 120.0, 160.0, 150.0], [10.0, 10.0, 20.0, 40.0]])
+    variations = vary_boxes(box)
+    assert variations.shape == (2, 33, 4)
+    assert (variations[0] == box[0]).all(dim=1).sum() == 1
+    assert len(variations[0].unique(dim=0)) == 33
+    torch.testing.assert_close(
+        variations.mean(dim=1)[:, :2] / box[:, :2], torch.ones(2, 2), rtol=0.05, atol=0
+    )
+    size = variations[..., 2:] - variations[..., :2]
+    changes = (size / size[:, 12:13]).log()
+    assert changes.abs().max() == pytest.approx(0.2, abs=1e-4)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from tlpg_mmtrack.models.optimizers import (
     FilterProblem,
+    JointProblem,
+    OffsetField,
     Parameters,
     RegressionProblem,
     gaussian_labels,
@@ -87,3 +89,43 @@ def draw_regression_problem(
     )
     free = torch.zeros(2, depth, 18, dtype=torch.float64) if tied else 0.1 * draw(2, depth, 18)
     return problem, (0.1 * draw(2, depth, 4), free)
+
+
+def draw_joint_problem(
+    seed: int, gradient_scale: float = 1.0, channels: int = 3, side: int = 6, distractor: float = 0
+) -> tuple[JointProblem, Parameters]:
+    """Two sequences of three frames, a filter of 3x3 points, and an offset kernel of 3x3 cells.
+
+    Args:
+        seed: Seed of everything drawn.
+        gradient_scale: Factor on the derivative of the scores in the points.
+        channels: Channels of the features.
+        side: Side of the maps in cells.
+        distractor: How much of the target's look another place in every frame has, 0 to 1.
+    """
+    generator = generator_of(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    filters, _ = draw_filter_problem(seed, channels=channels, side=side)
+    regression, (affine, free) = draw_regression_problem(seed, depth=9 * channels + 1)
+    features = filters.features
+    if distractor:
+        look = draw(2, 1, channels)
+        peak = filters.labels.flatten(2).argmax(2)
+        cells = features.flatten(3)
+        for place, share in ((peak, 1.0), ((peak + side**2 // 2) % side**2, distractor)):
+            index = place[..., None, None].expand(-1, -1, channels, 1)
+            cells = cells.scatter_add(3, index, share * look.expand(2, 3, -1).unsqueeze(-1))
+        features = cells.view_as(features)
+    problem = JointProblem(
+        features=features,
+        labels=filters.labels,
+        weights=filters.roots**2,
+        regression=regression,
+        field=OffsetField(features, kernel_size=3, constant=0.5),
+        size=2 + torch.rand(2, 2, generator=generator, dtype=torch.float64),
+        gradient_scale=gradient_scale,
+    )
+    return problem, (draw(2, channels, 9) / 3, affine, free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from problems import draw_filter_problem, draw_regression_problem, generator_of
+from problems import draw_filter_problem, draw_joint_problem, draw_regression_problem, generator_of
 from torch import Tensor
 
 from tlpg_mmtrack.models.optimizers import (
@@ -22,6 +22,8 @@ PROBLEMS = {
     'linear filter': lambda: draw_filter_problem(0, linear=True, displaced=True),
     'regression': lambda: draw_regression_problem(0),
     'regression at a tie': lambda: draw_regression_problem(0, tied=True),
+    'joint': lambda: draw_joint_problem(0),
+    'joint, points held back': lambda: draw_joint_problem(0, gradient_scale=0.1),
 }
 
 

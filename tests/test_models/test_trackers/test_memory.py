@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -124,3 +126,11 @@ class TestStorage:
         memory = SampleMemory(first, 2, 0.1, 0.25)
         memory.add(_samples(10))
         assert first.weights.tolist() == [[0.5, 0.5]]
+
+
+def test_points_are_stored_where_they_are_known():
+    first = replace(_samples(0, 1), points=torch.tensor([0.0, 1.0]).view(1, 2, 1, 1))
+    memory = SampleMemory(first, 3, 0.1, 0.25)
+    memory.add(replace(_samples(7), points=torch.full((1, 1, 1, 1), 7.0)))
+    assert memory.samples.points.flatten().tolist() == [0, 1, 7]
+    assert _memory().samples.points is None

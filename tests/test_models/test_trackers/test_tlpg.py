@@ -28,7 +28,7 @@ from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.crop import crop_patch
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_1xb8-3e_small.py'
+CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_small.py'
 
 
 def _build(**test_cfg) -> TLPG:
@@ -153,6 +153,22 @@ class TestTracking:
         assert changed == [True, False, True]
         assert target.stages[0].memory.count == target.stages[0].memory.first_count + 4
 
+    def test_stored_points_are_what_would_be_computed(self, model, clip, monkeypatch):
+        """The memory keeps where the filter sampled; learning anew from the features agrees."""
+        options = replace(model.options, update_interval=2)
+        monkeypatch.setattr(model, 'options', options)
+        target = model.start(clip[0], clip.box(0))
+        for index in range(1, 6):
+            model.step(clip[index], target)
+        for head, stage in zip(model._stage_heads(), target.stages, strict=True):
+            samples = stage.memory.samples
+            assert samples.points.shape[1] == samples.features.shape[1]
+            stored, computed = (
+                head.filter_problem(stage.model, some).evaluate((stage.model.filter,)).residual
+                for some in (samples, replace(samples, points=None))
+            )
+            torch.testing.assert_close(stored, computed, rtol=1e-4, atol=1e-5)
+
     @pytest.mark.parametrize('learned', [False, True])
     def test_update_offsets_decides_whether_updates_learn_them(
         self, model, clip, monkeypatch, learned
@@ -188,11 +204,12 @@ class TestTracking:
         for index, result in enumerate(_track(model, clip, 5), start=1):
             assert _iou(result.box, clip.box(index)) > 0.5
 
+    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search'])
     def test_what_iou_net_picks_is_a_proposal_of_the_localised_target(
-        self, model, clip, monkeypatch
+        self, model, clip, monkeypatch, postprocess
     ):
         """However badly it judges: here it was never trained."""
-        monkeypatch.setattr(model, 'options', replace(model.options, postprocess='iou'))
+        monkeypatch.setattr(model, 'options', replace(model.options, postprocess=postprocess))
         for index, result in enumerate(_track(model, clip, 5), start=1):
             assert _iou(result.box, clip.box(index)) > 0.3
 
@@ -273,10 +290,12 @@ class TestMmtrack:
             np.testing.assert_allclose(box, expected[index - 1].box, rtol=1e-5, atol=1e-3)
             assert found.scores.item() == pytest.approx(expected[index - 1].score)
 
-    def test_ranking_by_iou_needs_the_head(self):
+    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search'])
+    def test_ranking_by_iou_needs_the_head(self, postprocess):
         config = Config.fromfile(CONFIG).model
         config.iou_head = None
-        with pytest.raises(ValueError, match=r"test_cfg.postprocess is 'iou', which needs"):
+        config.test_cfg.postprocess = postprocess
+        with pytest.raises(ValueError, match=rf"postprocess is '{postprocess}', which needs"):
             MODELS.build(config)
 
 

@@ -4,9 +4,10 @@
 from .folder import ResultsFolder, VideoResult
 from .manifest import environment, run_identity, weights_sha256
 from .names import video_names
-from .submission import write_submission
+from .submission import SUBMISSIONS, write_submission
 
 __all__ = [
+    'SUBMISSIONS',
     'ResultsFolder',
     'VideoResult',
     'environment',

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .folder import VideoResult
 
-KINDS = ('got10k', 'trackingnet')
+SUBMISSIONS = ('got10k', 'trackingnet')
 #: A time that no clock is too coarse for; the server divides by it.
 _SHORTEST_TIME = 1e-8
 
@@ -28,8 +28,8 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
     Raises:
         ValueError: If ``kind`` is neither.
     """
-    if kind not in KINDS:
-        raise ValueError(f'submission: must be one of {KINDS}, got {kind!r}')
+    if kind not in SUBMISSIONS:
+        raise ValueError(f'submission: must be one of {SUBMISSIONS}, got {kind!r}')
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
     with zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive:

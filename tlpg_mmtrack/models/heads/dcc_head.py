@@ -23,14 +23,18 @@ from tlpg_mmtrack.ops import (
 
 from ..optimizers import (
     FilterProblem,
+    JointProblem,
     Minimisation,
+    OffsetField,
     RegressionProblem,
     gaussian_labels,
     hinge_residual,
+    scale_gradient,
 )
 
 FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
 OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
+JOINT_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1, 0.03, 0.1))
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class TemplateSamples:
         targets: (B, n, R, 4), distances (l, t, r, b) from those cells to the true box, in cells.
         central: (B, n, R), 1 where the cell is always a positive: in the centre region or nearest.
         weights: (B, n), weight of each frame; they sum to 1 over the frames.
+        points: (B, n, 2K, H*W), sampling points of a target model whose offset kernel stays as it
+            is; without them they are computed, which costs most of an update.
     """
 
     features: Tensor
@@ -69,11 +75,13 @@ class TemplateSamples:
     targets: Tensor
     central: Tensor
     weights: Tensor
+    points: Tensor | None = None
 
     def frames(self, index: slice | Tensor) -> TemplateSamples:
         """Select frames."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return TemplateSamples(
-            **{field.name: getattr(self, field.name)[:, index] for field in fields(self)}
+            **{name: None if value is None else value[:, index] for name, value in values.items()}
         )
 
 
@@ -84,7 +92,8 @@ class Learned:
     Attributes:
         model: The result.
         regression: Course of the offset kernel.
-        classification: Course of the filter, at the learned offsets.
+        classification: Course of the filter, at the learned offsets. In joint learning both
+            courses are parts of one, with its objectives.
     """
 
     model: TargetModel
@@ -99,10 +108,13 @@ class Prediction:
     Attributes:
         scores: (B, n, H, W) score map s.
         distances: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
+        points: (B, n, 2K, H*W), where the filter sampled, (dy, dx) relative to every cell, in
+            cells.
     """
 
     scores: Tensor
     distances: Tensor
+    points: Tensor
 
 
 def smooth_l1(error: Tensor, beta: float) -> Tensor:
@@ -117,7 +129,7 @@ class DCCHead(BaseModule):
     A target model is one deformable filter with a single output channel. At every cell it gives a
     score and, as the min-max of its sampling points, a proposal box. Both parts are learned
     online by steepest descent: first the offset kernel from the template boxes, then the filter at
-    the sampling points that it gives.
+    the sampling points that it gives; or both at once.
 
     Args:
         in_channels: Channels of the input map.
@@ -132,16 +144,20 @@ class DCCHead(BaseModule):
         negative_label: theta_lo; a cell with a lower label is a negative, offline only.
         offset_prior: ``'template'``, the undisplaced grid spans the first box's height and width;
             or ``'square'``, it is the regular grid of one cell's spacing.
+        learning: ``'alternate'``, the offset kernel, then the filter; or ``'joint'``, both in one
+            problem, in which the classification loss moves the points too.
         offset_gradient_scale: Factor on the classification loss's gradient through the sampling
-            positions, in training.
+            positions, in training and in joint learning.
         num_training_iters: Iterations unrolled in training.
-        filter_optimizer: Config of the filter's optimiser.
-        offset_optimizer: Config of the offset kernel's optimiser.
+        filter_optimizer: Config of the filter's optimiser; in joint learning it has three lambdas,
+            of the filter, the affine and the free kernel.
+        offset_optimizer: Config of the offset kernel's optimiser; joint learning has none.
         loss_weights: Weights of the terms ``cls``, ``reg`` and ``neg``.
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``offset_prior`` is unknown or a kernel size is even.
+        ValueError: When ``offset_prior`` or ``learning`` is unknown, a kernel size is even, or an
+            ``offset_optimizer`` is given for joint learning.
     """
 
     def __init__(
@@ -157,6 +173,7 @@ class DCCHead(BaseModule):
         positive_iou: float = 0.6,
         negative_label: float = 0.5,
         offset_prior: str = 'template',
+        learning: str = 'alternate',
         offset_gradient_scale: float = 0.1,
         num_training_iters: int = 5,
         filter_optimizer: dict | None = None,
@@ -172,6 +189,8 @@ class DCCHead(BaseModule):
             raise ValueError(
                 f"DCCHead: offset_prior must be 'template' or 'square', got {offset_prior!r}"
             )
+        if learning not in ('alternate', 'joint'):
+            raise ValueError(f"DCCHead: learning must be 'alternate' or 'joint', got {learning!r}")
         self.in_channels = in_channels
         self.feat_channels = feat_channels
         self.kernel_size = kernel_size
@@ -183,13 +202,13 @@ class DCCHead(BaseModule):
         self.positive_iou = positive_iou
         self.negative_label = negative_label
         self.offset_prior = offset_prior
+        self.learning = learning
         self.offset_gradient_scale = offset_gradient_scale
         self.num_training_iters = num_training_iters
         self.loss_weights = loss_weights or dict(cls=1.0, reg=1.0, neg=0.1)
 
         self.filter_features = nn.Conv2d(in_channels, feat_channels, 3, padding=1, bias=False)
-        self.filter_optimizer = MODELS.build(filter_optimizer or FILTER_OPTIMIZER)
-        self.offset_optimizer = MODELS.build(offset_optimizer or OFFSET_OPTIMIZER)
+        self._build_optimizers(filter_optimizer, offset_optimizer)
         self._build_parameters()
         self._build_grid()
 
@@ -197,6 +216,20 @@ class DCCHead(BaseModule):
     def _constant(self) -> float:
         """The constant input beside the features: as large as a feature vector is on average."""
         return 1.0 / self.kernel_size
+
+    def _build_optimizers(
+        self, filter_optimizer: dict | None, offset_optimizer: dict | None
+    ) -> None:
+        if self.learning == 'alternate':
+            self.filter_optimizer = MODELS.build(filter_optimizer or FILTER_OPTIMIZER)
+            self.offset_optimizer = MODELS.build(offset_optimizer or OFFSET_OPTIMIZER)
+            return
+        if offset_optimizer is not None:
+            raise ValueError(
+                "DCCHead: learning='joint' has one optimiser for both; pass its config as "
+                'filter_optimizer, and no offset_optimizer'
+            )
+        self.filter_optimizer = MODELS.build(filter_optimizer or JOINT_OPTIMIZER)
 
     def _build_parameters(self) -> None:
         points = self.kernel_size**2
@@ -369,13 +402,15 @@ class DCCHead(BaseModule):
         )
 
     def learn(self, model: TargetModel, samples: TemplateSamples, num_iters: int) -> Learned:
-        """Improve a target model on samples: the offset kernel, then the filter.
+        """Improve a target model on samples: the offset kernel, then the filter, or both at once.
 
         Args:
             model: Where to start.
             samples: What to learn from.
             num_iters: Iterations of each of the two parts.
         """
+        if self.learning == 'joint':
+            return self._learn_jointly(model, samples, num_iters)
         regression = self.offset_optimizer.minimise(
             self.regression_problem(model, samples), (model.affine, model.free), num_iters
         )
@@ -384,6 +419,19 @@ class DCCHead(BaseModule):
         classification = self.learn_filter(model, samples, num_iters)
         model = replace(model, filter=classification.parameters[0])
         return Learned(model, regression, classification)
+
+    def _learn_jointly(
+        self, model: TargetModel, samples: TemplateSamples, num_iters: int
+    ) -> Learned:
+        course = self.filter_optimizer.minimise(
+            self.joint_problem(model, samples), (model.filter, model.affine, model.free), num_iters
+        )
+        weight, affine, free = course.parameters
+        return Learned(
+            replace(model, filter=weight, affine=affine, free=free),
+            Minimisation([blocks[1:] for blocks in course.iterates], course.objectives),
+            Minimisation([blocks[:1] for blocks in course.iterates], course.objectives),
+        )
 
     def learn_filter(
         self, model: TargetModel, samples: TemplateSamples, num_iters: int
@@ -409,13 +457,31 @@ class DCCHead(BaseModule):
 
     def filter_problem(self, model: TargetModel, samples: TemplateSamples) -> FilterProblem:
         """The filter's problem, at the model's sampling points."""
-        points = self._points(model, samples.features)
+        if samples.points is None:
+            points = self._points(model, samples.features)
+        else:
+            points = samples.points.flatten(0, 1)
         return FilterProblem(
             features=samples.features,
             labels=samples.labels,
             weights=samples.weights[..., None, None].expand_as(samples.labels),
             sampler=self._sampler(points, samples.features),
         )
+
+    def joint_problem(self, model: TargetModel, samples: TemplateSamples) -> JointProblem:
+        """The problem of filter and offset kernel together."""
+        return JointProblem(
+            features=samples.features,
+            labels=samples.labels,
+            weights=samples.weights[..., None, None].expand_as(samples.labels),
+            regression=self.regression_problem(model, samples),
+            field=self._offset_field(samples.features),
+            size=model.size,
+            gradient_scale=self.offset_gradient_scale,
+        )
+
+    def _offset_field(self, features: Tensor) -> OffsetField:
+        return OffsetField(features, self.offset_kernel_size, self._constant)
 
     @torch.no_grad()
     def _positives(self, model: TargetModel, samples: TemplateSamples) -> Tensor:
@@ -445,30 +511,19 @@ class DCCHead(BaseModule):
         return Prediction(
             scores=self._scores(model.filter, features, self._sampler(points, features)),
             distances=self._distances(points, features),
+            points=points.unflatten(0, features.shape[:2]),
         )
 
     def _points(self, model: TargetModel, features: Tensor) -> Tensor:
         """(B*n, 2K, H*W), sampling points (dy, dx) relative to every cell, in cells."""
-        sequences, frames, channels, height, width = features.shape
         kernel = model.affine @ self.affine_moves + model.free
-        side = self.offset_kernel_size
-        # One group per sequence, so that each frame meets its own sequence's kernel.
-        displaced = F.conv2d(
-            features.transpose(0, 1).reshape(frames, -1, height, width),
-            kernel[:, :-1].transpose(1, 2).reshape(-1, channels, side, side),
-            (kernel[:, -1] * self._constant + self.unit_grid).flatten(),
-            padding=side // 2,
-            groups=sequences,
-        )
-        displaced = displaced.view(frames, sequences, -1, height * width).transpose(0, 1)
-        points = displaced * model.size.repeat(1, self.kernel_size**2)[:, None, :, None]
-        return points.flatten(0, 1)
+        points = self._offset_field(features).apply(kernel) + self.unit_grid.unsqueeze(-1)
+        size = model.size.repeat(1, self.kernel_size**2).unsqueeze(-1)
+        return points * size.repeat_interleave(features.shape[1], dim=0)
 
     def _sampler(self, points: Tensor, features: Tensor) -> BilinearSampler:
         """Where the filter samples, for B*n frames and all cells."""
-        if points.requires_grad:
-            kept = self.offset_gradient_scale
-            points = kept * points + (1 - kept) * points.detach()
+        points = scale_gradient(points, self.offset_gradient_scale)
         cells = self._cell_centers(features.shape[-2:], features).t()
         return BilinearSampler.at(
             points[:, 0::2] + cells[1], points[:, 1::2] + cells[0], tuple(features.shape[-2:])

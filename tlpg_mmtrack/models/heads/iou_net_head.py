@@ -4,7 +4,7 @@
 The architecture is ATOM's (arXiv 1811.07628, section 3.2): the template's box gives a modulation
 vector for each feature level; a box of the search region is pooled from each level, multiplied
 by that vector, and a small network regresses its IoU with the target. TLPG ranks its proposals
-by it; trackers without proposals refine a box by gradient ascent on it.
+by it, and can search the neighbourhood of the best one for a better box.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from ...ops import prroi_pool_boxes
 # Widest jitter of the training proposals, in box sizes: with it their IoU is spread about evenly.
 _MAX_JITTER = 0.4
 _MIN_PROPOSAL_IOU = 0.1
+# A search's variations: every pair of these changes of log width and log height, and the shifts by
+# this many box sizes in the eight directions.
+_SIZE_CHANGES = (-0.2, -0.1, 0.0, 0.1, 0.2)
+_SHIFT = 0.08
+_BEST_VARIATIONS = 5
 
 
 @MODELS.register_module()
@@ -162,50 +167,26 @@ class IoUNetHead(BaseModule):
             hidden.append(fc((bins * vector[:, None, None]).flatten(2)))
         return self.predictor(torch.cat(hidden, dim=2)).squeeze(2)
 
-    def refine(
-        self,
-        modulation: Sequence[Tensor],
-        features: Sequence[Tensor],
-        boxes: Tensor,
-        steps: int = 5,
-        step_length: float = 0.01,
-    ) -> tuple[Tensor, Tensor]:
-        """Move boxes uphill on the predicted IoU (for trackers without proposals).
+    def search(
+        self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
+    ) -> Tensor:
+        """Improve boxes without gradients: the mean of the best of their variations.
 
-        The ascent is in (centre / initial size, log size), so that a step means the same for a
-        small and a large box, and sizes stay positive.
+        All variations are judged at once, so that it costs one prediction. ATOM's gradient ascent
+        takes one, forward and backward, for each of its steps.
 
         Args:
             modulation: What :meth:`modulation` returned.
             features: What :meth:`features` returned.
-            boxes: (B, R, 4) of positive size.
-            steps: Number of gradient steps.
-            step_length: Factor of the gradient in those units.
+            boxes: (B, 4) of positive size.
 
         Returns:
-            The best (B, R, 4) boxes met, the start included, and their predicted (B, R) IoU.
+            (B, 4).
         """
-        # The tracker runs without autograd, perhaps in inference mode: clones may be recorded.
-        with torch.inference_mode(False), torch.enable_grad():
-            modulation = [x.detach().clone() for x in modulation]
-            features = [x.detach().clone() for x in features]
-            boxes = boxes.detach().clone()
-            center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
-            place = torch.cat((center / size, size.log()), dim=-1)
-            best_boxes = boxes
-            best_iou = boxes.new_full(boxes.shape[:2], -torch.inf)
-            for step in range(steps + 1):
-                place.requires_grad_()
-                half = place[..., 2:].exp() / 2
-                boxes = torch.cat((place[..., :2] * size - half, place[..., :2] * size + half), -1)
-                iou = self.predict_iou(modulation, features, boxes)
-                better = iou > best_iou
-                best_boxes = boxes.detach().where(better[..., None], best_boxes)
-                best_iou = iou.detach().where(better, best_iou)
-                if step < steps:
-                    (gradient,) = torch.autograd.grad(iou.sum(), place)
-                    place = place.detach() + step_length * gradient
-        return best_boxes, best_iou
+        variations = vary_boxes(boxes)
+        iou = self.predict_iou(modulation, features, variations)
+        best = iou.topk(_BEST_VARIATIONS).indices.unsqueeze(-1).expand(-1, -1, 4)
+        return variations.gather(1, best).mean(dim=1)
 
     def loss(
         self,
@@ -302,6 +283,26 @@ def jitter_boxes(
         if not too_far.any():
             return proposals, iou
         jitter = torch.where(too_far[..., None], jitter / 2, jitter)
+
+
+def vary_boxes(boxes: Tensor) -> Tensor:
+    """Variations of boxes in size and place, the box itself among them.
+
+    Args:
+        boxes: (B, 4), (x1, y1, x2, y2).
+
+    Returns:
+        (B, 33, 4): 25 sizes at its place, then its own size at 8 places around it.
+    """
+    changes = boxes.new_tensor(_SIZE_CHANGES)
+    steps = boxes.new_tensor([-_SHIFT, 0.0, _SHIFT])
+    sizes = torch.cartesian_prod(changes, changes)
+    shifts = torch.cartesian_prod(steps, steps)
+    shifts = shifts[shifts.any(dim=1)]
+    center, size = bbox_xyxy_to_cxcywh(boxes).unsqueeze(1).split(2, dim=-1)
+    centers = center + size * torch.cat((torch.zeros_like(sizes), shifts))
+    half = size * torch.cat((sizes, torch.zeros_like(shifts))).exp() / 2
+    return torch.cat((centers - half, centers + half), dim=-1)
 
 
 def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:

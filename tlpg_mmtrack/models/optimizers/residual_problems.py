@@ -125,6 +125,28 @@ def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
     return labels * scores + (1 - labels) * scores.clamp(min=0) - labels
 
 
+def weighted_hinge(
+    scores: Tensor, labels: Tensor, roots: Tensor
+) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """Residuals of eq. 6 with their Jacobian in the scores.
+
+    Args:
+        scores: (B, n, H, W).
+        labels: y in [0, 1], same shape.
+        roots: Root of each squared residual's weight, same shape or broadcastable.
+
+    Returns:
+        Residual (B, n*H*W), and its Jacobian's product and transposed product.
+    """
+    slope = roots * (labels + (1 - labels) * (scores > 0).to(scores.dtype))
+    residual = roots * hinge_residual(scores, labels)
+    return (
+        residual.flatten(1),
+        lambda tangent: (slope * tangent).flatten(1),
+        lambda cotangent: slope * cotangent.view_as(slope),
+    )
+
+
 def gaussian_labels(
     boxes: Tensor, size: tuple[int, int], center_shrink: float = 0.3, sigma: float = 0.25
 ) -> Tensor:
@@ -201,14 +223,7 @@ class FilterProblem(ResidualProblem):
         self, prediction: Tensor
     ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """The hinge residual of every cell, (B, n*H*W)."""
-        slope = self.labels + (1 - self.labels) * (prediction > 0).to(prediction.dtype)
-        slope = self.roots * slope
-        residual = self.roots * hinge_residual(prediction, self.labels)
-        return (
-            residual.flatten(1),
-            lambda tangent: (slope * tangent).flatten(1),
-            lambda cotangent: slope * cotangent.view_as(slope),
-        )
+        return weighted_hinge(prediction, self.labels, self.roots)
 
 
 class RegressionProblem(ResidualProblem):

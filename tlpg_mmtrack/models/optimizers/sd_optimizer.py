@@ -76,7 +76,8 @@ class SDOptimizer(BaseModule):
         num_iters: Iterations in that slot when the caller names none.
         max_halvings: How often a step is halved at most.
         init_step: Initial factor on the Gauss-Newton step; its logarithm is learned.
-        init_regularisation: Initial lambda of each block of parameters; learned.
+        init_regularisation: Initial lambda of each block of parameters; learned. A problem of
+            fewer blocks, such as the filter alone, takes the first ones.
         feat_stride: Crop pixels per cell in mmtrack's slot.
         init_cfg: Initialisation config of mmengine.
     """
@@ -99,11 +100,12 @@ class SDOptimizer(BaseModule):
 
     def objective(self, evaluation: Evaluation) -> Tensor:
         """Value of the objective for each sequence, (B,)."""
-        penalties = self._squared_lambdas() @ squared_norms(evaluation.parameters)
+        norms = squared_norms(evaluation.parameters)
+        penalties = self._squared_lambdas(len(norms)) @ norms
         return evaluation.residual.square().sum(1) + penalties
 
-    def _squared_lambdas(self) -> Tensor:
-        return (2 * self.log_regularisation).exp()
+    def _squared_lambdas(self, blocks: int) -> Tensor:
+        return (2 * self.log_regularisation[:blocks]).exp()
 
     def minimise(
         self, problem: ResidualProblem, parameters: Parameters, num_iters: int
@@ -128,7 +130,7 @@ class SDOptimizer(BaseModule):
         return Minimisation(iterates, objectives)
 
     def _iterate(self, evaluation: Evaluation, value: Tensor) -> tuple[Evaluation, Tensor]:
-        lambdas = self._squared_lambdas()
+        lambdas = self._squared_lambdas(len(evaluation.parameters))
         blocks = evaluation.vjp(evaluation.residual)
         gradient = tuple(
             block + weight * parameter

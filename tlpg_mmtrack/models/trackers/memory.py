@@ -43,11 +43,11 @@ class SampleMemory:
         self.count = self.first_count
         self._newest: Tensor | None = None
         total = self.first_count + capacity
+        self._fields = [
+            field.name for field in fields(first) if getattr(first, field.name) is not None
+        ]
         self._buffers = TemplateSamples(
-            **{
-                field.name: self._grow(getattr(first, field.name), total)
-                for field in fields(TemplateSamples)
-            }
+            **{name: self._grow(getattr(first, name), total) for name in self._fields}
         )
 
     @staticmethod
@@ -70,9 +70,9 @@ class SampleMemory:
             self.count += 1
         else:
             slot = self.first_count + weights[self.first_count :].argmin()
-        for field in fields(TemplateSamples):
-            if field.name != 'weights':
-                getattr(self._buffers, field.name)[:, slot] = getattr(sample, field.name)[:, 0]
+        for name in self._fields:
+            if name != 'weights':
+                getattr(self._buffers, name)[:, slot] = getattr(sample, name)[:, 0]
         newest = rate if self._newest is None else weights[self._newest].clone()
         weights[slot] = newest / (1 - rate)
         self._newest = slot

@@ -34,8 +34,9 @@ class TrackingOptions:
             counts in.
         displacement: A peak farther than this from the last place, in target sizes, is not
             trusted over a nearer one.
-        postprocess: What picks the final proposal: ``'nms'``, the predicted score, or ``'iou'``,
-            the IoU that IoU-Net predicts.
+        postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
+            IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
+            its neighbourhood for a better box.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
     """
@@ -68,9 +69,10 @@ class TrackingOptions:
         Raises:
             ValueError: Naming the option.
         """
-        if self.postprocess not in ('nms', 'iou'):
+        if self.postprocess not in ('nms', 'iou', 'iou_search'):
             raise ValueError(
-                f"test_cfg: postprocess must be 'nms' or 'iou', got {self.postprocess!r}"
+                "test_cfg: postprocess must be 'nms', 'iou' or 'iou_search', got "
+                f'{self.postprocess!r}'
             )
         if self.crop_size <= 0 or self.crop_size % 32:
             raise ValueError(

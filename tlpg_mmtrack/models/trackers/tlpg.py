@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-from ..heads.dcc_head import DCCHead, TargetModel
+from ..heads.dcc_head import DCCHead, Prediction, TargetModel
 from .augmentation import first_frame_crops
 from .crop import crop_patch
 from .localization import localize
@@ -86,12 +86,14 @@ class TLPG(BaseSingleObjectTracker):
         std: Standard deviation of the input pixels.
         bgr_to_rgb: Whether the backbone expects RGB.
         test_cfg: Fields of :class:`TrackingOptions`.
+        frozen_modules: Names of parts, such as ``'neck'``, that training leaves as they are; a
+            frozen head has no loss.
         data_preprocessor: Config of mmtrack's data preprocessor; it must not normalise, since a
             crop is cheaper to normalise than a frame.
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``postprocess='iou'`` comes without an ``iou_head``.
+        ValueError: When ``postprocess`` needs an ``iou_head`` and there is none.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class TLPG(BaseSingleObjectTracker):
         std: Sequence[float] = (58.395, 57.12, 57.375),
         bgr_to_rgb: bool = True,
         test_cfg: dict | None = None,
+        frozen_modules: Sequence[str] = (),
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -117,8 +120,13 @@ class TLPG(BaseSingleObjectTracker):
         self.options = TrackingOptions(**(test_cfg or {}))
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
-        if self.options.postprocess == 'iou' and self.iou_head is None:
-            raise ValueError("TLPG: test_cfg.postprocess is 'iou', which needs an iou_head")
+        if self.options.postprocess != 'nms' and self.iou_head is None:
+            raise ValueError(
+                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs an '
+                'iou_head'
+            )
+        self.frozen_modules = tuple(frozen_modules)
+        self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
@@ -133,7 +141,10 @@ class TLPG(BaseSingleObjectTracker):
         """
         if self.bgr_to_rgb:
             images = images.flip(1)
-        levels = self.backbone((images.float() - self.mean) / self.std)
+        return self._combine(self.backbone((images.float() - self.mean) / self.std))
+
+    def _combine(self, levels: tuple[Tensor, ...]) -> Features:
+        """The neck, on the backbone's maps."""
         if self.neck is None:
             return Features(levels, levels[1], (levels[0], levels[-1]))
         if hasattr(self.neck, 'laterals'):
@@ -192,6 +203,8 @@ class TLPG(BaseSingleObjectTracker):
         samples = head.samples(features, boxes)
         model = head.initialise(features[:, :1], boxes[:, :1])
         model = head.learn(model, samples, self.options.first_iters).model
+        if not self.options.update_offsets:
+            samples = replace(samples, points=head.predict(model, features).points)
         memory = SampleMemory(
             samples,
             self.options.memory_size,
@@ -215,44 +228,53 @@ class TLPG(BaseSingleObjectTracker):
         crop = crop_patch(frame, center, side, options.crop_size)
         features = self.extract(self._to_tensor(crop[None]))
         inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
-        prediction = self.head.predict(target.stages[0].model, inputs[0])
-        scores = prediction.scores[0, 0]
+        predictions = [
+            head.predict(stage.model, x)
+            for head, stage, x in zip(self._stage_heads(), target.stages, inputs, strict=True)
+        ]
+        scores = predictions[0].scores[0, 0]
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        proposals = self.head.proposal_boxes(prediction.distances[0])[0]
-        crop_box = self._propose(target, features, inputs, proposals, scores, place.cell)
+        crop_box = self._propose(target, features, predictions, place.cell)
         self._move(target, crop_box, center, side, frame.shape)
-        self._update(target, inputs, crop_box, place.state)
+        self._update(target, inputs, predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
     def _propose(
         self,
         target: TargetState,
         features: Features,
-        inputs: list[Tensor],
-        boxes: Tensor,
-        scores: Tensor,
+        predictions: list[Prediction],
         cell: tuple[int, int],
     ) -> Tensor:
         """(4,) final box in crop pixels, from the proposals around the localised cell."""
+        boxes = self.head.proposal_boxes(predictions[0].distances[0])[0]
+        scores = predictions[0].scores[0, 0]
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
-            stage = self.refiner.head.predict(target.stages[1].model, inputs[1])
-            boxes, scores = self.refiner.refine(stage, boxes, scores)
+            boxes, scores = self.refiner.refine(predictions[1], boxes, scores)
+        if self.options.postprocess == 'nms':
+            return self._merge(boxes, scores)
+        iou_features = self.iou_head.features(features.levels[:2])
+        iou = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
-            iou_features = self.iou_head.features(features.levels[:2])
-            scores = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
+            return self._merge(boxes, iou)
+        # The score knows the target from what looks alike, which IoU-Net does not.
+        box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
+        return self.iou_head.search(target.modulation, iou_features, box[None])[0]
+
+    def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
+        """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
         best = scores.argmax()
-        weights = scores.clamp(min=1e-6) * (
-            bbox_overlaps(boxes[best][None], boxes)[0] > self.options.merge_iou
-        )
+        overlaps = bbox_overlaps(boxes[best][None], boxes)[0]
+        weights = scores.clamp(min=1e-6) * (overlaps > self.options.merge_iou)
         weights[best] = weights[best].clamp(min=1e-3)
         return (boxes * weights.unsqueeze(1)).sum(0) / weights.sum()
 
@@ -276,6 +298,7 @@ class TLPG(BaseSingleObjectTracker):
         self,
         target: TargetState,
         inputs: list[Tensor],
+        predictions: list[Prediction],
         crop_box: Tensor,
         state: TrackingState,
     ) -> None:
@@ -286,8 +309,11 @@ class TLPG(BaseSingleObjectTracker):
         hard = state is TrackingState.HARD_NEGATIVE
         due = target.frame % options.update_interval == 0
         iterations = options.update_iters if due else options.hard_negative_iters
-        for head, stage, features in zip(self._stage_heads(), target.stages, inputs, strict=True):
+        for head, stage, features, prediction in zip(
+            self._stage_heads(), target.stages, inputs, predictions, strict=True
+        ):
             sample = head.samples(features, crop_box.view(1, 1, 4))
+            sample = replace(sample, points=prediction.points)
             stage.memory.add(sample, options.hard_negative_rate if hard else None)
             if due or hard:
                 stage.model = self._learn(head, stage, iterations)
@@ -338,20 +364,20 @@ class TLPG(BaseSingleObjectTracker):
         return [instances]
 
     def loss(self, inputs: dict, data_samples: list, **kwargs: object) -> dict[str, Tensor]:
-        """Training losses of both stages and of IoU-Net.
+        """Training losses of both stages and of IoU-Net, as far as they are not frozen.
 
         Args:
             inputs: ``img`` (B, n, 3, S, S) template frames and ``search_img`` (B, m, 3, S, S),
-                pixel values, BGR.
+                pixel values, BGR. Or, of :class:`StoredFeatureDataset`, ``template`` and
+                ``search``: for each level of the backbone, B maps (n or m, C, H, W).
             data_samples: With ``gt_instances.bboxes`` (n, 4) and ``search_gt_instances.bboxes``
                 (m, 4), (x1, y1, x2, y2) in crop pixels.
             **kwargs: Not used; mmtrack's signature.
         """
-        template, search = inputs['img'], inputs['search_img']
-        sequences, frames = template.shape[:2]
         template_boxes = torch.stack([s.gt_instances.bboxes for s in data_samples])
         search_boxes = torch.stack([s.search_gt_instances.bboxes for s in data_samples])
-        features = self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
+        features = self._training_features(inputs)
+        sequences, frames = template_boxes.shape[:2]
         count = sequences * frames
 
         def split(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -363,17 +389,27 @@ class TLPG(BaseSingleObjectTracker):
                 search_boxes,
             )
 
-        losses = self.head.loss(*split(features.x))
-        if self.refiner is not None:
+        losses = {}
+        if 'head' not in self.frozen_modules:
+            losses.update(self.head.loss(*split(features.x)))
+        if self.refiner is not None and 'refiner' not in self.frozen_modules:
             enhanced = self.refiner.enhance(features.x, features.sources)
             losses.update(self.refiner.loss(*split(enhanced)))
-        if self.iou_head is not None:
+        if self.iou_head is not None and 'iou_head' not in self.frozen_modules:
             first = [level[:count:frames] for level in features.levels[:2]]
             rest = [level[count:] for level in features.levels[:2]]
             losses.update(
                 self.iou_head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
             )
         return losses
+
+    def _training_features(self, inputs: dict) -> Features:
+        """Features of all template crops, then of all search crops."""
+        if 'template' not in inputs:
+            template, search = inputs['img'], inputs['search_img']
+            return self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
+        levels = zip(inputs['template'], inputs['search'], strict=True)
+        return self._combine(tuple(torch.cat((*first, *second)) for first, second in levels))
 
 
 def _onto_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

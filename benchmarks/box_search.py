@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Compare ways to improve a box by IoU-Net, with the shipped weights.
+
+Prints the table that docs/decisions.md quotes. IoU-Net sees the target in the first frame of each
+sequence. In 12 later frames, spread over the whole sequence and cut with jitter, it is given eight
+boxes around the true one: moved by a normal variate of 6 % of the size, scaled in width and height
+by another of 15 %. Printed is the mean IoU with the true box before and after, and the time for a
+box. Nothing is tracked, so no error carries over. Everything is seeded.
+
+A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from first_frame import SIZE, cut, search_side  # It makes mmtrack importable.
+
+# isort: split
+import cv2
+import numpy as np
+import torch
+from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
+from torch import Tensor
+
+from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
+from tlpg_mmtrack.models.heads import IoUNetHead
+from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
+from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.models.trackers.crop import crop_patch
+
+LATER_FRAMES, STARTS = 12, 8
+MOVE, SCALE = 0.06, 0.15
+
+Search = Callable[[IoUNetHead, Sequence[Tensor], Sequence[Tensor], Tensor], Tensor]
+"""(head, modulation, features, (1, 4) box) to (1, 4) box."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One later frame.
+
+    Attributes:
+        modulation: IoU-Net's view of the template.
+        features: IoU-Net's maps of the frame's crop.
+        truth: (1, 4), the true box in crop pixels.
+    """
+
+    modulation: tuple[Tensor, ...]
+    features: tuple[Tensor, ...]
+    truth: Tensor
+
+
+def unchanged(head: IoUNetHead, modulation: object, features: object, box: Tensor) -> Tensor:
+    """The box itself."""
+    return box
+
+
+def repeated(times: int) -> Search:
+    """The head's search, several times in a row."""
+
+    def search(head: IoUNetHead, modulation: object, features: object, box: Tensor) -> Tensor:
+        for _ in range(times):
+            box = head.search(modulation, features, box)
+        return box
+
+    return search
+
+
+def best_of(count: int) -> Search:
+    """The mean of another number of the best variations."""
+
+    def search(head: IoUNetHead, modulation: object, features: object, box: Tensor) -> Tensor:
+        variations = vary_boxes(box)
+        iou = head.predict_iou(modulation, features, variations)[0]
+        return variations[0, iou.topk(count).indices].mean(dim=0, keepdim=True)
+
+    return search
+
+
+def ascent(steps: int, length: float) -> Search:
+    """ATOM's gradient ascent, in centre by initial size and log size."""
+
+    def search(
+        head: IoUNetHead, modulation: Sequence[Tensor], features: Sequence[Tensor], box: Tensor
+    ) -> Tensor:
+        center, size = bbox_xyxy_to_cxcywh(box).split(2, dim=1)
+        place = torch.cat((center / size, size.log()), dim=1)
+        with torch.enable_grad():
+            for _ in range(steps):
+                place = place.detach().requires_grad_()
+                half = place[:, 2:].exp() / 2
+                middle = place[:, :2] * size
+                moved = torch.cat((middle - half, middle + half), dim=1)
+                iou = head.predict_iou(modulation, features, moved[None]).sum()
+                (gradient,) = torch.autograd.grad(iou, place)
+                place = place + length * gradient
+        half, middle = place.detach()[:, 2:].exp() / 2, place.detach()[:, :2] * size
+        return torch.cat((middle - half, middle + half), dim=1)
+
+    return search
+
+
+ROWS: dict[str, Search] = {
+    'none': unchanged,
+    'search (as shipped)': partial(IoUNetHead.search),
+    'search, twice': repeated(2),
+    'search, the best one alone': best_of(1),
+    'search, mean of the best ten': best_of(10),
+    'gradient ascent, 5 steps of 0.02': ascent(5, 0.02),
+    'gradient ascent, 10 steps of 0.02': ascent(10, 0.02),
+    'gradient ascent, 5 steps of 0.05': ascent(5, 0.05),
+}
+
+
+def levels(model: TLPG, crop: np.ndarray) -> tuple[Tensor, ...]:
+    """The backbone's maps that IoU-Net reads."""
+    return model.extract(torch.from_numpy(crop[None]).permute(0, 3, 1, 2)).levels[:2]
+
+
+def load(folder: Path, model: TLPG, generator: np.random.Generator) -> list[Case]:
+    """Cut and describe the crops of one sequence."""
+    paths = sorted((folder / 'img').glob('*.jpg'))
+    boxes = read_boxes(str(folder / 'groundtruth_rect.txt'))
+    boxes[:, :2] -= 1
+    first, side = boxes[0], search_side(boxes[0])
+    crop = crop_patch(cv2.imread(str(paths[0])), first[:2] + (first[2:] - 1) / 2, side, SIZE)
+    half = first[2:] * SIZE / side / 2
+    middle = (SIZE - 1) / 2
+    template = torch.from_numpy(np.concatenate((middle - half, middle + half))).float()
+    modulation = model.iou_head.modulation(levels(model, crop), template[None])
+    cases = []
+    for index in np.linspace(1, len(boxes) - 1, LATER_FRAMES).astype(int):
+        crop, box = cut(paths[index], boxes[index], generator)
+        features = model.iou_head.features(levels(model, crop))
+        cases.append(Case(modulation, features, torch.from_numpy(box).float()[None]))
+    return cases
+
+
+def starts(truth: Tensor, generator: torch.Generator) -> Tensor:
+    """(STARTS, 4) boxes around the true one."""
+    center, size = bbox_xyxy_to_cxcywh(truth).split(2, dim=1)
+    noise = torch.randn(STARTS, 4, generator=generator)
+    center = center + MOVE * noise[:, :2] * size
+    half = size * (SCALE * noise[:, 2:]).exp() / 2
+    return torch.cat((center - half, center + half), dim=1)
+
+
+def measure(search: Search, head: IoUNetHead, sequences: Sequence[Sequence[Case]]) -> Tensor:
+    """Mean IoU of each sequence, (sequences,)."""
+    generator = torch.Generator().manual_seed(0)
+    overlaps = []
+    for cases in sequences:
+        found = [
+            bbox_overlaps(
+                search(head, case.modulation, case.features, box[None]), case.truth
+            ).squeeze()
+            for case in cases
+            for box in starts(case.truth, generator)
+        ]
+        overlaps.append(torch.stack(found).mean())
+    return torch.stack(overlaps)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
+    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
+    args = parser.parse_args(arguments)
+    folders = sorted(path.parent for path in args.data.glob('*/groundtruth_rect.txt'))
+    if not folders:
+        parser.error(f'--data: {args.data} holds no folder with a groundtruth_rect.txt')
+
+    torch.set_num_threads(args.threads)
+    model = Tracker.from_pretrained().model
+    generator = np.random.default_rng(0)
+    with torch.no_grad():
+        sequences = [load(folder, model, generator) for folder in folders]
+        print(f'{"":36s} {"IoU":>6s}  {"difference":16s} ms a box')
+        reference = None
+        for name, search in ROWS.items():
+            began = time.perf_counter()
+            overlaps = measure(search, model.iou_head, sequences)
+            spent = (time.perf_counter() - began) / (len(sequences) * LATER_FRAMES * STARTS)
+            reference = overlaps if reference is None else reference
+            change = overlaps - reference
+            error = change.std() / len(change) ** 0.5
+            print(
+                f'{name:36s} {overlaps.mean():6.3f}  {change.mean():+.3f} +- {error:.3f} '
+                f'{1000 * spent:10.1f}',
+                flush=True,
+            )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,64 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Shipped weights are put together from the parts that were trained."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmtrack.registry import MODELS
+from safetensors.torch import load_file
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIGS = REPOSITORY / 'configs' / 'tlpg'
+CONFIG = CONFIGS / 'tlpg_efflite0_small.py'
+sys.path.insert(0, str(REPOSITORY / 'tools'))
+
+import publish_weights  # noqa: E402
+
+
+def _checkpoint(path: Path, name: str, value: float) -> Path:
+    """A checkpoint of the config `name` in which every weight is `value`."""
+    init_default_scope('mmtrack')
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    weights = {
+        key: torch.full_like(weight, value)
+        for key, weight in MODELS.build(config.model).state_dict().items()
+    }
+    torch.save(dict(meta=dict(cfg=config.pretty_text), state_dict=weights), path)
+    return path
+
+
+def test_each_part_comes_from_the_run_that_trained_it(tmp_path: Path) -> None:
+    stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
+    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
+
+    publish_weights.main([str(CONFIG), str(stages), str(iou), '--out', str(tmp_path / 'out')])
+
+    path = tmp_path / 'out' / 'tlpg_efflite0_small.safetensors'
+    for name, weight in load_file(path).items():
+        assert (weight == (2.0 if name.startswith('iou_head.') else 1.0)).all(), name
+        assert weight.dtype == torch.float16
+    for file in (path, path.with_suffix('.json')):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
+    arguments = [str(CONFIG), str(stages), str(stages), '--out', str(tmp_path / 'out')]
+    with pytest.raises(SystemExit, match=r'iou_head.*pass the checkpoint of every part'):
+        publish_weights.main(arguments)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
+    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
+    publish_weights.main([str(CONFIG), str(iou), '--out', str(tmp_path / 'out')])
+    weights = load_file(tmp_path / 'out' / 'tlpg_efflite0_small.safetensors')
+    assert all((weight == 2.0).all() for weight in weights.values())
+    assert any(name.startswith('head.') for name in weights)

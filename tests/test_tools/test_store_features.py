@@ -1,0 +1,81 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Stored features: what training reads from them is what it computes from the images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmtrack.registry import DATASETS, MODELS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / 'tools'))
+
+import store_features  # noqa: E402
+
+from tlpg_mmtrack.datasets import StoredFeatureDataset  # noqa: E402
+from tlpg_mmtrack.datasets.feature_store import FeatureStore  # noqa: E402
+
+SAMPLES = 6
+
+
+@pytest.fixture
+def config(train_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shipped model's config, on the training corpus."""
+    monkeypatch.setenv('TLPG_DATA', str(train_data.parent))
+    return REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
+
+
+def test_stored_and_computed_features_give_the_same_losses(config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'features'
+    arguments = [str(config), str(folder), '--samples', str(SAMPLES), '--workers', '1']
+    store_features.main(arguments)
+    # Again, with a sample lost: as after an interruption.
+    store = FeatureStore(folder, writable=True)
+    before = np.array(store.maps[1][4])
+    store.written[4], store.maps[1][4] = False, 0
+    del store
+    store_features.main(arguments)
+    np.testing.assert_array_equal(FeatureStore(folder).maps[1][4], before)
+
+    init_default_scope('mmtrack')
+    content = Config.fromfile(config)
+    images = DATASETS.build(content.image_dataset)
+    stored = StoredFeatureDataset(str(folder), num_template_frames=3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = MODELS.build({**content.model, 'frozen_modules': ['iou_head']})
+    losses = []
+    for dataset in (images, stored):
+        samples = [dataset[index] for index in (2, 4)]
+        if dataset is stored:
+            _in_order(stored, samples, (2, 4))
+        batch = model.data_preprocessor(pseudo_collate(samples), training=True)
+        losses.append(model.loss(**batch))
+    assert losses[0].keys() == losses[1].keys()
+    assert not any('iou' in name for name in losses[0])
+    for name, value in losses[0].items():
+        assert losses[1][name].item() == pytest.approx(value.item(), rel=2e-2), name
+
+
+def _in_order(dataset: StoredFeatureDataset, samples: list[dict], indices: tuple) -> None:
+    """Undo the shuffling of the template crops: the first of them is the target model's start."""
+    for sample, index in zip(samples, indices, strict=True):
+        order, _ = dataset._choose(np.random.default_rng((dataset.seed, index)))
+        back = torch.from_numpy(np.argsort(order))
+        sample['inputs']['template'] = [level[back] for level in sample['inputs']['template']]
+        boxes = sample['data_samples'].gt_instances.bboxes[back]
+        sample['data_samples'].gt_instances.bboxes = boxes
+
+
+def test_another_configuration_is_refused(config: Path, tmp_path: Path) -> None:
+    arguments = [str(config), str(tmp_path), '--samples', '1', '--workers', '1']
+    store_features.main(arguments)
+    with pytest.raises(ValueError, match='another configuration'):
+        store_features.main([*arguments, '--cfg-options', 'image_dataset.seed=1'])

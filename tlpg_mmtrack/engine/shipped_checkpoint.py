@@ -1,0 +1,24 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Shipped weights where mmengine reads a checkpoint, as ``tlpg://CONFIG``."""
+
+from __future__ import annotations
+
+from mmengine.runner.checkpoint import CheckpointLoader
+
+
+@CheckpointLoader.register_scheme(prefixes='tlpg://')
+def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> dict:
+    """Read shipped weights, for ``--checkpoint`` and ``load_from``.
+
+    Args:
+        filename: ``tlpg://`` and a config's name.
+        map_location: Not needed: mmengine copies the weights into its model.
+
+    Raises:
+        FileNotFoundError: If none come with the package for that config.
+    """
+    # Not before it is needed: the API imports the models, and these are imported after this.
+    from tlpg_mmtrack.apis.checkpoint import read_weights
+    from tlpg_mmtrack.apis.shipped import shipped_weights
+
+    return dict(state_dict=read_weights(shipped_weights(filename.removeprefix('tlpg://'))))

@@ -1,0 +1,138 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The full DCC: filter and offset kernel learned in one problem (eq. 3 to 6).
+
+The scores are bilinear in the filter and the points. What they are made of is linear: the
+projected maps in the filter, the points in the offset kernel. These are this problem's prediction,
+and sampling the ones at the others belongs to its residual. So here too a step along a line costs
+no correlation, only the sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from tlpg_mmtrack.ops import kernel_sampler, project, project_transpose
+
+from .offset_field import OffsetField
+from .residual_problems import Parameters, RegressionProblem, ResidualProblem, weighted_hinge
+
+
+def scale_gradient(value: Tensor, scale: float) -> Tensor:
+    """The value itself; its gradient is multiplied by ``scale``."""
+    if not value.requires_grad:
+        return value
+    return scale * value + (1 - scale) * value.detach()
+
+
+class JointProblem(ResidualProblem):
+    """Classification and regression in one residual, whose points both losses move.
+
+    The three blocks of parameters are the filter (B, C, K), the affine kernel (B, D, 4) and the
+    free kernel (B, D, 2K); see :class:`RegressionProblem` for the latter two. The residual is that
+    of every cell's score, then that of every positive's box.
+
+    With ``gradient_scale`` below 1 the Jacobian is not the residual's own: the share of the scores
+    in the offset kernel's gradient is smaller. Where it is overruled by the boxes' share, a step
+    may raise the objective, and step control then refuses it.
+
+    Args:
+        features: (B, n, C, H, W).
+        labels: (B, n, H, W) in [0, 1].
+        weights: (B, n, H, W) or broadcastable, weight of each squared residual.
+        regression: The boxes' part.
+        field: The offset kernel's convolution over ``features``.
+        size: (B, 2), (height, width) in cells of one unit of the points.
+        gradient_scale: Factor on the derivative of the scores in the points.
+    """
+
+    def __init__(
+        self,
+        features: Tensor,
+        labels: Tensor,
+        weights: Tensor,
+        regression: RegressionProblem,
+        field: OffsetField,
+        size: Tensor,
+        gradient_scale: float = 0.1,
+    ) -> None:
+        self.features = features
+        self.labels = labels
+        self.roots = weights.clamp(min=0).sqrt()
+        self.regression = regression
+        self.field = field
+        unit = size.repeat(1, regression.grid.shape[-1] // 2)
+        self.unit = unit.repeat_interleave(features.shape[1], dim=0).unsqueeze(-1)
+        self.grid = self.unit * regression.grid.unsqueeze(-1)
+        self.gradient_scale = gradient_scale
+
+    def predict(self, parameters: Parameters) -> Tensor:
+        """Projected maps, displacements of all cells, and of the regression's, (B, *) in a row."""
+        weight, affine, free = parameters
+        return self._pack(
+            project(self.features, weight),
+            self.unit * self.field.apply(affine @ self.regression.affine + free),
+            self.regression.predict((affine, free)),
+        )
+
+    def predict_transpose(self, cotangent: Tensor) -> Parameters:
+        """Gradients of the three blocks."""
+        maps, displacements, positives = self._unpack(cotangent)
+        kernel = self.field.transpose(self.unit * displacements)
+        affine, free = self.regression.predict_transpose(positives)
+        return (
+            project_transpose(self.features, maps),
+            affine + kernel @ self.regression.affine.t(),
+            free + kernel,
+        )
+
+    def residual(
+        self, prediction: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Hinge residuals of every cell, then the regression's, (B, n*H*W + M*4)."""
+        maps, displacements, positives = self._unpack(prediction)
+        points = self.grid + scale_gradient(displacements, self.gradient_scale)
+        size = tuple(self.labels.shape[2:])
+        sampler = kernel_sampler(
+            points.unflatten(2, size), size, points.new_zeros(len(maps[0]), 2)
+        )
+        scores = sampler.sample(maps).sum(dim=1).view_as(self.labels)
+        # Change of each cell's score with its points, in their order (dy, dx).
+        slopes = self.gradient_scale * torch.stack(sampler.derivative(maps), 2).flatten(1, 2)
+        classified, score_jvp, score_vjp = weighted_hinge(scores, self.labels, self.roots)
+        regressed, box_jvp, box_vjp = self.regression.residual(positives)
+        count = classified.shape[1]
+
+        def jvp(tangent: Tensor) -> Tensor:
+            maps, displacements, positives = self._unpack(tangent)
+            change = sampler.sample(maps).sum(dim=1) + (slopes * displacements).sum(dim=1)
+            return torch.cat((score_jvp(change.view_as(scores)), box_jvp(positives)), dim=1)
+
+        def vjp(cotangent: Tensor) -> Tensor:
+            cells = score_vjp(cotangent[:, :count]).flatten(0, 1).flatten(1).unsqueeze(1)
+            return self._pack(
+                sampler.splat(cells.expand_as(maps)),
+                slopes * cells,
+                box_vjp(cotangent[:, count:]),
+            )
+
+        return torch.cat((classified, regressed), dim=1), jvp, vjp
+
+    def _pack(self, *parts: Tensor) -> Tensor:
+        return torch.cat([part.reshape(len(self.labels), -1) for part in parts], dim=1)
+
+    def _unpack(self, prediction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps (B*n, K, H*W), displacements (B*n, 2K, H*W) and the regression's (B, M, 2K)."""
+        sequences, frames, *size = self.labels.shape
+        points, cells = self.regression.grid.shape[-1] // 2, size[0] * size[1]
+        dense = frames * points * cells
+        maps, displacements, positives = prediction.split(
+            [dense, 2 * dense, prediction.shape[1] - 3 * dense], dim=1
+        )
+        return (
+            maps.reshape(sequences * frames, points, cells),
+            displacements.reshape(sequences * frames, 2 * points, cells),
+            positives.reshape(sequences, -1, 2 * points),
+        )
