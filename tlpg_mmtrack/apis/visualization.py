@@ -43,18 +43,34 @@ def draw_result(frame: np.ndarray, result: TrackingResult, index: int) -> np.nda
     Returns:
         The annotated picture, (s*H, s*W, 3) uint8, BGR; s is 1 from 480 pixels of long side on.
     """
+    picture, scale = enlarge(frame)
+    colour = STATE_COLOURS[result.state]
+    draw_box(picture, result.box * scale, colour)
+    draw_label(picture, f'{index}  {result.state.value}  {result.score:.2f}', colour)
+    return picture
+
+
+def enlarge(frame: np.ndarray) -> tuple[np.ndarray, int]:
+    """A copy to draw on, enlarged by a whole number to at least 480 pixels of long side.
+
+    Args:
+        frame: (H, W, 3) uint8, BGR.
+
+    Returns:
+        The copy, (s*H, s*W, 3), and s.
+    """
     scale = max(1, math.ceil(_MIN_LONG_SIDE / max(frame.shape[:2])))
     if scale == 1:
-        picture = frame.copy()
-    else:
-        picture = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    colour = STATE_COLOURS[result.state]
+        return frame.copy(), 1
+    return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), scale
+
+
+def draw_box(picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """Draw a box (x, y, width, height), in pixels, into a picture."""
     thickness = max(2, round(max(picture.shape[:2]) / 400))
-    x, y, width, height = result.box * scale
+    x, y, width, height = box
     corners = [(round(x), round(y)), (round(x + width), round(y + height))]
     cv2.rectangle(picture, *corners, colour, thickness, cv2.LINE_AA)
-    _label(picture, f'{index}  {result.state.value}  {result.score:.2f}', colour)
-    return picture
 
 
 class ContactSheet:
@@ -147,7 +163,8 @@ def plot_scores(
     os.replace(part, path)
 
 
-def _label(picture: np.ndarray, text: str, colour: tuple[int, int, int]) -> None:
+def draw_label(picture: np.ndarray, text: str, colour: tuple[int, int, int]) -> None:
+    """Write a line on black into a picture's upper left corner."""
     scale = max(picture.shape[:2]) / 900
     font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(2 * scale))
     (width, height), baseline = cv2.getTextSize(text, font, scale, thickness)

@@ -196,10 +196,10 @@ class ResumableTestLoop(TestLoop):
             video_name: The video's name.
         """
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
-        start = _clock()
+        start = clock()
         with autocast(enabled=self.fp16):
             outputs = self.runner.model.test_step(data_batch)
-        seconds = _clock() - start
+        seconds = clock() - start
         for sample in outputs:
             sample.set_metainfo(dict(video_name=video_name, frame_time=seconds))
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
@@ -250,8 +250,8 @@ def truncated_image(path: str | Path) -> str | None:
     return None if whole else f'{path}: the image is truncated'
 
 
-def _clock() -> float:
-    """Seconds; what a GPU was given before is done."""
+def clock() -> float:
+    """Seconds by the clock for times of frames; what a GPU was given before is done."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

@@ -247,7 +247,7 @@ class TLPGSOTMetric(SOTMetric):
         self, results: list[VideoResult]
     ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
         """Figures over all videos, and of each."""
-        videos = [_tracked_video(result) for result in results]
+        videos = [tracked_video(result) for result in results]
         figures: dict[str, float] = {}
         per_video: dict[str, dict[str, float]] = {video.name: {} for video in videos}
         for name, convention in self.conventions.items():
@@ -283,7 +283,8 @@ def _check_finite(result: VideoResult) -> None:
         )
 
 
-def _tracked_video(result: VideoResult) -> TrackedVideo:
+def tracked_video(result: VideoResult) -> TrackedVideo:
+    """One pass from its file's form, corners, in the measures' form, (x, y, width, height)."""
     boxes, truth = (np.array(part, dtype=np.float64) for part in (result.regions, result.truth))
     for part in (boxes, truth):
         part[:, 2:] -= part[:, :2]

@@ -1,0 +1,66 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Runs the commands of tools/analysis on made-up results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from written_runs import load_tool, write_run, write_square_clips
+
+
+def test_plot_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / 'one', {'a': 10.0})
+    write_run(tmp_path / 'two', {'a': 0.0}, left_out={'b': 'no frames'})
+    out = tmp_path / 'deep' / 'out'
+    arguments = [str(tmp_path / 'one'), str(tmp_path / 'two'), '--out', str(out)]
+    assert load_tool('analysis/plot_curves').main(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].endswith('two')
+    assert 'incomplete' in printed.err
+    assert 'left out b (no frames)' in printed.err
+    assert {path.name for path in out.iterdir()} == {
+        'figures.csv',
+        *(
+            f'{name}.{kind}'
+            for name in ('success', 'precision', 'norm_precision')
+            for kind in ('csv', 'png')
+        ),
+    }
+    assert load_tool('analysis/plot_curves').main([str(out), '--out', str(out)]) == 2
+    assert f'{out} holds no results' in capsys.readouterr().err
+
+
+def test_compare_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / 'one', {'a': 10.0, 'b': 0.0})
+    write_run(tmp_path / 'two', {'a': 0.0, 'b': 0.0})
+    (tmp_path / 'attributes.csv').write_text('a,OCC\n')
+    tool = load_tool('analysis/compare_videos')
+    arguments = [str(tmp_path / 'one'), str(tmp_path / 'two'), '--out', str(tmp_path / 'out')]
+    assert tool.main([*arguments, '--attributes', str(tmp_path / 'attributes.csv')]) == 0
+    printed = capsys.readouterr()
+    assert '1 videos have no attribute: b' in printed.err
+    assert [line.split()[-1] for line in printed.out.splitlines()[1:3]] == ['b', 'a']
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {
+        'videos.csv',
+        'videos.png',
+        'attributes.csv',
+        'attributes.png',
+    }
+    write_run(tmp_path / 'two', {'c': 0.0})
+    assert tool.main(arguments) == 2
+    assert 'one lacks 1 videos' in capsys.readouterr().err
+
+
+def test_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_square_clips(tmp_path / 'clips', ('A',))
+    for name in ('one', 'two'):
+        write_run(tmp_path / name, {'A': 3.0})
+    tool = load_tool('analysis/side_by_side')
+    out = tmp_path / 'out' / 'A.mp4'
+    arguments = [str(tmp_path / 'one'), str(tmp_path / 'two'), 'A', '--out', str(out)]
+    assert tool.main(arguments) == 2
+    assert 'pass --frames' in capsys.readouterr().err
+    assert tool.main([*arguments, '--frames', str(tmp_path / 'clips/A/img')]) == 0
+    assert out.stat().st_size > 0
+    assert 'A.mp4, 4 frames' in capsys.readouterr().out

@@ -1,0 +1,59 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Runs tools/compare.py with the trackers that every OpenCV has, and the analysis on top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_model import FakeModel
+from written_runs import load_tool, write_square_clips
+
+from tlpg_mmtrack.apis.tracker import Tracker
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A comparison of the stand-in with MIL on two clips."""
+    monkeypatch.setattr(
+        Tracker, 'from_pretrained', lambda *_: Tracker(FakeModel(), 'cpu'), raising=True
+    )
+    write_square_clips(tmp_path / 'clips')
+    paths = ['--data', str(tmp_path / 'clips'), '--out', str(tmp_path / 'out')]
+    return ['--trackers', 'mil', 'tlpg', *paths]
+
+
+def test_prints_a_table_and_feeds_the_analysis(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_tool('compare').main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = {line.split()[0]: line.split()[1:] for line in lines[-2:]}
+    assert {name: row[0] for name, row in table.items()} == {'tlpg': '2/2', 'mil': '2/2'}
+    assert (tmp_path / 'out/comparison.csv').is_file()
+    runs = [str(tmp_path / 'out' / name) for name in ('tlpg', 'mil')]
+    curves = load_tool('analysis/plot_curves')
+    assert curves.main([*runs, '--out', str(tmp_path / 'curves')]) == 0
+    video = load_tool('analysis/side_by_side')
+    assert video.main([*runs, 'A', '--out', str(tmp_path / 'a.mp4')]) == 0
+
+
+def test_a_video_that_was_left_out_shows_in_table_and_status(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'clips/B/img/0002.jpg').write_bytes(b'no image')
+    assert load_tool('compare').main(arguments) == 1
+    out = capsys.readouterr().out
+    assert out.count('1/2') == 2
+    assert 'videos were left out' in out
+
+
+def test_bad_input_is_explained_before_anything_runs(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = load_tool('compare')
+    assert tool.main([*arguments[:1], 'mil', 'boosting', *arguments[3:]]) == 2
+    assert "'boosting' must be one of" in capsys.readouterr().err
+    assert tool.main([*arguments[:1], 'mil', 'mil', *arguments[3:]]) == 2
+    assert 'each name can be there once' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()

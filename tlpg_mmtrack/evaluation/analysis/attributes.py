@@ -1,0 +1,55 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Which attributes, such as occlusion, each video has; read from a file of the user's."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+
+def read_attributes(path: str | Path) -> dict[str, list[str]]:
+    """Read each video's attributes.
+
+    Args:
+        path: ``.json``: an object, ``{"Basketball": ["IV", "OCC"]}``; or ``.csv``: rows of a
+            video's name and its attributes, ``Basketball,IV,OCC``, without a header.
+
+    Returns:
+        Attributes by the video's name, as the results folders name it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is of another kind or form.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'attributes: {path} is not a file; check the path')
+    text = path.read_text(encoding='utf-8')
+    if path.suffix == '.json':
+        return _from_json(path, text)
+    if path.suffix != '.csv':
+        raise ValueError(f'attributes: {path} must end in .json or .csv')
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
+    attributes: dict[str, list[str]] = {}
+    for row in filter(None, rows):
+        if not row[0] or row[0] in attributes:
+            raise ValueError(f'attributes: {path}: the video {row[0]!r} is empty or there twice')
+        attributes[row[0]] = list(filter(None, row[1:]))
+    return attributes
+
+
+def _from_json(path: Path, text: str) -> dict[str, list[str]]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'attributes: {path} is no JSON ({error})') from error
+    if not isinstance(content, dict) or not all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names)
+        for names in content.values()
+    ):
+        raise ValueError(
+            f'attributes: {path} must be an object of lists of text, such as '
+            '{"Basketball": ["IV", "OCC"]}'
+        )
+    return content

@@ -1,0 +1,42 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""CSV files and matplotlib figures that are there whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tlpg_mmtrack.apis.writers import part_path
+
+from ..results.atomic import write_atomically
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table; numbers that are not whole get six decimals."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([f'{cell:.6f}' if isinstance(cell, float) else cell for cell in row])
+    write_atomically(path, text.getvalue())
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure in inches that needs no display."""
+    figure = Figure(figsize=(width, height), dpi=120, layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG."""
+    part = part_path(path)
+    figure.savefig(part)
+    os.replace(part, path)

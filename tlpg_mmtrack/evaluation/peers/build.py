@@ -1,0 +1,56 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Trackers from what the command line calls them."""
+
+from __future__ import annotations
+
+from .opencv import FACTORIES, OpenCVTracker
+from .protocol import PeerTracker
+
+TLPG = 'tlpg'
+
+
+def build_tracker(
+    text: str,
+    config: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    seed: int = 0,
+) -> PeerTracker:
+    """Build one tracker.
+
+    Args:
+        text: ``tlpg``; ``csrt``, ``kcf`` or ``mil``; or ``NAME=CONFIG:CHECKPOINT``, a model of
+            mmtrack's.
+        config: Config of ``tlpg``; that of its weights where None.
+        checkpoint: Weights of ``tlpg``; the shipped ones where None.
+        device: Where networks run; a GPU if there is one, where None.
+        seed: Random seed of ``tlpg``.
+
+    Raises:
+        ValueError: If there is no such tracker, or as its constructor says.
+        FileNotFoundError: If a file is not there.
+        ImportError: If OpenCV lacks it.
+    """
+    name, _, files = text.partition('=')
+    if files:
+        path, _, weights = files.rpartition(':')
+        if not path or not name or any(mark in name for mark in '/\\'):
+            raise ValueError(f'trackers: {text!r} must have the form NAME=CONFIG:CHECKPOINT')
+        import torch
+
+        from .mmtrack_model import MMTrackPeer
+
+        device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+        return MMTrackPeer(name, path, weights, device)
+    if name == TLPG:
+        from tlpg_mmtrack.apis.tracker import Tracker
+
+        from .tlpg import TLPGPeer
+
+        return TLPGPeer(Tracker.from_pretrained(config, checkpoint, device, seed))
+    if name in FACTORIES:
+        return OpenCVTracker(name)
+    raise ValueError(
+        f'trackers: {text!r} must be one of {[TLPG, *FACTORIES]}, or NAME=CONFIG:CHECKPOINT for a '
+        'model of mmtrack'
+    )

@@ -1,0 +1,111 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Run several trackers over the same videos, and print accuracy and speed side by side.
+
+All run in this process, one after the other, on the same frames from the same boxes. Each gets a
+results folder OUT/NAME, as tools/test.py writes them, which the commands in tools/analysis read,
+and OUT/comparison.csv has the table. The same command, run again, goes on where it stopped.
+
+Trackers:
+  tlpg                     this project's, with the shipped weights, or --config and --checkpoint
+  csrt, kcf, mil           OpenCV's; csrt and kcf are in opencv-contrib-python only
+  NAME=CONFIG:CHECKPOINT   a model of mmtrack's (PrDiMP, SiamRPN++, STARK), its config and weights
+
+Frames a second are those of tracking: reading images and a tracker's start are not included. They
+are of the machine, and its load, at the time each video was tracked.
+
+Exit status: 0; 1 where a video was left out, so that the rows may be of different videos; 2 for
+input that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: python tools/compare.py --trackers tlpg csrt kcf mil --data data/OTB100/'
+        'data --out work_dirs/compare',
+    )
+    parser.add_argument(
+        '--trackers', nargs='+', required=True, metavar='TRACKER', help='one or more of the above'
+    )
+    parser.add_argument(
+        '--data',
+        type=Path,
+        required=True,
+        help='folder in the layout of OTB: NAME/img/*.jpg and NAME/groundtruth_rect.txt, 1-based',
+    )
+    parser.add_argument('--out', type=Path, required=True, help='folder of the results')
+    parser.add_argument(
+        '--convention',
+        choices=CONVENTIONS,
+        default='otb',
+        help='which frames count; docs/evaluation.md says how they differ (default: %(default)s)',
+    )
+    parser.add_argument('--config', help="tlpg's config; default: that of its weights")
+    parser.add_argument('--checkpoint', help="tlpg's weights; default: the shipped ones")
+    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
+    parser.add_argument('--seed', type=int, default=0, help='random seed (default: %(default)s)')
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool.
+
+    Returns:
+        Exit status, as the module says.
+    """
+    args = parse_arguments(arguments)
+    logging.basicConfig(format='%(message)s', level=logging.INFO)
+    try:
+        return run(args)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run all trackers, and print the table."""
+    # After --help: these take seconds.
+    from tlpg_mmtrack.evaluation.peers.build import build_tracker
+    from tlpg_mmtrack.evaluation.peers.harness import run_tracker
+    from tlpg_mmtrack.evaluation.peers.otb_folder import read_otb_folder
+    from tlpg_mmtrack.evaluation.peers.table import write_comparison
+
+    videos, problems = read_otb_folder(args.data)
+    # All are built before the first one runs: what is missing shows at once.
+    trackers = [
+        build_tracker(text, args.config, args.checkpoint, args.device, args.seed)
+        for text in args.trackers
+    ]
+    names = [tracker.name for tracker in trackers]
+    if len(set(names)) < len(names):
+        raise ValueError(f'--trackers: each name can be there once, got {names}')
+    conventions = list(dict.fromkeys(['mmtrack', 'otb', args.convention]))
+    figures = {}
+    for tracker in trackers:
+        figures[tracker.name] = run_tracker(
+            tracker, videos, args.out / tracker.name, args.seed, conventions, problems
+        )
+    total = len(videos) + len(problems)
+    print(write_comparison(args.out / 'comparison.csv', figures, args.convention, total))
+    if any(figure['videos'] < total for figure in figures.values()):
+        print('videos were left out: rows may be of different ones; see summary.json of each')
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
