@@ -33,5 +33,5 @@ def test_freed_blocks_are_reused() -> None:
     command = [sys.executable, '-c', SCRIPT, str(MODULE)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     default, kept = map(int, printed.split())
-    # 20 tensors of 48 MB are 234,000 pages of 4 KiB; reused, they are 12,000.
-    assert kept < default - 100_000
+    # 20 tensors of 48 MB are 234,000 pages of 4 KiB; reused, they are 12,000. Pages may be larger.
+    assert kept < default / 2
