@@ -80,7 +80,8 @@ class TLPG(BaseSingleObjectTracker):
         backbone: Config of a backbone with maps of stride 8, 16 and 32.
         head: Config of stage 1's :class:`DCCHead`.
         neck: Config of the neck; without it x is the backbone's C4.
-        refiner: Config of the :class:`CenterBiasRefiner`; without it there is one stage.
+        refiner: Config of the :class:`CenterBiasRefiner`, or for comparison of the
+            :class:`BoxRegressionRefiner`; without it there is one stage.
         iou_head: Config of the :class:`IoUNetHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
         std: Standard deviation of the input pixels.
@@ -154,12 +155,14 @@ class TLPG(BaseSingleObjectTracker):
         return Features(levels, maps[1], (maps[0], maps[2]))
 
     def _stage_heads(self) -> list[DCCHead]:
-        return [self.head] if self.refiner is None else [self.head, self.refiner.head]
+        """Of every stage that has a target model; box regression has none."""
+        second = None if self.refiner is None else self.refiner.head
+        return [self.head] if second is None else [self.head, second]
 
     def _stage_inputs(self, features: Features) -> list[Tensor]:
         """(N, C, H, W) filter features of every stage."""
         inputs = [self.head.features(features.x)]
-        if self.refiner is not None:
+        if self.refiner is not None and self.refiner.head is not None:
             enhanced = self.refiner.enhance(features.x, features.sources)
             inputs.append(self.refiner.head.features(enhanced))
         return inputs
@@ -251,7 +254,7 @@ class TLPG(BaseSingleObjectTracker):
         cell: tuple[int, int],
     ) -> Tensor:
         """(4,) final box in crop pixels, from the proposals around the localised cell."""
-        boxes = self.head.proposal_boxes(predictions[0].distances[0])[0]
+        boxes = self._proposals(target, predictions[0])
         scores = predictions[0].scores[0, 0]
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
@@ -259,7 +262,11 @@ class TLPG(BaseSingleObjectTracker):
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
-            boxes, scores = self.refiner.refine(predictions[1], boxes, scores)
+            if self.refiner.head is None:
+                view = self.refiner.enhance(features.x, features.sources)
+            else:
+                view = predictions[1]
+            boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
         iou_features = self.iou_head.features(features.levels[:2])
@@ -269,6 +276,18 @@ class TLPG(BaseSingleObjectTracker):
         # The score knows the target from what looks alike, which IoU-Net does not.
         box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
         return self.iou_head.search(target.modulation, iou_features, box[None])[0]
+
+    def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
+        """(H*W, 4), stage 1's box at every cell, in crop pixels.
+
+        A head that proposes none leaves the last box's size.
+        """
+        distances = prediction.distances[0]
+        if not self.head.proposes:
+            scale = self.options.crop_size / self._search_side(target.box) / self.head.stride
+            half = distances.new_tensor(target.box[2:] * scale / 2)
+            distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
+        return self.head.proposal_boxes(distances)[0]
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
