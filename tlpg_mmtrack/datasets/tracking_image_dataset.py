@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
+from .corpus_warning import CorpusWarning
 from .geometry import bounding_box
 from .outlines import box_agreement, outline_of
 from .tracking_source import TrackingSource
@@ -84,7 +85,9 @@ class TrackingImageDataset(TrackingSource):
             except ValueError as error:
                 problem = str(error)
         if problem is not None:
-            warnings.warn(f'{image["file_name"]}: object left out: {problem}', stacklevel=2)
+            warnings.warn(
+                f'{image["file_name"]}: object left out: {problem}', CorpusWarning, stacklevel=2
+            )
             return None
         paste_only = box[2] * box[3] > self.max_cover * height * width
         if paste_only and not outline:

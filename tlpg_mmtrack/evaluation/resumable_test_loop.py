@@ -26,11 +26,10 @@ from mmtrack.datasets.samplers import VideoSampler
 from mmtrack.registry import LOOPS
 from torch.utils.data import DataLoader
 
+from tlpg_mmtrack.datasets.image_files import truncated_image
+
 from .results import ResultsFolder, environment, run_identity, video_names
 from .tlpg_sot_metric import TLPGSOTMetric
-
-#: Bytes at a JPEG's end in which its end mark is looked for; some writers add to it.
-_JPEG_TAIL = 4096
 
 
 @LOOPS.register_module()
@@ -234,20 +233,6 @@ def unusable_start(batch: dict) -> str | None:
     if boxes.size and np.isfinite(boxes).all() and (high > low).all():
         return None
     return f'the first box cannot be started from (corners {boxes.round(2).tolist()})'
-
-
-def truncated_image(path: str | Path) -> str | None:
-    """Whether a JPEG lacks its end; OpenCV fills what is missing with grey, and says nothing.
-
-    Returns:
-        What is wrong; None where the file has its end, or is no JPEG.
-    """
-    with open(path, 'rb') as file:
-        is_jpeg = file.read(2) == b'\xff\xd8'
-        file.seek(max(file.seek(0, 2) - _JPEG_TAIL, 0))
-        # Within a picture's data these two bytes do not occur.
-        whole = not is_jpeg or b'\xff\xd9' in file.read()
-    return None if whole else f'{path}: the image is truncated'
 
 
 def clock() -> float:
