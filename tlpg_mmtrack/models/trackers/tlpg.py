@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
+from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead, Prediction, TargetModel
 from .augmentation import first_frame_crops
 from .crop import crop_patch
@@ -63,12 +64,14 @@ class TargetState:
         box: (4,) float64, (x, y, width, height) in frame pixels.
         stages: Stage 1 and, with a refiner, stage 2.
         modulation: IoU-Net's view of the template; empty without IoU-Net.
+        template: The box regression's view of the template; None without it.
         frame: Number of frames seen after the first.
     """
 
     box: np.ndarray
     stages: list[Stage]
     modulation: tuple[Tensor, ...] = ()
+    template: Template | None = None
     frame: int = 0
 
 
@@ -82,6 +85,7 @@ class TLPG(BaseSingleObjectTracker):
         neck: Config of the neck; without it x is the backbone's C4.
         refiner: Config of the :class:`CenterBiasRefiner`; without it there is one stage.
         iou_head: Config of the :class:`IoUNetHead`.
+        box_head: Config of the :class:`BoxRegressionHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
         std: Standard deviation of the input pixels.
         bgr_to_rgb: Whether the backbone expects RGB.
@@ -93,7 +97,7 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``postprocess`` needs an ``iou_head`` and there is none.
+        ValueError: When ``postprocess`` needs an ``iou_head`` or a ``box_head`` and there is none.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class TLPG(BaseSingleObjectTracker):
         neck: dict | None = None,
         refiner: dict | None = None,
         iou_head: dict | None = None,
+        box_head: dict | None = None,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
         bgr_to_rgb: bool = True,
@@ -117,19 +122,25 @@ class TLPG(BaseSingleObjectTracker):
         self.head = MODELS.build(head)
         self.refiner = MODELS.build(refiner) if refiner is not None else None
         self.iou_head = MODELS.build(iou_head) if iou_head is not None else None
+        self.box_head = MODELS.build(box_head) if box_head is not None else None
         self.options = TrackingOptions(**(test_cfg or {}))
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
-        if self.options.postprocess != 'nms' and self.iou_head is None:
-            raise ValueError(
-                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs an '
-                'iou_head'
-            )
+        self._check_postprocess()
         self.frozen_modules = tuple(frozen_modules)
         self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def _check_postprocess(self) -> None:
+        needs = {'iou': 'iou_head', 'iou_search': 'iou_head', 'regression': 'box_head'}
+        name = needs.get(self.options.postprocess)
+        if name is not None and getattr(self, name) is None:
+            raise ValueError(
+                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
+                f'config of a part: {name}=dict(...)'
+            )
 
     # ---------------------------------------------------------------- network
 
@@ -194,10 +205,13 @@ class TLPG(BaseSingleObjectTracker):
             self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
             for head, x in zip(self._stage_heads(), self._stage_inputs(features), strict=True)
         ]
-        modulation = ()
+        target = TargetState(box=box, stages=stages)
+        levels = features[:1].levels[:2]
         if self.iou_head is not None:
-            modulation = self.iou_head.modulation(features[:1].levels[:2], boxes[:1])
-        return TargetState(box=box, stages=stages, modulation=modulation)
+            target.modulation = self.iou_head.modulation(levels, boxes[:1])
+        if self.box_head is not None:
+            target.template = self.box_head.template(levels, boxes[:1])
+        return target
 
     def _start_stage(self, head: DCCHead, features: Tensor, boxes: Tensor) -> Stage:
         samples = head.samples(features, boxes)
@@ -262,6 +276,9 @@ class TLPG(BaseSingleObjectTracker):
             boxes, scores = self.refiner.refine(predictions[1], boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
+        if self.options.postprocess == 'regression':
+            box = self._merge(boxes, scores)[None, None]
+            return self.box_head(target.template, features.levels[:2], box)[0, 0]
         iou_features = self.iou_head.features(features.levels[:2])
         iou = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
@@ -395,12 +412,14 @@ class TLPG(BaseSingleObjectTracker):
         if self.refiner is not None and 'refiner' not in self.frozen_modules:
             enhanced = self.refiner.enhance(features.x, features.sources)
             losses.update(self.refiner.loss(*split(enhanced)))
-        if self.iou_head is not None and 'iou_head' not in self.frozen_modules:
-            first = [level[:count:frames] for level in features.levels[:2]]
-            rest = [level[count:] for level in features.levels[:2]]
-            losses.update(
-                self.iou_head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
-            )
+        first = [level[:count:frames] for level in features.levels[:2]]
+        rest = [level[count:] for level in features.levels[:2]]
+        for name in ('iou_head', 'box_head'):
+            head = getattr(self, name)
+            if head is not None and name not in self.frozen_modules:
+                losses.update(
+                    head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
+                )
         return losses
 
     def _training_features(self, inputs: dict) -> Features:
