@@ -344,7 +344,7 @@ class _Remembered(torch.nn.Module):
 
 @contextmanager
 def _trainee() -> Iterator[TLPG]:
-    """A model to train; what IoU-Net draws is drawn alike in every run."""
+    """A model to train; what its heads draw is drawn alike in every run."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield _build().train()
@@ -378,7 +378,7 @@ def overfit() -> list[dict[str, float]]:
 
 
 STAGE_TERMS = ('loss_cls', 'loss_reg', 'loss_neg')
-TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), 'loss_iou')
+TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), 'loss_iou', 'loss_side', 'loss_giou')
 
 
 class TestTraining:
