@@ -48,6 +48,22 @@ class Features:
         )
 
 
+@dataclass(frozen=True)
+class Observation:
+    """What the network and a target's models say of one crop.
+
+    Attributes:
+        inputs: (1, 1, C, H, W) filter features of every stage.
+        predictions: Scores and proposals of every stage.
+        box_features: Maps that the postprocess reads: IoU-Net's, or the backbone's C3 and C4 for
+            the box regression; empty where boxes are picked by score alone.
+    """
+
+    inputs: list[Tensor]
+    predictions: list[Prediction]
+    box_features: tuple[Tensor, ...]
+
+
 @dataclass
 class Stage:
     """One stage's target model and what it is learned from."""
@@ -175,6 +191,29 @@ class TLPG(BaseSingleObjectTracker):
             inputs.append(self.refiner.head.features(enhanced))
         return inputs
 
+    def observe(self, crop: Tensor, models: Sequence[TargetModel]) -> Observation:
+        """Everything of a frame that depends on the crop and the target models alone.
+
+        Args:
+            crop: (1, 3, S, S) pixel values 0..255, BGR.
+            models: A target model for each stage.
+        """
+        features = self.extract(crop)
+        inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
+        predictions = [
+            head.predict(model, x)
+            for head, model, x in zip(self._stage_heads(), models, inputs, strict=True)
+        ]
+        return Observation(inputs, predictions, self._box_features(features))
+
+    def _box_features(self, features: Features) -> tuple[Tensor, ...]:
+        if self.options.postprocess == 'nms':
+            return ()
+        levels = features.levels[:2]
+        if self.options.postprocess == 'regression':
+            return levels
+        return self.iou_head.features(levels)
+
     # ---------------------------------------------------------------- tracking
 
     @torch.no_grad()
@@ -240,31 +279,21 @@ class TLPG(BaseSingleObjectTracker):
         side = self._search_side(target.box)
         center = target.box[:2] + (target.box[2:] - 1) / 2
         crop = crop_patch(frame, center, side, options.crop_size)
-        features = self.extract(self._to_tensor(crop[None]))
-        inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
-        predictions = [
-            head.predict(stage.model, x)
-            for head, stage, x in zip(self._stage_heads(), target.stages, inputs, strict=True)
-        ]
-        scores = predictions[0].scores[0, 0]
+        seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
+        scores = seen.predictions[0].scores[0, 0]
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        crop_box = self._propose(target, features, predictions, place.cell)
+        crop_box = self._propose(target, seen, place.cell)
         self._move(target, crop_box, center, side, frame.shape)
-        self._update(target, inputs, predictions, crop_box, place.state)
+        self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
-    def _propose(
-        self,
-        target: TargetState,
-        features: Features,
-        predictions: list[Prediction],
-        cell: tuple[int, int],
-    ) -> Tensor:
+    def _propose(self, target: TargetState, seen: Observation, cell: tuple[int, int]) -> Tensor:
         """(4,) final box in crop pixels, from the proposals around the localised cell."""
+        predictions = seen.predictions
         boxes = self.head.proposal_boxes(predictions[0].distances[0])[0]
         scores = predictions[0].scores[0, 0]
         peak = cell[0] * scores.shape[1] + cell[1]
@@ -278,14 +307,13 @@ class TLPG(BaseSingleObjectTracker):
             return self._merge(boxes, scores)
         if self.options.postprocess == 'regression':
             box = self._merge(boxes, scores)[None, None]
-            return self.box_head(target.template, features.levels[:2], box)[0, 0]
-        iou_features = self.iou_head.features(features.levels[:2])
-        iou = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
+            return self.box_head(target.template, seen.box_features, box)[0, 0]
+        iou = self.iou_head.predict_iou(target.modulation, seen.box_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
             return self._merge(boxes, iou)
         # The score knows the target from what looks alike, which IoU-Net does not.
         box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
-        return self.iou_head.search(target.modulation, iou_features, box[None])[0]
+        return self.iou_head.search(target.modulation, seen.box_features, box[None])[0]
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
