@@ -17,6 +17,17 @@ from torch import Tensor
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..slots import (
+    MapShape,
+    backbone_shapes,
+    build_with,
+    check_dcc_slot,
+    complete,
+    empty_maps,
+    neck_shapes,
+    require,
+    require_levels,
+)
 from .augmentation import first_frame_crops
 from .crop import crop_patch
 from .localization import localize
@@ -76,12 +87,15 @@ class TargetState:
 class TLPG(BaseSingleObjectTracker):
     """Two-stage tracker with target models learned online (sections 3 to 3.5).
 
+    Every part's ``in_channels`` may be left out: it is then found from the backbone.
+
     Args:
         backbone: Config of a backbone with maps of stride 8, 16 and 32.
         head: Config of stage 1's :class:`DCCHead`.
-        neck: Config of the neck; without it x is the backbone's C4.
+        neck: Config of the neck; without it x is the backbone's C4. One without ``laterals``,
+            such as mmdet's FPN, must return maps of stride 8, 16 and 32.
         refiner: Config of the :class:`CenterBiasRefiner`; without it there is one stage.
-        iou_head: Config of the :class:`IoUNetHead`.
+        iou_head: Config of the :class:`IoUNetHead`, or of :class:`MMTrackIoUHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
         std: Standard deviation of the input pixels.
         bgr_to_rgb: Whether the backbone expects RGB.
@@ -93,7 +107,8 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``postprocess`` needs an ``iou_head`` and there is none.
+        ValueError: When ``postprocess`` needs an ``iou_head`` and there is none, or when a part
+            does not fit the maps that it will get; names the part and its key.
     """
 
     def __init__(
@@ -113,10 +128,9 @@ class TLPG(BaseSingleObjectTracker):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck is not None else None
-        self.head = MODELS.build(head)
-        self.refiner = MODELS.build(refiner) if refiner is not None else None
-        self.iou_head = MODELS.build(iou_head) if iou_head is not None else None
+        levels = backbone_shapes(self.backbone)
+        self._build_neck_and_stages(levels, neck, head, refiner)
+        self._build_iou_head(levels, iou_head)
         self.options = TrackingOptions(**(test_cfg or {}))
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
@@ -130,6 +144,62 @@ class TLPG(BaseSingleObjectTracker):
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    # ---------------------------------------------------------------- building
+
+    def _build_neck_and_stages(
+        self,
+        levels: tuple[MapShape, ...],
+        neck: dict | None,
+        head: dict,
+        refiner: dict | None,
+    ) -> None:
+        """Build what turns the backbone's maps into proposals; refuse what does not fit."""
+        channels = [level.channels for level in levels]
+        self.neck = None if neck is None else build_with(neck, in_channels=channels)
+        high, x, low = self._source_shapes(levels)
+        self.head = build_with(head, in_channels=x.channels)
+        check_dcc_slot(self.head, x)
+        self.refiner = None
+        if refiner is None:
+            return
+        enhancer = refiner.get('enhancer')
+        width = x.channels
+        if enhancer is not None:
+            in_channels = (high.channels, x.channels, low.channels)
+            enhancer = complete(enhancer, in_channels=in_channels)
+            width = enhancer.get('out_channels') or width
+        stage = complete(refiner['head'], in_channels=width)
+        self.refiner = MODELS.build({**refiner, 'head': stage, 'enhancer': enhancer})
+        sources = empty_maps((high, x, low))
+        with torch.no_grad():
+            enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
+        check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
+
+    def _source_shapes(self, levels: tuple[MapShape, ...]) -> tuple[MapShape, ...]:
+        """Shapes of C3', x and C5', as :meth:`_combine` picks them."""
+        if self.neck is None:
+            require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
+            return levels[0], levels[1], levels[-1]
+        maps = neck_shapes(self.neck, levels)
+        if hasattr(self.neck, 'laterals'):
+            sides = [MapShape(maps[0].channels, levels[index].stride) for index in (0, -1)]
+            return sides[0], maps[0], sides[1]
+        require_levels(type(self.neck).__name__, "the neck's number of outputs", maps, 3)
+        return maps[:3]
+
+    def _build_iou_head(self, levels: tuple[MapShape, ...], config: dict | None) -> None:
+        """Build IoU-Net for the backbone's first two maps; refuse what does not fit."""
+        self.iou_head = None
+        if config is None:
+            return
+        require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
+        channels = tuple(level.channels for level in levels[:2])
+        strides = tuple(level.stride for level in levels[:2])
+        self.iou_head = build_with(config, in_channels=channels)
+        name, found = type(self.iou_head).__name__, self.iou_head.in_channels
+        require(name, 'in_channels', found, channels, "the number of its maps' channels")
+        require(name, 'strides', self.iou_head.strides, strides, "its maps' strides")
 
     # ---------------------------------------------------------------- network
 
