@@ -9,7 +9,5 @@ model = dict(
     backbone=dict(
         num_stages=4, strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1), out_indices=(1, 2, 3)
     ),
-    neck=dict(
-        _delete_=True, type='BalancedNeck', in_channels=(512, 1024, 2048), out_channels=256
-    ),
+    neck=dict(_delete_=True, type='BalancedNeck', in_channels=(512, 1024, 2048), out_channels=256),
 )

@@ -20,8 +20,6 @@ model = dict(
     ),
     neck=dict(in_channels=None),
     head=dict(in_channels=None, cell_offset=7.5),
-    refiner=dict(
-        head=dict(in_channels=None, cell_offset=7.5), enhancer=dict(in_channels=None)
-    ),
+    refiner=dict(head=dict(in_channels=None, cell_offset=7.5), enhancer=dict(in_channels=None)),
     iou_head=dict(in_channels=None, cell_offsets=(3.5, 7.5)),
 )

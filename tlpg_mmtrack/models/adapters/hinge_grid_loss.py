@@ -13,7 +13,7 @@ from ..optimizers import hinge_residual
 
 @MODELS.register_module()
 class HingeGridLoss(nn.Module):
-    """Squared hinge residual of whole score maps (eq. 3 and 6), for ``PrDiMPClsHead(loss_cls=...)``.
+    """Squared hinge residual of score maps (eq. 3 and 6), for ``PrDiMPClsHead(loss_cls=...)``.
 
     mmtrack's ``KLGridLoss`` takes scores for logits. :class:`SDOptimizer` makes the scores
     themselves approach labels in [0, 1], and this loss judges them so. The labels must then be no

@@ -38,9 +38,7 @@ class MMTrackIoUHead(BaseModule):
         self.strides = tuple(
             round(1 / pool.spatial_scale) for pool in (self.head.roi3_temp, self.head.roi4_temp)
         )
-        check_iou_net_slot(
-            self.head, tuple(map(MapShape, self.in_channels, self.strides))
-        )
+        check_iou_net_slot(self.head, tuple(map(MapShape, self.in_channels, self.strides)))
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
         """Describe the targets of template crops; see :meth:`IoUNetHead.modulation`."""

@@ -67,9 +67,9 @@ class RepairedPrDiMP(PrDiMP):
         require_levels(type(self.backbone).__name__, 'backbone.out_indices', levels, 2)
         if len(levels) > 2:
             raise ValueError(
-                f'{type(self.backbone).__name__}: backbone.out_indices gives {len(levels)} maps of '
-                f'strides {tuple(level.stride for level in levels)}; PrDiMP without a neck takes '
-                'two, those of stride 8 and 16'
+                f'{type(self.backbone).__name__}: backbone.out_indices gives {len(levels)} maps '
+                f'of strides {tuple(level.stride for level in levels)}; without a neck, PrDiMP '
+                'takes the two of stride 8 and 16'
             )
         stride = self.test_cfg['feature_stride']
         require('PrDiMP', 'test_cfg.feature_stride', stride, levels[-1].stride, "its map's stride")

@@ -569,7 +569,9 @@ class DCCHead(BaseModule):
         points = scale_gradient(points, self.offset_gradient_scale)
         # The operator adds the regular grid of one cell's spacing to the offsets it is given.
         grid = kernel_points(self.kernel_size, device=points.device, dtype=points.dtype)
-        offsets = (points - grid.flatten().unsqueeze(-1)).view(sequences, frames, -1, height, width)
+        offsets = (points - grid.flatten().unsqueeze(-1)).view(
+            sequences, frames, -1, height, width
+        )
 
         def score(weight: Tensor) -> Tensor:
             filters = weight.unflatten(2, (self.kernel_size, self.kernel_size)).unsqueeze(1)
