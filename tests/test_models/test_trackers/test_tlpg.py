@@ -378,7 +378,8 @@ def overfit() -> list[dict[str, float]]:
 
 
 STAGE_TERMS = ('loss_cls', 'loss_reg', 'loss_neg')
-TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), 'loss_iou', 'loss_side', 'loss_giou')
+BOX_TERMS = ('loss_iou', 'loss_side', 'loss_giou')
+TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), *BOX_TERMS)
 
 
 class TestTraining:

@@ -12,12 +12,23 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..slots import (
+    MapShape,
+    backbone_shapes,
+    build_with,
+    check_dcc_slot,
+    complete,
+    empty_maps,
+    neck_shapes,
+    require,
+    require_levels,
+)
 from .augmentation import first_frame_crops
 from .crop import crop_patch
 from .localization import localize
@@ -95,12 +106,15 @@ class TargetState:
 class TLPG(BaseSingleObjectTracker):
     """Two-stage tracker with target models learned online (sections 3 to 3.5).
 
+    Every part's ``in_channels`` may be left out: it is then found from the backbone.
+
     Args:
         backbone: Config of a backbone with maps of stride 8, 16 and 32.
         head: Config of stage 1's :class:`DCCHead`.
-        neck: Config of the neck; without it x is the backbone's C4.
+        neck: Config of the neck; without it x is the backbone's C4. One without ``laterals``,
+            such as mmdet's FPN, must return maps of stride 8, 16 and 32.
         refiner: Config of the :class:`CenterBiasRefiner`; without it there is one stage.
-        iou_head: Config of the :class:`IoUNetHead`.
+        iou_head: Config of the :class:`IoUNetHead`, or of :class:`MMTrackIoUHead`.
         box_head: Config of the :class:`BoxRegressionHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
         std: Standard deviation of the input pixels.
@@ -113,7 +127,8 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``postprocess`` needs an ``iou_head`` or a ``box_head`` and there is none.
+        ValueError: When ``postprocess`` needs an ``iou_head`` or a ``box_head`` and there is none,
+            or when a part does not fit the maps that it will get; names the part and its key.
     """
 
     def __init__(
@@ -134,11 +149,10 @@ class TLPG(BaseSingleObjectTracker):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck is not None else None
-        self.head = MODELS.build(head)
-        self.refiner = MODELS.build(refiner) if refiner is not None else None
-        self.iou_head = MODELS.build(iou_head) if iou_head is not None else None
-        self.box_head = MODELS.build(box_head) if box_head is not None else None
+        levels = backbone_shapes(self.backbone)
+        self._build_neck_and_stages(levels, neck, head, refiner)
+        self.iou_head = self._build_box_judge(levels, iou_head)
+        self.box_head = self._build_box_judge(levels, box_head)
         self.options = TrackingOptions(**(test_cfg or {}))
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
@@ -148,6 +162,66 @@ class TLPG(BaseSingleObjectTracker):
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    # ---------------------------------------------------------------- building
+
+    def _build_neck_and_stages(
+        self,
+        levels: tuple[MapShape, ...],
+        neck: dict | None,
+        head: dict,
+        refiner: dict | None,
+    ) -> None:
+        """Build what turns the backbone's maps into proposals; refuse what does not fit."""
+        channels = [level.channels for level in levels]
+        self.neck = None if neck is None else build_with(neck, in_channels=channels)
+        high, x, low = self._source_shapes(levels)
+        self.head = build_with(head, in_channels=x.channels)
+        check_dcc_slot(self.head, x)
+        self.refiner = None
+        if refiner is None:
+            return
+        enhancer = refiner.get('enhancer')
+        width = x.channels
+        if enhancer is not None:
+            in_channels = (high.channels, x.channels, low.channels)
+            enhancer = complete(enhancer, in_channels=in_channels)
+            width = enhancer.get('out_channels') or width
+        stage = complete(refiner['head'], in_channels=width)
+        self.refiner = MODELS.build({**refiner, 'head': stage, 'enhancer': enhancer})
+        sources = empty_maps((high, x, low))
+        with torch.no_grad():
+            enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
+        check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
+
+    def _source_shapes(self, levels: tuple[MapShape, ...]) -> tuple[MapShape, ...]:
+        """Shapes of C3', x and C5', as :meth:`_combine` picks them."""
+        if self.neck is None:
+            require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
+            return levels[0], levels[1], levels[-1]
+        maps = neck_shapes(self.neck, levels)
+        if hasattr(self.neck, 'laterals'):
+            sides = [MapShape(maps[0].channels, levels[index].stride) for index in (0, -1)]
+            return sides[0], maps[0], sides[1]
+        require_levels(type(self.neck).__name__, "the neck's number of outputs", maps, 3)
+        return maps[:3]
+
+    def _build_box_judge(
+        self, levels: tuple[MapShape, ...], config: dict | None
+    ) -> nn.Module | None:
+        """Build a head that reads the backbone's first two maps; refuse what does not fit."""
+        if config is None:
+            return None
+        require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
+        channels = tuple(level.channels for level in levels[:2])
+        strides = tuple(level.stride for level in levels[:2])
+        head = build_with(config, in_channels=channels)
+        name = type(head).__name__
+        require(
+            name, 'in_channels', head.in_channels, channels, "the number of its maps' channels"
+        )
+        require(name, 'strides', head.strides, strides, "its maps' strides")
+        return head
 
     def _check_postprocess(self) -> None:
         needs = {'iou': 'iou_head', 'iou_search': 'iou_head', 'regression': 'box_head'}
