@@ -46,9 +46,18 @@ class FrameSignature:
 
     @classmethod
     def of(cls, model: TLPG) -> FrameSignature:
-        """The signature of a tracker's network."""
+        """The signature of a tracker's network.
+
+        Raises:
+            ValueError: When its second stage has no target model, as of table 2's comparisons.
+        """
+        if model.refiner is not None and model.refiner.head is None:
+            raise ValueError(
+                f'refiner: {type(model.refiner).__name__} is not exported; only a '
+                'CenterBiasRefiner, or no refiner'
+            )
         return cls(
-            num_stages=1 if model.refiner is None else 2,
+            num_stages=len(dcc_heads(model)),
             num_box_levels=0 if model.options.postprocess == 'nms' else 2,
         )
 

@@ -68,11 +68,13 @@ class Observation:
         predictions: Scores and proposals of every stage.
         box_features: Maps that the postprocess reads: IoU-Net's, or the backbone's C3 and C4 for
             the box regression; empty where boxes are picked by score alone.
+        enhanced: (1, C, H, W), x_E, for a second stage without a target model.
     """
 
     inputs: list[Tensor]
     predictions: list[Prediction]
     box_features: tuple[Tensor, ...]
+    enhanced: Tensor | None = None
 
 
 @dataclass
@@ -113,7 +115,8 @@ class TLPG(BaseSingleObjectTracker):
         head: Config of stage 1's :class:`DCCHead`.
         neck: Config of the neck; without it x is the backbone's C4. One without ``laterals``,
             such as mmdet's FPN, must return maps of stride 8, 16 and 32.
-        refiner: Config of the :class:`CenterBiasRefiner`; without it there is one stage.
+        refiner: Config of the :class:`CenterBiasRefiner`, or for comparison of the
+            :class:`BoxRegressionRefiner`; without it there is one stage.
         iou_head: Config of the :class:`IoUNetHead`, or of :class:`MMTrackIoUHead`.
         box_head: Config of the :class:`BoxRegressionHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
@@ -187,12 +190,16 @@ class TLPG(BaseSingleObjectTracker):
             in_channels = (high.channels, x.channels, low.channels)
             enhancer = complete(enhancer, in_channels=in_channels)
             width = enhancer.get('out_channels') or width
-        stage = complete(refiner['head'], in_channels=width)
-        self.refiner = MODELS.build({**refiner, 'head': stage, 'enhancer': enhancer})
+        if 'head' in refiner:
+            refiner = {**refiner, 'head': complete(refiner['head'], in_channels=width)}
+        else:
+            refiner = complete(refiner, in_channels=width)
+        self.refiner = MODELS.build({**refiner, 'enhancer': enhancer})
         sources = empty_maps((high, x, low))
         with torch.no_grad():
             enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
-        check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
+        if self.refiner.head is not None:
+            check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
 
     def _source_shapes(self, levels: tuple[MapShape, ...]) -> tuple[MapShape, ...]:
         """Shapes of C3', x and C5', as :meth:`_combine` picks them."""
@@ -255,12 +262,14 @@ class TLPG(BaseSingleObjectTracker):
         return Features(levels, maps[1], (maps[0], maps[2]))
 
     def _stage_heads(self) -> list[DCCHead]:
-        return [self.head] if self.refiner is None else [self.head, self.refiner.head]
+        """Of every stage that has a target model; box regression has none."""
+        second = None if self.refiner is None else self.refiner.head
+        return [self.head] if second is None else [self.head, second]
 
     def _stage_inputs(self, features: Features) -> list[Tensor]:
         """(N, C, H, W) filter features of every stage."""
         inputs = [self.head.features(features.x)]
-        if self.refiner is not None:
+        if self.refiner is not None and self.refiner.head is not None:
             enhanced = self.refiner.enhance(features.x, features.sources)
             inputs.append(self.refiner.head.features(enhanced))
         return inputs
@@ -278,7 +287,10 @@ class TLPG(BaseSingleObjectTracker):
             head.predict(model, x)
             for head, model, x in zip(self._stage_heads(), models, inputs, strict=True)
         ]
-        return Observation(inputs, predictions, self._box_features(features))
+        enhanced = None
+        if self.refiner is not None and self.refiner.head is None:
+            enhanced = self.refiner.enhance(features.x, features.sources)
+        return Observation(inputs, predictions, self._box_features(features), enhanced)
 
     def _box_features(self, features: Features) -> tuple[Tensor, ...]:
         if self.options.postprocess == 'nms':
@@ -367,16 +379,16 @@ class TLPG(BaseSingleObjectTracker):
 
     def _propose(self, target: TargetState, seen: Observation, cell: tuple[int, int]) -> Tensor:
         """(4,) final box in crop pixels, from the proposals around the localised cell."""
-        predictions = seen.predictions
-        boxes = self.head.proposal_boxes(predictions[0].distances[0])[0]
-        scores = predictions[0].scores[0, 0]
+        boxes = self._proposals(target, seen.predictions[0])
+        scores = seen.predictions[0].scores[0, 0]
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
-            boxes, scores = self.refiner.refine(predictions[1], boxes, scores)
+            view = seen.predictions[1] if seen.enhanced is None else seen.enhanced
+            boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
         if self.options.postprocess == 'regression':
@@ -388,6 +400,18 @@ class TLPG(BaseSingleObjectTracker):
         # The score knows the target from what looks alike, which IoU-Net does not.
         box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
         return self.iou_head.search(target.modulation, seen.box_features, box[None])[0]
+
+    def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
+        """(H*W, 4), stage 1's box at every cell, in crop pixels.
+
+        A head that proposes none leaves the last box's size.
+        """
+        distances = prediction.distances[0]
+        if not self.head.proposes:
+            scale = self.options.crop_size / self._search_side(target.box) / self.head.stride
+            half = distances.new_tensor(target.box[2:] * scale / 2)
+            distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
+        return self.head.proposal_boxes(distances)[0]
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
