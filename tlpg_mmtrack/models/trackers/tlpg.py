@@ -366,21 +366,23 @@ class TLPG(BaseSingleObjectTracker):
         center = target.box[:2] + (target.box[2:] - 1) / 2
         crop = crop_patch(frame, center, side, options.crop_size)
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
-        scores = seen.predictions[0].scores[0, 0]
+        # Two stages, learned on different features, are wrong in different places.
+        scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        crop_box = self._propose(target, seen, place.cell)
+        crop_box = self._propose(target, seen, scores, place.cell)
         self._move(target, crop_box, center, side, frame.shape)
         self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
-    def _propose(self, target: TargetState, seen: Observation, cell: tuple[int, int]) -> Tensor:
-        """(4,) final box in crop pixels, from the proposals around the localised cell."""
+    def _propose(
+        self, target: TargetState, seen: Observation, scores: Tensor, cell: tuple[int, int]
+    ) -> Tensor:
+        """(4,) final box in crop pixels, from stage 1's proposals around the localised cell."""
         boxes = self._proposals(target, seen.predictions[0])
-        scores = seen.predictions[0].scores[0, 0]
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
         # Also where the peak's own proposal is degenerate and overlaps nothing.
