@@ -6,6 +6,8 @@ From the crop to the proposals of both stages and the maps for the postprocess, 
 what the input is does not change the work. The two take turns call by call. Cutting the crop,
 localising, the postprocess and the updates are not part of it. Processor time is shown as well: on
 a busy machine it says more than the clock.
+
+Needs: pip install -r requirements/export.txt
 """
 
 from __future__ import annotations
