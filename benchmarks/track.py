@@ -10,6 +10,9 @@ r50       TLPG-R50 against mmtrack's own PrDiMP-R50 at the same crop size and se
           is computed must not depend on random weights: both take every frame for a sure find and
           start it from the same box. Scheduled updates run as configured (TLPG every 25 frames,
           PrDiMP every 20). PrDiMP is given the frame normalised; TLPG normalises its crop itself.
+backend   TLPG with EfficientNet-Lite0 whose score maps PyTorch computes, against mmcv's compiled
+          `deform_conv2d`, which must be there; weights as for efflite0. Learning is in PyTorch
+          with both.
 
 The two take turns frame by frame, and who goes first alternates, so that a machine that is busy or
 slows down hits both alike: compare the two of one run, not of two runs. `mean` counts the online
@@ -174,20 +177,33 @@ def build(config: Config | dict, seed: int = 0) -> torch.nn.Module:
 
 def efflite0_contenders(checkpoint: Path | None) -> list[Contender]:
     """TLPG-EfficientNet-Lite0 with either post-process."""
+    return [
+        _efflite0(name, {'test_cfg.postprocess': name}, checkpoint)
+        for name in ('nms', 'iou_search')
+    ]
+
+
+def backend_contenders(checkpoint: Path | None) -> list[Contender]:
+    """TLPG-EfficientNet-Lite0 with either backend of its score maps."""
+    return [
+        _efflite0(name, {'head.backend': name, 'refiner.head.backend': name}, checkpoint)
+        for name in ('torch', 'mmcv')
+    ]
+
+
+def _efflite0(name: str, changes: dict, checkpoint: Path | None) -> Contender:
+    """TLPG-EfficientNet-Lite0 with some keys of its model changed."""
     if checkpoint is None:
         try:
             checkpoint = shipped_weights(EFFLITE0.stem)
         except FileNotFoundError:
             print('no weights given and none shipped: untrained')
-    contenders = []
-    for postprocess in ('nms', 'iou_search'):
-        model = Config.fromfile(EFFLITE0).model
-        model.test_cfg.postprocess = postprocess
-        model = build(model)
-        if checkpoint is not None:
-            load_weights(model, checkpoint)
-        contenders.append(tlpg(f'TLPG-EfficientNet-Lite0, {postprocess}', model, False))
-    return contenders
+    config = Config.fromfile(EFFLITE0)
+    config.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
+    model = build(config.model)
+    if checkpoint is not None:
+        load_weights(model, checkpoint)
+    return tlpg(f'TLPG-EfficientNet-Lite0, {name}', model, False)
 
 
 def r50_contenders(size: int) -> list[Contender]:
@@ -281,11 +297,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('pair', choices=['efflite0', 'r50'], help='what to measure')
+    parser.add_argument('pair', choices=['efflite0', 'r50', 'backend'], help='what to measure')
     parser.add_argument('--frames', type=int, default=120, help='(default: %(default)s)')
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     parser.add_argument('--size', type=int, default=288, help='r50: crop (default: %(default)s)')
-    parser.add_argument('--checkpoint', type=Path, help='efflite0: weights (default: shipped)')
+    parser.add_argument('--checkpoint', type=Path, help='weights, but of r50 (default: shipped)')
     parser.add_argument('--clip', type=Path, help="video (default: the demo's)")
     parser.add_argument(
         '--box',
@@ -307,6 +323,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     if args.pair == 'efflite0':
         contenders = efflite0_contenders(args.checkpoint)
+    elif args.pair == 'backend':
+        contenders = backend_contenders(args.checkpoint)
     else:
         contenders = r50_contenders(args.size)
     race(contenders, frames, box, args.profile)

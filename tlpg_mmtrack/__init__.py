@@ -23,6 +23,7 @@ compat.apply()
 # After compat: these import mmtrack, and register the components when they are imported.
 from . import datasets, engine, evaluation  # noqa: E402
 from .models import (  # noqa: E402
+    adapters,
     backbones,
     data_preprocessors,
     heads,
@@ -39,6 +40,7 @@ __version__ = '0.1.0'
 __all__ = [
     'Tracker',
     '__version__',
+    'adapters',
     'backbones',
     'compat',
     'data_preprocessors',

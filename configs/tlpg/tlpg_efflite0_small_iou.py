@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(frozen_modules=['neck', 'head', 'refiner'])
+model = dict(frozen_modules=['neck', 'head', 'refiner', 'box_head'])
 train_dataloader = dict(
     batch_size=16,
     sampler=dict(samples_per_epoch=4000),

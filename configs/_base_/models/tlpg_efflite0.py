@@ -20,5 +20,6 @@ model = dict(
         enhancer=dict(type='FeatureEnhancer', in_channels=(112, 112, 112), channels=64),
     ),
     iou_head=dict(type='IoUNetHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
+    box_head=dict(type='BoxRegressionHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
     test_cfg=dict(postprocess='iou_search', update_interval=10),
 )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from mmdet.structures.bbox import bbox_overlaps
@@ -12,7 +14,7 @@ from torch import Tensor
 from tlpg_mmtrack.models.heads import IoUNetHead
 from tlpg_mmtrack.models.heads.iou_net_head import jitter_boxes, vary_boxes
 
-CHANNELS, STRIDES, SIZE = (8, 16), (8, 16), 288
+CHANNELS = (8, 16)
 
 
 def _head(**kwargs) -> IoUNetHead:
@@ -20,49 +22,15 @@ def _head(**kwargs) -> IoUNetHead:
     return IoUNetHead(**(settings | kwargs))
 
 
-def _boxes(count: int, generator: torch.Generator) -> Tensor:
-    center = 144 + 60 * (torch.rand(count, 2, generator=generator) - 0.5)
-    half = 25 + 25 * torch.rand(count, 2, generator=generator)
-    return torch.cat((center - half, center + half), dim=1)
-
-
-def _maps(boxes: Tensor, look: list[Tensor], generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Backbone maps of crops: noise, and inside each box its target's look."""
-    maps = []
-    for stride, vectors in zip(STRIDES, look, strict=True):
-        cells = stride * torch.arange(SIZE // stride).float()
-        inside_x = (cells > boxes[:, :1]) & (cells < boxes[:, 2:3])
-        inside_y = (cells > boxes[:, 1:2]) & (cells < boxes[:, 3:])
-        inside = (inside_y[:, :, None] & inside_x[:, None])[:, None]
-        noise = torch.randn(
-            len(boxes), vectors.shape[1], len(cells), len(cells), generator=generator
-        )
-        maps.append(0.3 * noise + inside * vectors[:, :, None, None])
-    return tuple(maps)
-
-
-def _crops(seed: int, targets: int = 3, frames: int = 2) -> dict[str, Tensor]:
-    """Template and search crops of a few targets, as ``IoUNetHead.loss`` takes them."""
-    generator = torch.Generator().manual_seed(seed)
-    look = [torch.randn(targets, channels, generator=generator) for channels in CHANNELS]
-    template_boxes = _boxes(targets, generator)
-    search_boxes = _boxes(targets * frames, generator)
-    search_look = [vectors.repeat_interleave(frames, dim=0) for vectors in look]
-    return dict(
-        template_feats=_maps(template_boxes, look, generator),
-        template_boxes=template_boxes,
-        search_feats=_maps(search_boxes, search_look, generator),
-        search_boxes=search_boxes,
-    )
-
-
 @pytest.fixture(scope='module')
-def overfitted() -> tuple[IoUNetHead, dict[str, Tensor], list[float]]:
+def overfitted(
+    synthetic_crops: Callable[..., dict[str, Tensor]],
+) -> tuple[IoUNetHead, dict[str, Tensor], list[float]]:
     """A head after 50 steps on six search crops, the crops and the loss of each step."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         head = _head()
-    crops, generator, losses = _crops(seed=0), torch.Generator().manual_seed(1), []
+    crops, generator, losses = synthetic_crops(seed=0), torch.Generator().manual_seed(1), []
     optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
     for _ in range(50):
         loss = head.loss(**crops, generator=generator)['loss_iou']
@@ -87,8 +55,8 @@ class TestInterface:
         head = MODELS.build(dict(type='IoUNetHead', in_channels=(40, 112)))
         assert isinstance(head, IoUNetHead)
 
-    def test_shapes(self):
-        head, crops = _head(), _crops(seed=0)
+    def test_shapes(self, synthetic_crops):
+        head, crops = _head(), synthetic_crops(seed=0)
         modulation, features = _prepare(head, crops)
         assert [tuple(vector.shape) for vector in modulation] == [(6, 16), (6, 16)]
         assert [tuple(x.shape) for x in features] == [(6, 16, 36, 36), (6, 16, 18, 18)]
@@ -109,9 +77,9 @@ class TestInterface:
         iou = head.predict_iou(head.modulation(feats, box), head.features(feats), box[None])
         assert iou.shape == (1, 1)
 
-    def test_wrong_channels_name_the_argument_and_what_came(self):
+    def test_wrong_channels_name_the_argument_and_what_came(self, synthetic_crops):
         message = r'IoUNetHead.in_channels: configured for .*\(8, 16\).*got \(16, 8\)'
-        feats = tuple(reversed(_crops(seed=0)['search_feats']))
+        feats = tuple(reversed(synthetic_crops(seed=0)['search_feats']))
         with pytest.raises(ValueError, match=message):
             _head().features(feats)
         with pytest.raises(ValueError, match=message):
@@ -132,15 +100,15 @@ class TestInterface:
         with pytest.raises(ValueError, match=r'IoUNetHead.feat_channels: must be multiples of 16'):
             _head(feat_channels=widths)
 
-    def test_search_crops_must_divide_among_the_templates(self):
-        crops = _crops(seed=0)
+    def test_search_crops_must_divide_among_the_templates(self, synthetic_crops):
+        crops = synthetic_crops(seed=0)
         crops['search_boxes'] = crops['search_boxes'][:5]
         with pytest.raises(ValueError, match='search_boxes: expected the same number for each'):
             _head().loss(**crops)
 
-    def test_cell_offsets_move_the_cells_not_the_boxes(self):
+    def test_cell_offsets_move_the_cells_not_the_boxes(self, synthetic_crops):
         """A box moved with the cells' centres pools the same bins."""
-        head, moved, crops = _head(), _head(cell_offsets=(3.0, 3.0)), _crops(seed=0)
+        head, moved, crops = _head(), _head(cell_offsets=(3.0, 3.0)), synthetic_crops(seed=0)
         moved.load_state_dict(head.state_dict())
         modulation, features = _prepare(head, crops)
         boxes = crops['search_boxes'][:, None]
@@ -151,8 +119,8 @@ class TestInterface:
 
 
 class TestJitterBoxes:
-    def test_iou_is_true_and_spread_over_its_range(self):
-        boxes = _boxes(4, torch.Generator().manual_seed(0))
+    def test_iou_is_true_and_spread_over_its_range(self, synthetic_boxes):
+        boxes = synthetic_boxes(4, torch.Generator().manual_seed(0))
         proposals, iou = jitter_boxes(boxes, 500, torch.Generator().manual_seed(1))
         assert proposals.shape == (4, 500, 4)
         for target, own_proposals, own_iou in zip(boxes, proposals, iou, strict=True):
@@ -163,8 +131,8 @@ class TestJitterBoxes:
         assert share.min() > 0.03
         assert share.max() < 0.2
 
-    def test_the_same_generator_gives_the_same_boxes(self):
-        boxes = _boxes(2, torch.Generator().manual_seed(0))
+    def test_the_same_generator_gives_the_same_boxes(self, synthetic_boxes):
+        boxes = synthetic_boxes(2, torch.Generator().manual_seed(0))
         first, second = (jitter_boxes(boxes, 8, torch.Generator().manual_seed(5)) for _ in '12')
         assert torch.equal(first[0], second[0])
 
@@ -179,9 +147,9 @@ class TestOverfit:
         _, _, losses = overfitted
         assert sum(losses[-10:]) < sum(losses[:10]) / 3
 
-    def test_gradient_reaches_every_parameter(self):
+    def test_gradient_reaches_every_parameter(self, synthetic_crops):
         head = _head()
-        head.loss(**_crops(seed=0), generator=torch.Generator().manual_seed(0))[
+        head.loss(**synthetic_crops(seed=0), generator=torch.Generator().manual_seed(0))[
             'loss_iou'
         ].backward()
         untouched = [

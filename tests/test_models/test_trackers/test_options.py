@@ -14,7 +14,7 @@ def test_defaults_are_the_paper_s():
 
 
 def test_an_unknown_postprocess_is_named():
-    with pytest.raises(ValueError, match=r"test_cfg: postprocess must be .* got 'soft'"):
+    with pytest.raises(ValueError, match=r"test_cfg: postprocess must be one of .* got 'soft'"):
         TrackingOptions(postprocess='soft')
 
 

@@ -204,8 +204,8 @@ class TestTracking:
         for index, result in enumerate(_track(model, clip, 5), start=1):
             assert _iou(result.box, clip.box(index)) > 0.5
 
-    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search'])
-    def test_what_iou_net_picks_is_a_proposal_of_the_localised_target(
+    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search', 'regression'])
+    def test_the_postprocess_stays_with_the_localised_target(
         self, model, clip, monkeypatch, postprocess
     ):
         """However badly it judges: here it was never trained."""
@@ -290,12 +290,16 @@ class TestMmtrack:
             np.testing.assert_allclose(box, expected[index - 1].box, rtol=1e-5, atol=1e-3)
             assert found.scores.item() == pytest.approx(expected[index - 1].score)
 
-    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search'])
-    def test_ranking_by_iou_needs_the_head(self, postprocess):
+    @pytest.mark.parametrize(
+        ('postprocess', 'name'),
+        [('iou', 'iou_head'), ('iou_search', 'iou_head'), ('regression', 'box_head')],
+    )
+    def test_a_postprocess_needs_its_head(self, postprocess, name):
         config = Config.fromfile(CONFIG).model
-        config.iou_head = None
+        config[name] = None
         config.test_cfg.postprocess = postprocess
-        with pytest.raises(ValueError, match=rf"postprocess is '{postprocess}', which needs"):
+        message = rf"postprocess is '{postprocess}', which needs .*: {name}=dict"
+        with pytest.raises(ValueError, match=message):
             MODELS.build(config)
 
 
@@ -340,7 +344,7 @@ class _Remembered(torch.nn.Module):
 
 @contextmanager
 def _trainee() -> Iterator[TLPG]:
-    """A model to train; what IoU-Net draws is drawn alike in every run."""
+    """A model to train; what its heads draw is drawn alike in every run."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield _build().train()
@@ -374,7 +378,8 @@ def overfit() -> list[dict[str, float]]:
 
 
 STAGE_TERMS = ('loss_cls', 'loss_reg', 'loss_neg')
-TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), 'loss_iou')
+BOX_TERMS = ('loss_iou', 'loss_side', 'loss_giou')
+TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), *BOX_TERMS)
 
 
 class TestTraining:

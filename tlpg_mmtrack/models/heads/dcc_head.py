@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
+from mmcv.utils.ext_loader import check_ops_exist
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.compat import MissingOperatorError
 from tlpg_mmtrack.ops import (
     BilinearSampler,
+    deformable_correlation,
     distances_to_boxes,
     kernel_points,
     points_to_box,
@@ -122,6 +127,17 @@ def smooth_l1(error: Tensor, beta: float) -> Tensor:
     return F.smooth_l1_loss(error, torch.zeros_like(error), beta=beta, reduction='none')
 
 
+def _check_backend(backend: str) -> None:
+    """Raise unless score maps can be computed by this backend here."""
+    if backend not in ('torch', 'mmcv'):
+        raise ValueError(f"DCCHead: backend must be 'torch' or 'mmcv', got {backend!r}")
+    if backend == 'mmcv' and not check_ops_exist():
+        raise MissingOperatorError(
+            "DCCHead: backend='mmcv' needs mmcv with compiled operators, and mmcv-lite is "
+            "installed; set up the full flavour (`make setup MMCV=full`), or set backend='torch'"
+        )
+
+
 @MODELS.register_module()
 class DCCHead(BaseModule):
     """One stage of deformable central correlation (sections 3.1 and 3.2).
@@ -153,11 +169,14 @@ class DCCHead(BaseModule):
             of the filter, the affine and the free kernel.
         offset_optimizer: Config of the offset kernel's optimiser; joint learning has none.
         loss_weights: Weights of the terms ``cls``, ``reg`` and ``neg``.
+        backend: What computes score maps: ``'torch'``, or ``'mmcv'``, mmcv's compiled
+            ``deform_conv2d``. Learning is in PyTorch with either.
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``offset_prior`` or ``learning`` is unknown, a kernel size is even, or an
-            ``offset_optimizer`` is given for joint learning.
+        ValueError: When ``offset_prior``, ``learning`` or ``backend`` is unknown, a kernel size is
+            even, or an ``offset_optimizer`` is given for joint learning.
+        MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
         proposes: Whether the extremes of the points are proposals, with losses of their own.
@@ -184,6 +203,7 @@ class DCCHead(BaseModule):
         filter_optimizer: dict | None = None,
         offset_optimizer: dict | None = None,
         loss_weights: dict[str, float] | None = None,
+        backend: str = 'torch',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -196,6 +216,8 @@ class DCCHead(BaseModule):
             )
         if learning not in ('alternate', 'joint'):
             raise ValueError(f"DCCHead: learning must be 'alternate' or 'joint', got {learning!r}")
+        _check_backend(backend)
+        self.backend = backend
         self.in_channels = in_channels
         self.feat_channels = feat_channels
         self.kernel_size = kernel_size
@@ -514,7 +536,7 @@ class DCCHead(BaseModule):
         """
         points = self._points(model, features)
         return Prediction(
-            scores=self._scores(model.filter, features, self._sampler(points, features)),
+            scores=self._scorer(points, features)(model.filter),
             distances=self._distances(points, features),
             points=points.unflatten(0, features.shape[:2]),
         )
@@ -539,10 +561,29 @@ class DCCHead(BaseModule):
         sequences, frames, _, height, width = features.shape
         return distances.view(sequences, frames, 4, height, width)
 
-    def _scores(self, weight: Tensor, features: Tensor, sampler: BilinearSampler) -> Tensor:
+    def _scorer(self, points: Tensor, features: Tensor) -> Callable[[Tensor], Tensor]:
+        """Score maps (B, n, H, W) of filters (B, C, K), at points prepared once."""
         sequences, frames, _, height, width = features.shape
-        values = sampler.sample(project(features, weight)).sum(dim=1)
-        return values.view(sequences, frames, height, width)
+        if self.backend == 'torch':
+            sampler = self._sampler(points, features)
+            return lambda weight: (
+                sampler.sample(project(features, weight))
+                .sum(dim=1)
+                .view(sequences, frames, height, width)
+            )
+        points = scale_gradient(points, self.offset_gradient_scale)
+        # The operator adds the regular grid of one cell's spacing to the offsets it is given.
+        grid = kernel_points(self.kernel_size, device=points.device, dtype=points.dtype)
+        offsets = (points - grid.flatten().unsqueeze(-1)).view(
+            sequences, frames, -1, height, width
+        )
+
+        def score(weight: Tensor) -> Tensor:
+            filters = weight.unflatten(2, (self.kernel_size, self.kernel_size)).unsqueeze(1)
+            maps = map(partial(deformable_correlation, backend='mmcv'), features, filters, offsets)
+            return torch.stack([each.squeeze(1) for each in maps])
+
+        return score
 
     # ---------------------------------------------------------------- offline training
 
@@ -584,9 +625,9 @@ class DCCHead(BaseModule):
 
     def _loss_cls(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Mean squared hinge residual per frame, at the learned offsets, over all iterates."""
-        sampler = self._sampler(self._points(learned.model, truth.features), truth.features)
+        score = self._scorer(self._points(learned.model, truth.features), truth.features)
         residuals = [
-            hinge_residual(self._scores(weight, truth.features, sampler), truth.labels)
+            hinge_residual(score(weight), truth.labels)
             for (weight,) in learned.classification.iterates
         ]
         return torch.stack(residuals).square().sum(dim=(-2, -1)).mean()

@@ -79,6 +79,9 @@ class SDOptimizer(BaseModule):
         init_regularisation: Initial lambda of each block of parameters; learned. A problem of
             fewer blocks, such as the filter alone, takes the first ones.
         feat_stride: Crop pixels per cell in mmtrack's slot.
+        cell_offset: Crop pixel of the centre of cell 0 there: 0 for upstream's classifier, whose
+            reading of the score map is half a cell off, and half a cell for
+            :class:`RepairedPrDiMPClsHead`, whose reading is not.
         init_cfg: Initialisation config of mmengine.
     """
 
@@ -89,12 +92,14 @@ class SDOptimizer(BaseModule):
         init_step: float = 1.0,
         init_regularisation: Sequence[float] = (0.1,),
         feat_stride: int = 16,
+        cell_offset: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_iters = num_iters
         self.max_halvings = max_halvings
         self.feat_stride = feat_stride
+        self.cell_offset = cell_offset
         self.log_step = nn.Parameter(torch.tensor(init_step).log())
         self.log_regularisation = nn.Parameter(torch.tensor(init_regularisation).log())
 
@@ -195,7 +200,8 @@ class SDOptimizer(BaseModule):
         if sample_weights is None:
             sample_weights = features.new_full((frames,), 1.0 / frames)
         weights = sample_weights.reshape(frames, -1).transpose(0, 1).expand(sequences, frames)
-        centres, sizes = boxes[..., :2] / self.feat_stride, boxes[..., 2:] / self.feat_stride
+        centres = (boxes[..., :2] - self.cell_offset) / self.feat_stride
+        sizes = boxes[..., 2:] / self.feat_stride
         labels = gaussian_labels(
             torch.cat((centres - sizes / 2, centres + sizes / 2), -1), features.shape[-2:]
         )

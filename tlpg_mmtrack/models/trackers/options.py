@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+POSTPROCESSES = ('nms', 'iou', 'iou_search', 'regression')
 SHARES = ('memory_rate', 'hard_negative_rate', 'first_share', 'merge_iou')
 
 
@@ -37,7 +38,8 @@ class TrackingOptions:
             trusted over a nearer one.
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
             IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
-            its neighbourhood for a better box.
+            its neighbourhood for a better box; ``'regression'``, the predicted score, and then the
+            box is regressed from it.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
     """
@@ -70,10 +72,9 @@ class TrackingOptions:
         Raises:
             ValueError: Naming the option.
         """
-        if self.postprocess not in ('nms', 'iou', 'iou_search'):
+        if self.postprocess not in POSTPROCESSES:
             raise ValueError(
-                "test_cfg: postprocess must be 'nms', 'iou' or 'iou_search', got "
-                f'{self.postprocess!r}'
+                f'test_cfg: postprocess must be one of {POSTPROCESSES}, got {self.postprocess!r}'
             )
         if self.crop_size <= 0 or self.crop_size % 32:
             raise ValueError(

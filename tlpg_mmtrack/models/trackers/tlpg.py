@@ -12,11 +12,23 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
+from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..slots import (
+    MapShape,
+    backbone_shapes,
+    build_with,
+    check_dcc_slot,
+    complete,
+    empty_maps,
+    neck_shapes,
+    require,
+    require_levels,
+)
 from .augmentation import first_frame_crops
 from .crop import crop_patch
 from .localization import localize
@@ -47,6 +59,24 @@ class Features:
         )
 
 
+@dataclass(frozen=True)
+class Observation:
+    """What the network and a target's models say of one crop.
+
+    Attributes:
+        inputs: (1, 1, C, H, W) filter features of every stage.
+        predictions: Scores and proposals of every stage.
+        box_features: Maps that the postprocess reads: IoU-Net's, or the backbone's C3 and C4 for
+            the box regression; empty where boxes are picked by score alone.
+        enhanced: (1, C, H, W), x_E, for a second stage without a target model.
+    """
+
+    inputs: list[Tensor]
+    predictions: list[Prediction]
+    box_features: tuple[Tensor, ...]
+    enhanced: Tensor | None = None
+
+
 @dataclass
 class Stage:
     """One stage's target model and what it is learned from."""
@@ -63,12 +93,14 @@ class TargetState:
         box: (4,) float64, (x, y, width, height) in frame pixels.
         stages: Stage 1 and, with a refiner, stage 2.
         modulation: IoU-Net's view of the template; empty without IoU-Net.
+        template: The box regression's view of the template; None without it.
         frame: Number of frames seen after the first.
     """
 
     box: np.ndarray
     stages: list[Stage]
     modulation: tuple[Tensor, ...] = ()
+    template: Template | None = None
     frame: int = 0
 
 
@@ -76,13 +108,17 @@ class TargetState:
 class TLPG(BaseSingleObjectTracker):
     """Two-stage tracker with target models learned online (sections 3 to 3.5).
 
+    Every part's ``in_channels`` may be left out: it is then found from the backbone.
+
     Args:
         backbone: Config of a backbone with maps of stride 8, 16 and 32.
         head: Config of stage 1's :class:`DCCHead`.
-        neck: Config of the neck; without it x is the backbone's C4.
+        neck: Config of the neck; without it x is the backbone's C4. One without ``laterals``,
+            such as mmdet's FPN, must return maps of stride 8, 16 and 32.
         refiner: Config of the :class:`CenterBiasRefiner`, or for comparison of the
             :class:`BoxRegressionRefiner`; without it there is one stage.
-        iou_head: Config of the :class:`IoUNetHead`.
+        iou_head: Config of the :class:`IoUNetHead`, or of :class:`MMTrackIoUHead`.
+        box_head: Config of the :class:`BoxRegressionHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
         std: Standard deviation of the input pixels.
         bgr_to_rgb: Whether the backbone expects RGB.
@@ -94,7 +130,8 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``postprocess`` needs an ``iou_head`` and there is none.
+        ValueError: When ``postprocess`` needs an ``iou_head`` or a ``box_head`` and there is none,
+            or when a part does not fit the maps that it will get; names the part and its key.
     """
 
     def __init__(
@@ -104,6 +141,7 @@ class TLPG(BaseSingleObjectTracker):
         neck: dict | None = None,
         refiner: dict | None = None,
         iou_head: dict | None = None,
+        box_head: dict | None = None,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
         bgr_to_rgb: bool = True,
@@ -114,23 +152,92 @@ class TLPG(BaseSingleObjectTracker):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck is not None else None
-        self.head = MODELS.build(head)
-        self.refiner = MODELS.build(refiner) if refiner is not None else None
-        self.iou_head = MODELS.build(iou_head) if iou_head is not None else None
+        levels = backbone_shapes(self.backbone)
+        self._build_neck_and_stages(levels, neck, head, refiner)
+        self.iou_head = self._build_box_judge(levels, iou_head)
+        self.box_head = self._build_box_judge(levels, box_head)
         self.options = TrackingOptions(**(test_cfg or {}))
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
-        if self.options.postprocess != 'nms' and self.iou_head is None:
-            raise ValueError(
-                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs an '
-                'iou_head'
-            )
+        self._check_postprocess()
         self.frozen_modules = tuple(frozen_modules)
         self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    # ---------------------------------------------------------------- building
+
+    def _build_neck_and_stages(
+        self,
+        levels: tuple[MapShape, ...],
+        neck: dict | None,
+        head: dict,
+        refiner: dict | None,
+    ) -> None:
+        """Build what turns the backbone's maps into proposals; refuse what does not fit."""
+        channels = [level.channels for level in levels]
+        self.neck = None if neck is None else build_with(neck, in_channels=channels)
+        high, x, low = self._source_shapes(levels)
+        self.head = build_with(head, in_channels=x.channels)
+        check_dcc_slot(self.head, x)
+        self.refiner = None
+        if refiner is None:
+            return
+        enhancer = refiner.get('enhancer')
+        width = x.channels
+        if enhancer is not None:
+            in_channels = (high.channels, x.channels, low.channels)
+            enhancer = complete(enhancer, in_channels=in_channels)
+            width = enhancer.get('out_channels') or width
+        if 'head' in refiner:
+            refiner = {**refiner, 'head': complete(refiner['head'], in_channels=width)}
+        else:
+            refiner = complete(refiner, in_channels=width)
+        self.refiner = MODELS.build({**refiner, 'enhancer': enhancer})
+        sources = empty_maps((high, x, low))
+        with torch.no_grad():
+            enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
+        if self.refiner.head is not None:
+            check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
+
+    def _source_shapes(self, levels: tuple[MapShape, ...]) -> tuple[MapShape, ...]:
+        """Shapes of C3', x and C5', as :meth:`_combine` picks them."""
+        if self.neck is None:
+            require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
+            return levels[0], levels[1], levels[-1]
+        maps = neck_shapes(self.neck, levels)
+        if hasattr(self.neck, 'laterals'):
+            sides = [MapShape(maps[0].channels, levels[index].stride) for index in (0, -1)]
+            return sides[0], maps[0], sides[1]
+        require_levels(type(self.neck).__name__, "the neck's number of outputs", maps, 3)
+        return maps[:3]
+
+    def _build_box_judge(
+        self, levels: tuple[MapShape, ...], config: dict | None
+    ) -> nn.Module | None:
+        """Build a head that reads the backbone's first two maps; refuse what does not fit."""
+        if config is None:
+            return None
+        require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
+        channels = tuple(level.channels for level in levels[:2])
+        strides = tuple(level.stride for level in levels[:2])
+        head = build_with(config, in_channels=channels)
+        name = type(head).__name__
+        require(
+            name, 'in_channels', head.in_channels, channels, "the number of its maps' channels"
+        )
+        require(name, 'strides', head.strides, strides, "its maps' strides")
+        return head
+
+    def _check_postprocess(self) -> None:
+        needs = {'iou': 'iou_head', 'iou_search': 'iou_head', 'regression': 'box_head'}
+        name = needs.get(self.options.postprocess)
+        if name is not None and getattr(self, name) is None:
+            raise ValueError(
+                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
+                f'config of a part: {name}=dict(...)'
+            )
 
     # ---------------------------------------------------------------- network
 
@@ -167,6 +274,32 @@ class TLPG(BaseSingleObjectTracker):
             inputs.append(self.refiner.head.features(enhanced))
         return inputs
 
+    def observe(self, crop: Tensor, models: Sequence[TargetModel]) -> Observation:
+        """Everything of a frame that depends on the crop and the target models alone.
+
+        Args:
+            crop: (1, 3, S, S) pixel values 0..255, BGR.
+            models: A target model for each stage.
+        """
+        features = self.extract(crop)
+        inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
+        predictions = [
+            head.predict(model, x)
+            for head, model, x in zip(self._stage_heads(), models, inputs, strict=True)
+        ]
+        enhanced = None
+        if self.refiner is not None and self.refiner.head is None:
+            enhanced = self.refiner.enhance(features.x, features.sources)
+        return Observation(inputs, predictions, self._box_features(features), enhanced)
+
+    def _box_features(self, features: Features) -> tuple[Tensor, ...]:
+        if self.options.postprocess == 'nms':
+            return ()
+        levels = features.levels[:2]
+        if self.options.postprocess == 'regression':
+            return levels
+        return self.iou_head.features(levels)
+
     # ---------------------------------------------------------------- tracking
 
     @torch.no_grad()
@@ -197,10 +330,13 @@ class TLPG(BaseSingleObjectTracker):
             self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
             for head, x in zip(self._stage_heads(), self._stage_inputs(features), strict=True)
         ]
-        modulation = ()
+        target = TargetState(box=box, stages=stages)
+        levels = features[:1].levels[:2]
         if self.iou_head is not None:
-            modulation = self.iou_head.modulation(features[:1].levels[:2], boxes[:1])
-        return TargetState(box=box, stages=stages, modulation=modulation)
+            target.modulation = self.iou_head.modulation(levels, boxes[:1])
+        if self.box_head is not None:
+            target.template = self.box_head.template(levels, boxes[:1])
+        return target
 
     def _start_stage(self, head: DCCHead, features: Tensor, boxes: Tensor) -> Stage:
         samples = head.samples(features, boxes)
@@ -229,53 +365,43 @@ class TLPG(BaseSingleObjectTracker):
         side = self._search_side(target.box)
         center = target.box[:2] + (target.box[2:] - 1) / 2
         crop = crop_patch(frame, center, side, options.crop_size)
-        features = self.extract(self._to_tensor(crop[None]))
-        inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
-        predictions = [
-            head.predict(stage.model, x)
-            for head, stage, x in zip(self._stage_heads(), target.stages, inputs, strict=True)
-        ]
-        scores = predictions[0].scores[0, 0]
+        seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
+        # Two stages, learned on different features, are wrong in different places.
+        scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        crop_box = self._propose(target, features, predictions, place.cell)
+        crop_box = self._propose(target, seen, scores, place.cell)
         self._move(target, crop_box, center, side, frame.shape)
-        self._update(target, inputs, predictions, crop_box, place.state)
+        self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
     def _propose(
-        self,
-        target: TargetState,
-        features: Features,
-        predictions: list[Prediction],
-        cell: tuple[int, int],
+        self, target: TargetState, seen: Observation, scores: Tensor, cell: tuple[int, int]
     ) -> Tensor:
-        """(4,) final box in crop pixels, from the proposals around the localised cell."""
-        boxes = self._proposals(target, predictions[0])
-        scores = predictions[0].scores[0, 0]
+        """(4,) final box in crop pixels, from stage 1's proposals around the localised cell."""
+        boxes = self._proposals(target, seen.predictions[0])
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
-            if self.refiner.head is None:
-                view = self.refiner.enhance(features.x, features.sources)
-            else:
-                view = predictions[1]
+            view = seen.predictions[1] if seen.enhanced is None else seen.enhanced
             boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
-        iou_features = self.iou_head.features(features.levels[:2])
-        iou = self.iou_head.predict_iou(target.modulation, iou_features, boxes[None])[0]
+        if self.options.postprocess == 'regression':
+            box = self._merge(boxes, scores)[None, None]
+            return self.box_head(target.template, seen.box_features, box)[0, 0]
+        iou = self.iou_head.predict_iou(target.modulation, seen.box_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
             return self._merge(boxes, iou)
         # The score knows the target from what looks alike, which IoU-Net does not.
         box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
-        return self.iou_head.search(target.modulation, iou_features, box[None])[0]
+        return self.iou_head.search(target.modulation, seen.box_features, box[None])[0]
 
     def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
         """(H*W, 4), stage 1's box at every cell, in crop pixels.
@@ -414,12 +540,14 @@ class TLPG(BaseSingleObjectTracker):
         if self.refiner is not None and 'refiner' not in self.frozen_modules:
             enhanced = self.refiner.enhance(features.x, features.sources)
             losses.update(self.refiner.loss(*split(enhanced)))
-        if self.iou_head is not None and 'iou_head' not in self.frozen_modules:
-            first = [level[:count:frames] for level in features.levels[:2]]
-            rest = [level[count:] for level in features.levels[:2]]
-            losses.update(
-                self.iou_head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
-            )
+        first = [level[:count:frames] for level in features.levels[:2]]
+        rest = [level[count:] for level in features.levels[:2]]
+        for name in ('iou_head', 'box_head'):
+            head = getattr(self, name)
+            if head is not None and name not in self.frozen_modules:
+                losses.update(
+                    head.loss(first, template_boxes[:, 0], rest, search_boxes.flatten(0, 1))
+                )
         return losses
 
     def _training_features(self, inputs: dict) -> Features:

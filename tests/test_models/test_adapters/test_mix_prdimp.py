@@ -1,0 +1,71 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""configs/mix/prdimp_*: our components in mmtrack's PrDiMP train a step and track a clip."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mixed_models import build, check_track, check_train_step, clip, mix_config, on_efflite0
+from mmdet.structures.bbox import bbox_overlaps
+
+from tlpg_mmtrack.models.heads import CenterBiasRefiner, DCCHead
+from tlpg_mmtrack.models.necks import BalancedNeck
+from tlpg_mmtrack.models.optimizers import SDOptimizer
+
+PARTS = {
+    'prdimp_efflite0': ('classifier', 'bbox_regressor'),
+    'prdimp_r50': ('backbone', 'classifier', 'bbox_regressor'),
+    'prdimp_r50_sd-optimizer': (
+        'backbone',
+        'classifier.filter_optimizer.log_step',
+        'classifier.filter_optimizer.log_regularisation',
+    ),
+    'prdimp_r50_dcc-head': ('backbone', 'classifier.head.filter_features', 'bbox_regressor'),
+    'prdimp_r50_center-bias-refiner': (
+        'backbone',
+        'bbox_regressor.refiner.head',
+        'bbox_regressor.refiner.enhancer.combine',
+        'bbox_regressor.iou_head',
+    ),
+    'prdimp_r50_balanced-neck': ('backbone', 'neck.lateral_convs', 'neck.weight_logits'),
+}
+
+
+@pytest.mark.parametrize('name', PARTS)
+def test_it_trains_a_step_and_tracks(name: str) -> None:
+    model = build(mix_config(name))
+    check_train_step(model, *PARTS[name])
+    check_track(model)
+
+
+@pytest.mark.parametrize(
+    'name', ['prdimp_r50_sd-optimizer', 'prdimp_r50_dcc-head', 'prdimp_r50_center-bias-refiner']
+)
+def test_it_follows_the_target_on_pretrained_features(name: str) -> None:
+    model = build(on_efflite0(name))
+    found = check_track(model, frames=8)
+    truth = torch.tensor(clip(8)[1])
+    truth[:, 2:] += truth[:, :2]
+    overlaps = bbox_overlaps(torch.stack(found), truth, is_aligned=True)
+    # From the first box alone the last overlap would be 0.2.
+    assert overlaps.min() > 0.5
+
+
+def test_the_components_are_where_the_config_puts_them() -> None:
+    classifier = build(mix_config('prdimp_r50_sd-optimizer')).classifier
+    assert isinstance(classifier.filter_optimizer, SDOptimizer)
+    assert isinstance(build(mix_config('prdimp_r50_dcc-head')).classifier.head, DCCHead)
+    box_head = build(mix_config('prdimp_r50_center-bias-refiner')).bbox_regressor
+    assert isinstance(box_head.refiner, CenterBiasRefiner)
+    assert isinstance(build(mix_config('prdimp_r50_balanced-neck')).neck, BalancedNeck)
+
+
+def test_dcc_learns_from_sure_frames_when_that_is_due() -> None:
+    config = on_efflite0('prdimp_r50_dcc-head')
+    config.cls_head.options = dict(update_interval=2)
+    model = build(config)
+    check_track(model, frames=2)
+    first, count = model.classifier._model.filter, model.classifier._memory.count
+    check_track(model, frames=3)
+    assert model.classifier._memory.count == count + 1
+    assert not torch.equal(model.classifier._model.filter, first)

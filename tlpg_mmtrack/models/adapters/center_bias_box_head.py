@@ -1,0 +1,149 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Centre-bias refinement between the classifier and the IoU-Net of mmtrack's PrDiMP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from ..heads.center_bias_refiner import CenterBiasRefiner
+from ..heads.dcc_head import TargetModel
+from ..slots import MapShape, check_dcc_slot, empty_maps
+from .mmtrack_iou_head import check_iou_net_slot
+from .sequences import sequences_first, template_and_search_boxes
+
+
+@MODELS.register_module()
+class CenterBiasBoxHead(BaseModule):
+    """Stage 2 of TLPG before IoU-Net, in the slot ``PrDiMP(bbox_head=...)``.
+
+    PrDiMP's classifier names a place, not proposals. So the box of the last size, at that place
+    and one cell around it, stands for the proposals of stage 1: their centres are where stage 2
+    proposes, and its best proposal is the box that IoU-Net starts from. The slot hands over one
+    crop of the first frame and no later box: stage 2's target model is learned from that crop and
+    stays as it is. The state of one target is kept in the head, as in mmtrack's own.
+
+    Args:
+        refiner: Config of the :class:`CenterBiasRefiner`. PrDiMP has no map of stride 32: an
+            enhancer needs ``low_source='conv'``.
+        iou_head: Config of mmtrack's ``IouNetHead``.
+        first_iters: Iterations at the first frame.
+        test_cfg: PrDiMP's; it hands it to its heads.
+        init_cfg: Initialisation config of mmengine.
+    """
+
+    def __init__(
+        self,
+        refiner: dict,
+        iou_head: dict,
+        first_iters: int = 10,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.refiner: CenterBiasRefiner = MODELS.build(refiner)
+        self.iou_head = MODELS.build({**iou_head, 'test_cfg': test_cfg})
+        self.first_iters = first_iters
+        self._model: TargetModel | None = None
+
+    def _features(self, backbone_feats: Sequence[Tensor]) -> Tensor:
+        """(N, C, H, W) filter features of stage 2."""
+        enhanced = self.refiner.enhance(backbone_feats[-1], backbone_feats)
+        return self.refiner.head.features(enhanced)
+
+    def init_iou_net(self, iou_backbone_feats: Sequence[Tensor], bboxes: Tensor) -> None:
+        """Learn a target from one crop of the first frame.
+
+        Args:
+            iou_backbone_feats: Maps of the crop, of stride 8 and 16.
+            bboxes: (4,), (cx, cy, w, h) in crop pixels.
+        """
+        self.iou_head.init_iou_net(iou_backbone_feats, bboxes)
+        head = self.refiner.head
+        features = self._features(iou_backbone_feats).unsqueeze(0)
+        boxes = bbox_cxcywh_to_xyxy(bboxes.view(1, 1, 4))
+        model = head.initialise(features, boxes)
+        self._model = head.learn(model, head.samples(features, boxes), self.first_iters).model
+
+    def predict(
+        self,
+        backbone_feats: Sequence[Tensor],
+        data_samples: list,
+        init_bbox: Tensor,
+        sample_center: Tensor,
+        scale_factor: Tensor,
+    ) -> Tensor | None:
+        """Refine a box by stage 2, then by IoU-Net.
+
+        Args:
+            backbone_feats: Maps of the crop, of stride 8 and 16.
+            data_samples: Not needed.
+            init_bbox: (4,) box of the last size at the classifier's place, (cx, cy, w, h) in crop
+                pixels.
+            sample_center: (2,) the crop's centre, (x, y) in frame pixels.
+            scale_factor: Frame pixels per crop pixel.
+
+        Returns:
+            (4,), (cx, cy, w, h) in frame pixels; None where IoU-Net finds no box.
+        """
+        box = self._refine(backbone_feats, init_bbox.view(4))
+        return self.iou_head.predict(
+            backbone_feats, data_samples, box, sample_center, scale_factor
+        )
+
+    def _refine(self, backbone_feats: Sequence[Tensor], box: Tensor) -> Tensor:
+        """(4,), (cx, cy, w, h), stage 2's best proposal; its size changes by half at most."""
+        head = self.refiner.head
+        prediction = head.predict(self._model, self._features(backbone_feats).unsqueeze(0))
+        steps = head.stride * torch.tensor([-1.0, 0.0, 1.0], device=box.device)
+        places = box[:2] + torch.cartesian_prod(steps, steps)
+        boxes = bbox_cxcywh_to_xyxy(torch.cat((places, box[2:].expand_as(places)), dim=1))
+        found, scores = self.refiner.refine(prediction, boxes, scores=boxes.new_ones(len(boxes)))
+        best = bbox_xyxy_to_cxcywh(found[scores.argmax()])
+        return torch.cat((best[:2], best[2:].clamp(0.5 * box[2:], 1.5 * box[2:])))
+
+    def loss(
+        self,
+        template_feats: Sequence[Tensor],
+        search_feats: Sequence[Tensor],
+        batch_data_samples: list,
+        **kwargs: object,
+    ) -> dict[str, Tensor]:
+        """Losses of stage 2 and of IoU-Net for a batch in mmtrack's order.
+
+        Args:
+            template_feats: Maps of B sequences' n template crops each, (n * B, C, H, W).
+            search_feats: Maps of their m search crops, (m * B, C, H, W).
+            batch_data_samples: With the boxes (x1, y1, x2, y2) in crop pixels.
+            **kwargs: Not used; mmtrack's signature.
+        """
+        template_boxes, search_boxes = template_and_search_boxes(batch_data_samples)
+        sequences = len(batch_data_samples)
+        losses = self.refiner.loss(
+            sequences_first(self.refiner.enhance(template_feats[-1], template_feats), sequences),
+            template_boxes,
+            sequences_first(self.refiner.enhance(search_feats[-1], search_feats), sequences),
+            search_boxes,
+        )
+        losses.update(self.iou_head.loss(template_feats, search_feats, batch_data_samples))
+        return losses
+
+    def check_slot(self, levels: Sequence[MapShape]) -> None:
+        """Raise unless both parts fit the maps that they will get.
+
+        Args:
+            levels: The two maps, of stride 8 and 16.
+
+        Raises:
+            ValueError: Naming the component, the key and what was found.
+        """
+        check_iou_net_slot(self.iou_head, levels)
+        maps = empty_maps(levels)
+        with torch.no_grad():
+            enhanced = self.refiner.enhance(maps[-1], maps)
+        check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], levels[-1].stride))

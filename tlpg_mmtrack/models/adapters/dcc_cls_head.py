@@ -1,0 +1,178 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Deformable central correlation as the classifier of mmtrack's PrDiMP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..slots import MapShape, check_dcc_slot
+from ..trackers.localization import localize
+from ..trackers.memory import SampleMemory
+from ..trackers.options import TrackingOptions
+from .sequences import sequences_first, template_and_search_boxes
+
+
+@MODELS.register_module()
+class DCCClsHead(BaseModule):
+    """:class:`DCCHead` in the slot ``PrDiMP(cls_head=...)``.
+
+    The slot asks for the target's centre only: it is the centre of the proposals around the
+    score's peak, and their size is left to IoU-Net. The state of one target is kept in the head,
+    as in mmtrack's own.
+
+    Args:
+        head: Config of the :class:`DCCHead`.
+        options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds.
+        test_cfg: PrDiMP's; it hands it to its heads.
+        init_cfg: Initialisation config of mmengine.
+    """
+
+    def __init__(
+        self,
+        head: dict,
+        options: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.head: DCCHead = MODELS.build(head)
+        self.options = TrackingOptions(**(options or {}))
+        self.test_cfg = test_cfg
+        self._model: TargetModel | None = None
+        self._memory: SampleMemory | None = None
+        self._seen: tuple[Tensor, Prediction] | None = None
+
+    def init_classifier(
+        self,
+        backbone_feats: Tensor,
+        target_bboxes: Tensor,
+        dropout_probs: Sequence[float] | None = None,
+    ) -> None:
+        """Learn a target from crops of the first frame.
+
+        Args:
+            backbone_feats: (n, C, H, W) maps of the crops, the plain one first.
+            target_bboxes: (n + d, 4), (cx, cy, w, h) in crop pixels; the last d are those of d
+                copies of the first map with some channels dropped.
+            dropout_probs: Share of the channels dropped in each of the d copies.
+        """
+        features = self.head.features(backbone_feats)
+        dropped = [F.dropout2d(features[:1], rate) for rate in dropout_probs or ()]
+        features = torch.cat((features, *dropped)).unsqueeze(0)
+        boxes = bbox_cxcywh_to_xyxy(target_bboxes).unsqueeze(0)
+        samples = self.head.samples(features, boxes)
+        model = self.head.initialise(features[:, :1], boxes[:, :1])
+        self._model = self.head.learn(model, samples, self.options.first_iters).model
+        points = self.head.predict(self._model, features).points
+        self._memory = SampleMemory(
+            replace(samples, points=points),
+            self.options.memory_size,
+            self.options.memory_rate,
+            self.options.first_share,
+        )
+
+    def predict(
+        self,
+        backbone_feats: Sequence[Tensor],
+        data_samples: list,
+        prev_bbox: Tensor,
+        sample_center: Tensor,
+        scale_factor: Tensor,
+    ) -> tuple[Tensor, Tensor, str]:
+        """Find the target in a crop whose centre is its last place.
+
+        Args:
+            backbone_feats: Maps of the crop, (1, C, H, W) each; the last is searched.
+            data_samples: Not needed.
+            prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
+            sample_center: (2,) the crop's centre, (x, y) in frame pixels.
+            scale_factor: (1,) frame pixels per crop pixel.
+
+        Returns:
+            The target's centre (x, y) in frame pixels, the score map (1, 1, H, W) and the state's
+            name.
+        """
+        features = self.head.features(backbone_feats[-1]).unsqueeze(0)
+        prediction = self.head.predict(self._model, features)
+        self._seen = features, prediction
+        width, height = (prev_bbox[2:] / scale_factor / self.head.stride).tolist()
+        scores = prediction.scores[0, 0]
+        place = localize(scores.cpu().numpy(), (height, width), self.options)
+        center = self._center(prediction, place.cell[0] * scores.shape[1] + place.cell[1])
+        center = (center - self.test_cfg['img_sample_size'] / 2) * scale_factor
+        return sample_center.squeeze() + center, prediction.scores, place.state.value
+
+    def _center(self, prediction: Prediction, peak: int) -> Tensor:
+        """(2,) mean by score of the centres of the proposals that overlap the peak's."""
+        boxes = self.head.proposal_boxes(prediction.distances[0])[0]
+        near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > self.options.merge_iou
+        # Also where the peak's own proposal is degenerate and overlaps nothing.
+        near[peak] = True
+        weights = prediction.scores.flatten().clamp(min=1e-6) * near
+        centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+        return (centers * weights.unsqueeze(1)).sum(0) / weights.sum()
+
+    def update_classifier(
+        self, target_bbox: Tensor, frame_num: int, hard_neg_flag: bool = False
+    ) -> None:
+        """Store the last frame; learn the filter when that is due, or from a distractor.
+
+        Args:
+            target_bbox: (4,), (cx, cy, w, h) in crop pixels.
+            frame_num: Number of the frame, 1 for the first.
+            hard_neg_flag: Whether there is a distractor.
+        """
+        options = self.options
+        features, prediction = self._seen
+        sample = self.head.samples(features, bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4))
+        sample = replace(sample, points=prediction.points)
+        self._memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
+        due = (frame_num - 1) % options.update_interval == 0
+        if due or hard_neg_flag:
+            iterations = options.update_iters if due else options.hard_negative_iters
+            course = self.head.learn_filter(self._model, self._memory.samples, iterations)
+            self._model = replace(self._model, filter=course.parameters[0])
+
+    def loss(
+        self,
+        template_feats: Sequence[Tensor],
+        search_feats: Sequence[Tensor],
+        batch_data_samples: list,
+        **kwargs: object,
+    ) -> dict[str, Tensor]:
+        """:meth:`DCCHead.loss` of a batch in mmtrack's order.
+
+        Args:
+            template_feats: Maps of B sequences' n template crops each, (n * B, C, H, W).
+            search_feats: Maps of their m search crops, (m * B, C, H, W).
+            batch_data_samples: With the boxes (x1, y1, x2, y2) in crop pixels.
+            **kwargs: Not used; mmtrack's signature.
+        """
+        template_boxes, search_boxes = template_and_search_boxes(batch_data_samples)
+        sequences = len(batch_data_samples)
+        return self.head.loss(
+            sequences_first(template_feats[-1], sequences),
+            template_boxes,
+            sequences_first(search_feats[-1], sequences),
+            search_boxes,
+        )
+
+    def check_slot(self, levels: Sequence[MapShape]) -> None:
+        """Raise unless the head fits the maps that it will get.
+
+        Args:
+            levels: The maps that the model hands its heads; the classifier sees the last.
+
+        Raises:
+            ValueError: Naming the component, the key and what was found.
+        """
+        check_dcc_slot(self.head, levels[-1])

@@ -1,0 +1,67 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The feature enhancer behind a neck, in the slot of a neck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from ..slots import build_with
+
+
+@MODELS.register_module()
+class EnhancedNeck(BaseModule):
+    """A neck whose middle map is enhanced by the other two (section 3.3, figure 4).
+
+    Args:
+        neck: Config of a neck that returns three maps, from high to low resolution; their sizes
+            may be equal, as in SiamRPN++. ``in_channels`` may be left out.
+        enhancer: Config of the :class:`FeatureEnhancer`.
+        in_channels: Channels of the backbone's maps.
+        init_cfg: Initialisation config of mmengine.
+
+    Example:
+        >>> import torch
+        >>> neck = dict(type='mmdet.ChannelMapper', out_channels=32)
+        >>> enhanced = EnhancedNeck(
+        ...     neck, dict(type='FeatureEnhancer', in_channels=(32, 32, 32), channels=16),
+        ...     in_channels=[40, 112, 320],
+        ... )
+        >>> maps = [torch.zeros(1, c, s, s) for c, s in ((40, 16), (112, 8), (320, 4))]
+        >>> [tuple(x.shape) for x in enhanced(maps)]
+        [(1, 32, 8, 8)]
+    """
+
+    def __init__(
+        self,
+        neck: dict,
+        enhancer: dict,
+        in_channels: Sequence[int],
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = tuple(in_channels)
+        self.neck = build_with(neck, in_channels=list(in_channels))
+        self.enhancer = MODELS.build(enhancer)
+        self.out_channels = self.enhancer.out_channels
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
+        """Fuse the backbone's maps into one.
+
+        Args:
+            feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
+
+        Returns:
+            A 1-tuple of x_E (N, out_channels, H, W), of the middle map's size.
+
+        Raises:
+            ValueError: If the neck does not return three maps, or not those of the enhancer.
+        """
+        maps = self.neck(feats)
+        if len(maps) != 3:
+            raise ValueError(f'EnhancedNeck: neck must return 3 maps, got {len(maps)}')
+        high, x, low = maps
+        return (self.enhancer(x, high, low),)

@@ -1,0 +1,106 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""mmtrack's IoU-Net where TLPG expects its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
+from mmengine.model import BaseModule
+from mmtrack.models.track_heads import IouNetHead
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from ..slots import MapShape, build_with, require
+
+
+@MODELS.register_module()
+class MMTrackIoUHead(BaseModule):
+    """``IouNetHead`` of mmtrack with the calls of :class:`IoUNetHead`.
+
+    All boxes are (x1, y1, x2, y2) in pixels of the crop, as TLPG's; mmtrack's own are not. Its
+    batch norm needs two sequences or more in a training step.
+
+    Args:
+        head: Config of mmtrack's head; ``in_dim`` may be left out. A ``box_refine_step_length`` of
+            ``bbox_cfg`` is the step of :meth:`search`.
+        in_channels: Channels of the two maps, of stride 8 and 16.
+        init_cfg: Initialisation config of mmengine.
+    """
+
+    def __init__(
+        self, head: dict, in_channels: Sequence[int], init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = tuple(in_channels)
+        self.head = build_with(head, in_dim=self.in_channels)
+        self.strides = tuple(
+            round(1 / pool.spatial_scale) for pool in (self.head.roi3_temp, self.head.roi4_temp)
+        )
+        check_iou_net_slot(self.head, tuple(map(MapShape, self.in_channels, self.strides)))
+
+    def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
+        """Describe the targets of template crops; see :meth:`IoUNetHead.modulation`."""
+        return self.head.get_modulation(feats, boxes)
+
+    def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Prepare the maps of search crops; see :meth:`IoUNetHead.features`."""
+        return self.head(feats)
+
+    def predict_iou(
+        self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
+    ) -> Tensor:
+        """Predict the IoU of (B, R, 4) boxes with the target, (B, R)."""
+        sizes = boxes[..., 2:] - boxes[..., :2]
+        boxes = torch.cat((boxes[..., :2], sizes), dim=-1)
+        return self.head.predict_iou(modulation, features, boxes)
+
+    def search(
+        self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
+    ) -> Tensor:
+        """Improve one box, (1, 4), by mmtrack's gradient ascent."""
+        self.head.iou_modulation = modulation
+        found, _ = self.head.optimize_bboxes(features, bbox_xyxy_to_cxcywh(boxes))
+        return torch.cat((found[:, :2], found[:, :2] + found[:, 2:]), dim=1)
+
+    def loss(
+        self,
+        template_feats: Sequence[Tensor],
+        template_boxes: Tensor,
+        search_feats: Sequence[Tensor],
+        search_boxes: Tensor,
+    ) -> dict[str, Tensor]:
+        """mmtrack's loss, ``loss_bbox``; arguments as of :meth:`IoUNetHead.loss`."""
+        repeats = len(search_boxes) // len(template_boxes)
+        # Batch norm of the pooled vectors sees one row a sequence, as it does in mmtrack.
+        modulation = [
+            vector.repeat_interleave(repeats, dim=0)
+            for vector in self.modulation(template_feats, template_boxes)
+        ]
+        # One search box a sequence as far as mmtrack's head can tell: it only stacks them.
+        return self.head.loss_by_feat(
+            modulation, self.features(search_feats), None, list(search_boxes.unsqueeze(1))
+        )
+
+
+def check_iou_net_slot(head: IouNetHead, levels: Sequence[MapShape]) -> None:
+    """Raise unless mmtrack's ``IouNetHead`` fits the maps that it will get.
+
+    Args:
+        head: The head.
+        levels: Its two maps.
+
+    Raises:
+        ValueError: Naming the head, the key and what was found.
+    """
+    channels = (head.conv3_temp.conv.in_channels, head.conv4_temp.conv.in_channels)
+    got = tuple(level.channels for level in levels)
+    require('IouNetHead', 'in_dim', channels, got, 'the number of channels of its maps')
+    strides = tuple(round(1 / pool.spatial_scale) for pool in (head.roi3_temp, head.roi4_temp))
+    got = tuple(level.stride for level in levels)
+    if strides != got:
+        raise ValueError(
+            f'IouNetHead: in_dim is for maps of strides {strides}, got {got}; choose other levels '
+            'of the backbone'
+        )

@@ -1,0 +1,288 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Box regression: where the four sides of the target are, in a window around a proposal.
+
+TLPG's proposals come from a filter of 25 points that is learned online; this head, learned
+offline, says where the sides lie in between. It pools a fixed grid from a window around the
+proposal, whatever its size and aspect, and the same grid around the template's box, so that both
+show the target alike. Each side is read off as the mean of a distribution over the rows or columns
+of the grid, as in side-aware boundary localisation (SABL, arXiv 1912.04260), which needs no
+separate answer for large and small corrections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from ...ops import prroi_pool_boxes
+
+# Side of the window in sides of the proposal, which leaves half a proposal around it.
+_WINDOW = 2.0
+# Training proposals: widest spread of the normal variates, and their bound, in box sizes. Half of
+# them keep their aspect, as most targets do from frame to frame.
+_MAX_SPREAD = 0.3
+_MAX_JITTER = 0.5
+
+
+@dataclass(frozen=True)
+class Template:
+    """The targets of B template crops.
+
+    Attributes:
+        map: (B, C, bins, bins), the window around each target.
+        gains: (B, C), which channels of a search window matter.
+    """
+
+    map: Tensor
+    gains: Tensor
+
+
+@MODELS.register_module()
+class BoxRegressionHead(BaseModule):
+    """Regress the target's box from a proposal that overlaps it.
+
+    All boxes are (x1, y1, x2, y2) in pixels of the crop.
+
+    Args:
+        in_channels: Channels of the backbone's maps, one entry a level, the finest first.
+        strides: Strides of those maps in crop pixels.
+        cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
+        channels: Width of the head, a multiple of 16.
+        bins: Even side of the grid that is pooled from the finest level; a coarser level's is
+            smaller by the ratio of the strides.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: The arguments do not describe the same number of levels, or ``channels`` or
+            ``bins`` do not divide.
+
+    Example:
+        >>> head = BoxRegressionHead(in_channels=(40, 112))
+        >>> feats = (torch.rand(1, 40, 36, 36), torch.rand(1, 112, 18, 18))
+        >>> template = head.template(feats, torch.tensor([[115.0, 115.0, 173.0, 173.0]]))
+        >>> head(template, feats, torch.tensor([[[120.0, 110.0, 170.0, 170.0]]])).shape
+        torch.Size([1, 1, 4])
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        strides: Sequence[int] = (8, 16),
+        cell_offsets: Sequence[float] | None = None,
+        channels: int = 64,
+        bins: int = 16,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
+        _check_levels(in_channels, strides=strides, cell_offsets=cell_offsets)
+        if channels % 16:
+            raise ValueError(
+                f'BoxRegressionHead.channels: must be a multiple of 16, got {channels}'
+            )
+        self.bins_per_level = [bins * strides[0] // stride for stride in strides]
+        if bins % 4 or min(self.bins_per_level) < 2:
+            raise ValueError(
+                f'BoxRegressionHead.bins: must be a multiple of 4, with 2 left at the coarsest of '
+                f'the strides {tuple(strides)}, got {bins}'
+            )
+        self.in_channels = tuple(in_channels)
+        self.strides = tuple(strides)
+        self.cell_offsets = tuple(cell_offsets)
+
+        # The finest level has the detail, the others say what it belongs to.
+        self.level_convs = nn.ModuleList(
+            _conv(width, channels, 1 if level else 3) for level, width in enumerate(in_channels)
+        )
+        self.gains = nn.Linear(channels, channels)
+        self.trunk = nn.Sequential(
+            _conv(3 * channels, channels), _conv(channels, channels), _conv(channels, channels)
+        )
+        self.columns = _side_convs(channels)
+        self.rows = _side_convs(channels)
+        # Centres of the bins, in half windows.
+        centers = (torch.arange(bins) + 0.5) / bins * 2 - 1
+        self.register_buffer('bin_centers', centers, persistent=False)
+
+    def template(self, feats: Sequence[Tensor], boxes: Tensor) -> Template:
+        """Describe the targets of template crops.
+
+        Args:
+            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
+            boxes: (B, 4) the targets.
+
+        Raises:
+            ValueError: The number of maps or their channels differ from ``in_channels``.
+        """
+        windows = self._windows(feats, boxes.unsqueeze(1))
+        margin = windows.shape[-1] // 4
+        inside = windows[..., margin:-margin, margin:-margin]
+        return Template(windows, self.gains(inside.mean(dim=(2, 3))))
+
+    def forward(self, template: Template, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
+        """Regress boxes.
+
+        Args:
+            template: What :meth:`template` returned, for B targets.
+            feats: The backbone's maps (B, C_l, H_l, W_l) of the search crops.
+            boxes: (B, R, 4) proposals of positive size.
+
+        Returns:
+            (B, R, 4), no farther from a proposal than half its size on every side. Its sides may
+            be in the wrong order where the head is untrained.
+
+        Raises:
+            ValueError: The number of maps or their channels differ from ``in_channels``.
+        """
+        count = boxes.shape[1]
+        windows = self._windows(feats, boxes)
+        gains = template.gains.repeat_interleave(count, dim=0)[..., None, None]
+        target = template.map.repeat_interleave(count, dim=0)
+        hidden = self.trunk(torch.cat((windows * gains, windows, target), dim=1))
+        left_right = self._sides(self.columns, hidden, dim=2)
+        top_bottom = self._sides(self.rows, hidden, dim=3)
+        sides = torch.stack((left_right, top_bottom), dim=-1).flatten(1).view_as(boxes)
+        center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
+        half = size * _WINDOW / 2
+        return center.repeat(1, 1, 2) + sides * half.repeat(1, 1, 2)
+
+    def loss(
+        self,
+        template_feats: Sequence[Tensor],
+        template_boxes: Tensor,
+        search_feats: Sequence[Tensor],
+        search_boxes: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Regress the true box from boxes around it: the training loss.
+
+        Args:
+            template_feats: The backbone's maps of B template crops, one for each sequence.
+            template_boxes: (B, 4) their targets.
+            search_feats: Maps of B * T search crops; those of sequence b are rows
+                ``b * T .. b * T + T - 1``.
+            search_boxes: (B * T, 4) their targets.
+            generator: Draws the proposals; torch's own by default.
+
+        Returns:
+            ``loss_side``: mean distance of the sides, in target sizes; ``loss_giou``.
+
+        Raises:
+            ValueError: The search crops are not a multiple of the templates, or maps do not fit.
+        """
+        num_templates, num_search = len(template_boxes), len(search_boxes)
+        if num_search % num_templates:
+            raise ValueError(
+                f'search_boxes: expected the same number for each of the {num_templates} '
+                f'templates, got {num_search} in all'
+            )
+        template = self.template(template_feats, template_boxes)
+        template = Template(
+            template.map.repeat_interleave(num_search // num_templates, dim=0),
+            template.gains.repeat_interleave(num_search // num_templates, dim=0),
+        )
+        proposals = draw_proposals(search_boxes, generator).unsqueeze(1)
+        return self.loss_by_feat(self(template, search_feats, proposals)[:, 0], search_boxes)
+
+    def loss_by_feat(self, regressed: Tensor, boxes: Tensor) -> dict[str, Tensor]:
+        """Distance of regressed (B, 4) from true (B, 4) boxes."""
+        size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+        overlaps = bbox_overlaps(regressed, boxes, mode='giou', is_aligned=True)
+        return dict(
+            loss_side=2 * ((regressed - boxes) / size).abs().mean(),
+            loss_giou=1 - overlaps.mean(),
+        )
+
+    def _windows(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
+        """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
+        got = tuple(feat.shape[1] for feat in feats)
+        if got != self.in_channels:
+            raise ValueError(
+                f'BoxRegressionHead.in_channels: configured for maps of {self.in_channels} '
+                f'channels, got {got}; pass those maps, or set in_channels={got}'
+            )
+        center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
+        half = size * _WINDOW / 2
+        windows = torch.cat((center - half, center + half), dim=-1)
+        maps = [
+            conv(prroi_pool_boxes(feat, windows - offset, bins, 1 / stride).flatten(0, 1))
+            for conv, feat, bins, stride, offset in zip(
+                self.level_convs,
+                feats,
+                self.bins_per_level,
+                self.strides,
+                self.cell_offsets,
+                strict=True,
+            )
+        ]
+        size = maps[0].shape[-2:]
+        coarse = [
+            F.interpolate(level, size, mode='bilinear', align_corners=False) for level in maps[1:]
+        ]
+        return sum(coarse, start=maps[0])
+
+    def _sides(self, convs: nn.Module, hidden: Tensor, dim: int) -> Tensor:
+        """(N, 2) near and far side along one axis, in half windows; ``dim`` is the other axis."""
+        profile = torch.cat((hidden.mean(dim), hidden.amax(dim)), dim=1)
+        return (convs(profile).softmax(dim=-1) * self.bin_centers).sum(dim=-1)
+
+
+def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw a box around each of the given ones, of mean IoU 0.64 with it.
+
+    Each has its own spread, uniform up to 0.3; its centre is moved by that many box sizes times a
+    normal variate, its log size likewise, all within 0.5.
+
+    Args:
+        boxes: (B, 4) of positive size.
+        generator: Source of randomness; torch's own by default.
+
+    Returns:
+        (B, 4).
+    """
+    center, size = bbox_xyxy_to_cxcywh(boxes.detach()).split(2, dim=-1)
+    device = boxes.device if generator is None else generator.device
+    count = len(boxes)
+    spread = _MAX_SPREAD * torch.rand(count, 1, generator=generator, device=device)
+    jitter = spread * torch.randn(count, 4, generator=generator, device=device)
+    keep_aspect = torch.rand(count, generator=generator, device=device) < 0.5
+    jitter[:, 3] = torch.where(keep_aspect, jitter[:, 2], jitter[:, 3])
+    jitter = jitter.clamp(-_MAX_JITTER, _MAX_JITTER).to(boxes)
+    center = center + jitter[:, :2] * size
+    half = size * jitter[:, 2:].exp() / 2
+    return torch.cat((center - half, center + half), dim=-1)
+
+
+def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
+    """Raise unless every argument has one entry a level."""
+    for name, values in per_level.items():
+        if len(values) != len(in_channels):
+            raise ValueError(
+                f'BoxRegressionHead.{name}: expected {len(in_channels)} entries, one for each of '
+                f'in_channels {tuple(in_channels)}, got {tuple(values)}'
+            )
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:
+    """Convolution, group norm over 16 channels a group, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
+        nn.GroupNorm(out_channels // 16, out_channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _side_convs(channels: int) -> nn.Sequential:
+    """From the mean and maximum of each row or column to two distributions over them."""
+    return nn.Sequential(
+        nn.Conv1d(2 * channels, channels, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv1d(channels, 2, 3, padding=1),
+    )

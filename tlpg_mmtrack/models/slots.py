@@ -1,0 +1,166 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Whether the parts of a model fit together, found out while it is built.
+
+mmtrack's models build their parts one by one and let the first image show whether they fit. Here
+the maps of a backbone are asked for, or computed once on an empty image, and each part is held
+against what it will get.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+PROBE_SIZE = 256
+"""Side of the empty image in pixels: at stride 32 the maps still have 8 cells."""
+
+
+class MapShape(NamedTuple):
+    """What one feature map is, whatever the image's size.
+
+    Attributes:
+        channels: Channels of the map.
+        stride: Image pixels between neighbouring cells.
+    """
+
+    channels: int
+    stride: int
+
+
+def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
+    """The maps of a backbone: as it declares them in ``feature_info``, else by running it.
+
+    Args:
+        backbone: Takes images (N, 3, H, W) and returns its maps.
+    """
+    declared = getattr(backbone, 'feature_info', None)
+    if declared is not None:
+        return tuple(MapShape(level.channels, level.stride) for level in declared)
+    with _evaluation(backbone):
+        return _shapes(backbone(torch.zeros(1, 3, PROBE_SIZE, PROBE_SIZE)))
+
+
+def neck_shapes(neck: nn.Module, levels: Sequence[MapShape]) -> tuple[MapShape, ...]:
+    """The maps of a neck, which is held against the maps that it gets.
+
+    Args:
+        neck: Takes a list of maps and returns maps.
+        levels: The backbone's maps.
+
+    Raises:
+        ValueError: If the neck does not take these maps; names the neck, its key and the maps.
+    """
+    name = type(neck).__name__
+    got = tuple(level.channels for level in levels)
+    declared = getattr(neck, 'in_channels', None)
+    if declared is not None and tuple(declared) != got:
+        raise ValueError(
+            f'{name}: in_channels is {tuple(declared)}, but the backbone returns {len(got)} maps '
+            f"of {got} channels; set neck.in_channels to these, or the backbone's levels"
+        )
+    try:
+        with _evaluation(neck):
+            return _shapes(neck(empty_maps(levels)))
+    except (AssertionError, IndexError, RuntimeError) as error:
+        raise ValueError(
+            f'{name}: in_channels does not fit, the backbone returns {len(got)} maps of {got} '
+            f'channels: {error}'
+        ) from error
+
+
+def empty_maps(shapes: Sequence[MapShape]) -> list[Tensor]:
+    """Zeros (1, C, H, W) of the given shapes, as of an image of ``PROBE_SIZE``."""
+    return [torch.zeros(1, shape.channels, *[PROBE_SIZE // shape.stride] * 2) for shape in shapes]
+
+
+def require_levels(part: str, key: str, shapes: Sequence[MapShape], count: int) -> None:
+    """Raise unless there are enough maps.
+
+    Args:
+        part: The component that returns the maps.
+        key: Its key that would change their number.
+        shapes: The maps.
+        count: How many are needed.
+
+    Raises:
+        ValueError: If a level is missing.
+    """
+    if len(shapes) < count:
+        raise ValueError(
+            f'{part}: {count} maps are needed, got {len(shapes)} of strides '
+            f'{tuple(shape.stride for shape in shapes)}; set {key}'
+        )
+
+
+def require(part: str, key: str, value: Any, got: Any, source: str) -> None:
+    """Raise unless a component is configured for what it will get.
+
+    Args:
+        part: The component.
+        key: The key that is wrong.
+        value: Its value.
+        got: What it should be.
+        source: Where that comes from.
+
+    Raises:
+        ValueError: If the two differ.
+    """
+    if value != got:
+        raise ValueError(f'{part}: {key} is {value}, but {source} is {got}; set {key}={got}')
+
+
+def check_dcc_slot(head: nn.Module, x: MapShape) -> None:
+    """Raise unless a :class:`DCCHead` fits the map that it will get.
+
+    Args:
+        head: The head.
+        x: The map.
+
+    Raises:
+        ValueError: Naming the head, the key and what was found.
+    """
+    require('DCCHead', 'in_channels', head.in_channels, x.channels, "its map's number of channels")
+    require('DCCHead', 'stride', head.stride, x.stride, "its map's stride")
+
+
+def complete(config: dict, **found: Any) -> dict:
+    """A component's config, with what it leaves out taken from what was found.
+
+    Args:
+        config: The component's config.
+        **found: Values for where the config has no such key, or has None.
+    """
+    missing = {name: value for name, value in found.items() if config.get(name) is None}
+    return {**config, **missing}
+
+
+def build_with(config: dict, **found: Any) -> nn.Module:
+    """Build a component from its config after :func:`complete`."""
+    return MODELS.build(complete(config, **found))
+
+
+@contextmanager
+def _evaluation(module: nn.Module) -> Iterator[None]:
+    """Run without gradients, in evaluation mode: no statistic of batch norm changes."""
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(training)
+
+
+def _shapes(maps: Sequence[Tensor]) -> tuple[MapShape, ...]:
+    """Shapes of the maps of an image of ``PROBE_SIZE``."""
+    # Without padding a map is a little smaller than its stride says; strides are powers of two.
+    return tuple(
+        MapShape(level.shape[1], 2 ** round(math.log2(PROBE_SIZE / level.shape[-1])))
+        for level in maps
+    )

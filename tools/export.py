@@ -1,0 +1,67 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Write the per-frame network of a tracker as an ONNX file, for one crop and fixed shapes.
+
+From the crop to the score maps and proposals of both stages, with the target's models as inputs;
+docs/export.md describes them and says what stays in PyTorch. The file is run once with onnxruntime
+and compared with PyTorch before it is put in place. To track with it:
+
+    python tools/test.py CONFIG --checkpoint FILE --cfg-options \\
+        model.type=OnnxTLPG model.onnx=model.onnx
+
+Needs: pip install -r requirements/export.txt
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+EXIT_BAD_INPUT = 2
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: python tools/export.py configs/tlpg/tlpg_efflite0_small.py '
+        '--out model.onnx',
+    )
+    parser.add_argument('config', type=Path, help='config of a TLPG model')
+    parser.add_argument(
+        '--checkpoint', type=Path, help='trained weights (default: those shipped for the config)'
+    )
+    parser.add_argument('--out', type=Path, required=True, help='file to write, ending in .onnx')
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export.
+
+    Returns:
+        Exit code: 0, or 2 for input that cannot be used.
+    """
+    args = parse_args(arguments)
+    from tlpg_mmtrack import Tracker
+    from tlpg_mmtrack.apis.export import export_onnx
+
+    try:
+        model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
+        differences = export_onnx(model, args.out)
+    except (OSError, ValueError, ImportError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return EXIT_BAD_INPUT
+    name = max(differences, key=differences.get)
+    print(
+        f'wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB; onnxruntime against PyTorch: '
+        f'largest relative difference {differences[name]:.0e} ({name})'
+    )
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
