@@ -488,7 +488,8 @@ class TLPG(BaseSingleObjectTracker):
         """
         cx, cy, width, height = self.memo.bbox.double().cpu().tolist()
         box = np.array([cx - width / 2, cy - height / 2, width, height])
-        self.memo.target = self.start(_to_frame(img), box)
+        # mmtrack hands no seed over: that which its loop gave the process.
+        self.memo.target = self.start(_to_frame(img), box, seed=torch.initial_seed())
 
     def track(self, img: Tensor, data_samples: list) -> list[InstanceData]:
         """Track into mmtrack's next frame.
