@@ -299,7 +299,12 @@ class TestMmtrack:
 
     @pytest.mark.parametrize(
         ('postprocess', 'name'),
-        [('iou', 'iou_head'), ('iou_search', 'iou_head'), ('regression', 'box_head')],
+        [
+            ('iou', 'iou_head'),
+            ('iou_search', 'iou_head'),
+            ('regression', 'iou_head'),
+            ('regression', 'box_head'),
+        ],
     )
     def test_a_postprocess_needs_its_head(self, postprocess, name):
         config = Config.fromfile(CONFIG).model
