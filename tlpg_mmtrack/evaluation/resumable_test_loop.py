@@ -152,7 +152,8 @@ class ResumableTestLoop(TestLoop):
             reason = truncated_image(batch['data_samples'][0].img_path)
             if frame == 0:
                 set_random_seed(self.seed)
-                reason = reason or unusable_start(batch)
+                info = self.dataloader.dataset.get_data_info(video)
+                reason = reason or unusable_start(batch, info['ann_path'])
             if reason is not None:
                 self._leave_out(name, reason)
                 continue
@@ -226,13 +227,19 @@ def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
     return [sorted(share) for share in shares]
 
 
-def unusable_start(batch: dict) -> str | None:
-    """Why a tracker cannot start from the first frame's box; None where it can."""
+def unusable_start(batch: dict, annotations: str) -> str | None:
+    """Why a tracker cannot start from the first frame's box; None where it can.
+
+    Args:
+        batch: The first frame, as the data loader gives it.
+        annotations: File of the box, to be named.
+    """
     boxes = np.asarray(batch['data_samples'][0].gt_instances.bboxes, dtype=np.float64)
     low, high = (boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0))
     if boxes.size and np.isfinite(boxes).all() and (high > low).all():
         return None
-    return f'the first box cannot be started from (corners {boxes.round(2).tolist()})'
+    corners = boxes.round(2).tolist()
+    return f'{annotations}: the first box cannot be started from (corners {corners})'
 
 
 def clock() -> float:
