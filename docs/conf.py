@@ -22,7 +22,6 @@ extensions = [
     'sphinx.ext.apidoc',
     'sphinx.ext.autodoc',
     'sphinx.ext.napoleon',
-    'sphinx.ext.viewcode',
 ]
 exclude_patterns = ['logs', 'images', 'api/modules.rst']
 html_theme = 'furo'

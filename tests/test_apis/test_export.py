@@ -74,7 +74,7 @@ def test_the_network_is_what_the_tracker_calls():
         assert torch.equal(named[f'boxes_{stage}'], boxes)
     back = signature.observation(outputs)
     assert torch.equal(back.predictions[1].points, seen.predictions[1].points)
-    assert torch.equal(back.box_features[1], seen.box_features[1])
+    assert torch.equal(back.iou_features[1], seen.iou_features[1])
 
 
 def test_ranked_by_score_alone_nothing_of_iou_net_is_exported():

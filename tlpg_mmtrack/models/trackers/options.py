@@ -38,8 +38,8 @@ class TrackingOptions:
             trusted over a nearer one.
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
             IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
-            its neighbourhood for a better box; ``'regression'``, the predicted score, and then the
-            box is regressed from it.
+            its neighbourhood for a better box; ``'regression'``, the mean of that box and of what
+            is regressed from it.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
     """
@@ -65,6 +65,16 @@ class TrackingOptions:
     postprocess: str = 'nms'
     merge_iou: float = 0.5
     box_rate: float = 0.15
+
+    @property
+    def uses_iou(self) -> bool:
+        """Whether the postprocess asks IoU-Net."""
+        return self.postprocess != 'nms'
+
+    @property
+    def uses_regression(self) -> bool:
+        """Whether the postprocess regresses the box."""
+        return self.postprocess == 'regression'
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.

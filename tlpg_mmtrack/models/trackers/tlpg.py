@@ -66,14 +66,15 @@ class Observation:
     Attributes:
         inputs: (1, 1, C, H, W) filter features of every stage.
         predictions: Scores and proposals of every stage.
-        box_features: Maps that the postprocess reads: IoU-Net's, or the backbone's C3 and C4 for
-            the box regression; empty where boxes are picked by score alone.
+        iou_features: IoU-Net's maps; empty where boxes are picked by score alone.
+        levels: The backbone's C3 and C4, for the box regression; else empty.
         enhanced: (1, C, H, W), x_E, for a second stage without a target model.
     """
 
     inputs: list[Tensor]
     predictions: list[Prediction]
-    box_features: tuple[Tensor, ...]
+    iou_features: tuple[Tensor, ...] = ()
+    levels: tuple[Tensor, ...] = ()
     enhanced: Tensor | None = None
 
 
@@ -231,13 +232,15 @@ class TLPG(BaseSingleObjectTracker):
         return head
 
     def _check_postprocess(self) -> None:
-        needs = {'iou': 'iou_head', 'iou_search': 'iou_head', 'regression': 'box_head'}
-        name = needs.get(self.options.postprocess)
-        if name is not None and getattr(self, name) is None:
-            raise ValueError(
-                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
-                f'config of a part: {name}=dict(...)'
-            )
+        for name, used in (
+            ('iou_head', self.options.uses_iou),
+            ('box_head', self.options.uses_regression),
+        ):
+            if used and getattr(self, name) is None:
+                raise ValueError(
+                    f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
+                    f'config of a part: {name}=dict(...)'
+                )
 
     # ---------------------------------------------------------------- network
 
@@ -290,15 +293,14 @@ class TLPG(BaseSingleObjectTracker):
         enhanced = None
         if self.refiner is not None and self.refiner.head is None:
             enhanced = self.refiner.enhance(features.x, features.sources)
-        return Observation(inputs, predictions, self._box_features(features), enhanced)
-
-    def _box_features(self, features: Features) -> tuple[Tensor, ...]:
-        if self.options.postprocess == 'nms':
-            return ()
         levels = features.levels[:2]
-        if self.options.postprocess == 'regression':
-            return levels
-        return self.iou_head.features(levels)
+        return Observation(
+            inputs,
+            predictions,
+            iou_features=self.iou_head.features(levels) if self.options.uses_iou else (),
+            levels=levels if self.options.uses_regression else (),
+            enhanced=enhanced,
+        )
 
     # ---------------------------------------------------------------- tracking
 
@@ -393,15 +395,16 @@ class TLPG(BaseSingleObjectTracker):
             boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
-        if self.options.postprocess == 'regression':
-            box = self._merge(boxes, scores)[None, None]
-            return self.box_head(target.template, seen.box_features, box)[0, 0]
-        iou = self.iou_head.predict_iou(target.modulation, seen.box_features, boxes[None])[0]
+        iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
             return self._merge(boxes, iou)
         # The score knows the target from what looks alike, which IoU-Net does not.
         box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
-        return self.iou_head.search(target.modulation, seen.box_features, box[None])[0]
+        box = self.iou_head.search(target.modulation, seen.iou_features, box[None])[0]
+        if self.options.postprocess == 'iou_search':
+            return box
+        regressed = self.box_head(target.template, seen.levels, box[None, None])[0, 0]
+        return (box + regressed) / 2
 
     def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
         """(H*W, 4), stage 1's box at every cell, in crop pixels.
@@ -488,7 +491,8 @@ class TLPG(BaseSingleObjectTracker):
         """
         cx, cy, width, height = self.memo.bbox.double().cpu().tolist()
         box = np.array([cx - width / 2, cy - height / 2, width, height])
-        self.memo.target = self.start(_to_frame(img), box)
+        # mmtrack hands no seed over: that which its loop gave the process.
+        self.memo.target = self.start(_to_frame(img), box, seed=torch.initial_seed())
 
     def track(self, img: Tensor, data_samples: list) -> list[InstanceData]:
         """Track into mmtrack's next frame.
