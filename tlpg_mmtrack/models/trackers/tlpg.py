@@ -35,6 +35,9 @@ from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions
 
+REGRESSION_MARGIN = 0.1
+"""A regressed box may have this much less predicted IoU than the one it starts from."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -403,8 +406,16 @@ class TLPG(BaseSingleObjectTracker):
         box = self.iou_head.search(target.modulation, seen.iou_features, box[None])[0]
         if self.options.postprocess == 'iou_search':
             return box
+        return self._regress(target, seen, box)
+
+    def _regress(self, target: TargetState, seen: Observation, box: Tensor) -> Tensor:
+        """(4,) mean of a box and what is regressed from it, or the box where IoU-Net objects."""
         regressed = self.box_head(target.template, seen.levels, box[None, None])[0, 0]
-        return (box + regressed) / 2
+        both = torch.stack((box, regressed))
+        iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, both[None])[0]
+        # In a crowd the regression may go over to a neighbour.
+        trusted = iou[1] > iou[0] - REGRESSION_MARGIN
+        return torch.where(trusted, both.mean(dim=0), box)
 
     def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
         """(H*W, 4), stage 1's box at every cell, in crop pixels.
