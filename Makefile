@@ -24,7 +24,7 @@ ENVIRONMENT := .venv
 endif
 RUN := $(ENVIRONMENT)/bin/python
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint docs clean
 
 help:  ## List the commands and variables
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -46,5 +46,10 @@ lint: setup  ## Check style, format and docstring coverage
 	'$(RUN)' -m ruff format --check .
 	'$(RUN)' -m interrogate tlpg_mmtrack tools
 
+docs: setup  ## Build the documentation into build/docs; a warning is an error
+	'$(RUN)' -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	'$(RUN)' -m sphinx -W --keep-going --quiet docs build/docs
+	@echo 'wrote build/docs/index.html'
+
 clean:  ## Remove the environments made here and what was built
-	rm -rf .venv .venv-full .venv*-old-* build dist *.egg-info
+	rm -rf .venv .venv-full .venv*-old-* build dist *.egg-info docs/api

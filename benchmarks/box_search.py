@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Compare ways to improve a box by IoU-Net, with the shipped weights.
+"""Compare ways to improve a box, by IoU-Net or by regression, with the shipped weights.
 
-Prints the table that docs/decisions.md quotes. IoU-Net sees the target in the first frame of each
-sequence. In 12 later frames, spread over the whole sequence and cut with jitter, it is given eight
-boxes around the true one: moved by a normal variate of 6 % of the size, scaled in width and height
-by another of 15 %. Printed is the mean IoU with the true box before and after, and the time for a
-box. Nothing is tracked, so no error carries over. Everything is seeded.
+Prints the table that docs/decisions.md quotes. Both see the target in the first frame of each
+sequence. In 12 later frames, spread over the whole sequence and cut with jitter, they are given
+eight boxes around the true one: moved by a normal variate of 6 % of the size, scaled in width and
+height by another of 15 %. Printed is the mean IoU with the true box before and after, and the time
+for a box. Nothing is tracked, so no error carries over. Everything is seeded.
 
 A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt.
 """
@@ -17,7 +17,6 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from first_frame import SIZE, cut, search_side  # It makes mmtrack importable.
@@ -31,16 +30,13 @@ from torch import Tensor
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
-from tlpg_mmtrack.models.heads import IoUNetHead
+from tlpg_mmtrack.models.heads.box_regression_head import Template
 from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.crop import crop_patch
 
 LATER_FRAMES, STARTS = 12, 8
 MOVE, SCALE = 0.06, 0.15
-
-Search = Callable[[IoUNetHead, Sequence[Tensor], Sequence[Tensor], Tensor], Tensor]
-"""(head, modulation, features, (1, 4) box) to (1, 4) box."""
 
 
 @dataclass(frozen=True)
@@ -50,36 +46,55 @@ class Case:
     Attributes:
         modulation: IoU-Net's view of the template.
         features: IoU-Net's maps of the frame's crop.
+        template: The regression's view of the template.
+        levels: The backbone's C3 and C4 of the frame's crop.
         truth: (1, 4), the true box in crop pixels.
     """
 
     modulation: tuple[Tensor, ...]
     features: tuple[Tensor, ...]
+    template: Template
+    levels: tuple[Tensor, ...]
     truth: Tensor
 
 
-def unchanged(head: IoUNetHead, modulation: object, features: object, box: Tensor) -> Tensor:
+Search = Callable[[TLPG, Case, Tensor], Tensor]
+"""(model, case, (1, 4) box) to (1, 4) box."""
+
+
+def unchanged(model: TLPG, case: Case, box: Tensor) -> Tensor:
     """The box itself."""
     return box
 
 
 def repeated(times: int) -> Search:
-    """The head's search, several times in a row."""
+    """IoU-Net's search, several times in a row."""
 
-    def search(head: IoUNetHead, modulation: object, features: object, box: Tensor) -> Tensor:
+    def search(model: TLPG, case: Case, box: Tensor) -> Tensor:
         for _ in range(times):
-            box = head.search(modulation, features, box)
+            box = model.iou_head.search(case.modulation, case.features, box)
         return box
 
     return search
 
 
+def regressed(times: int) -> Search:
+    """Box regression, several times in a row."""
+
+    def regress(model: TLPG, case: Case, box: Tensor) -> Tensor:
+        for _ in range(times):
+            box = model.box_head(case.template, case.levels, box[None])[0]
+        return box
+
+    return regress
+
+
 def best_of(count: int) -> Search:
     """The mean of another number of the best variations."""
 
-    def search(head: IoUNetHead, modulation: object, features: object, box: Tensor) -> Tensor:
+    def search(model: TLPG, case: Case, box: Tensor) -> Tensor:
         variations = vary_boxes(box)
-        iou = head.predict_iou(modulation, features, variations)[0]
+        iou = model.iou_head.predict_iou(case.modulation, case.features, variations)[0]
         return variations[0, iou.topk(count).indices].mean(dim=0, keepdim=True)
 
     return search
@@ -88,9 +103,7 @@ def best_of(count: int) -> Search:
 def ascent(steps: int, length: float) -> Search:
     """ATOM's gradient ascent, in centre by initial size and log size."""
 
-    def search(
-        head: IoUNetHead, modulation: Sequence[Tensor], features: Sequence[Tensor], box: Tensor
-    ) -> Tensor:
+    def search(model: TLPG, case: Case, box: Tensor) -> Tensor:
         center, size = bbox_xyxy_to_cxcywh(box).split(2, dim=1)
         place = torch.cat((center / size, size.log()), dim=1)
         with torch.enable_grad():
@@ -99,7 +112,7 @@ def ascent(steps: int, length: float) -> Search:
                 half = place[:, 2:].exp() / 2
                 middle = place[:, :2] * size
                 moved = torch.cat((middle - half, middle + half), dim=1)
-                iou = head.predict_iou(modulation, features, moved[None]).sum()
+                iou = model.iou_head.predict_iou(case.modulation, case.features, moved[None]).sum()
                 (gradient,) = torch.autograd.grad(iou, place)
                 place = place + length * gradient
         half, middle = place.detach()[:, 2:].exp() / 2, place.detach()[:, :2] * size
@@ -110,7 +123,9 @@ def ascent(steps: int, length: float) -> Search:
 
 ROWS: dict[str, Search] = {
     'none': unchanged,
-    'search (as shipped)': partial(IoUNetHead.search),
+    'regression': regressed(1),
+    'regression, twice': regressed(2),
+    'search': repeated(1),
     'search, twice': repeated(2),
     'search, the best one alone': best_of(1),
     'search, mean of the best ten': best_of(10),
@@ -119,7 +134,7 @@ ROWS: dict[str, Search] = {
 
 
 def levels(model: TLPG, crop: np.ndarray) -> tuple[Tensor, ...]:
-    """The backbone's maps that IoU-Net reads."""
+    """The backbone's C3 and C4."""
     return model.extract(torch.from_numpy(crop[None]).permute(0, 3, 1, 2)).levels[:2]
 
 
@@ -133,12 +148,16 @@ def load(folder: Path, model: TLPG, generator: np.random.Generator) -> list[Case
     half = first[2:] * SIZE / side / 2
     middle = (SIZE - 1) / 2
     template = torch.from_numpy(np.concatenate((middle - half, middle + half))).float()
-    modulation = model.iou_head.modulation(levels(model, crop), template[None])
+    first_levels = levels(model, crop)
+    modulation = model.iou_head.modulation(first_levels, template[None])
+    view = model.box_head.template(first_levels, template[None])
     cases = []
     for index in np.linspace(1, len(boxes) - 1, LATER_FRAMES).astype(int):
         crop, box = cut(paths[index], boxes[index], generator)
-        features = model.iou_head.features(levels(model, crop))
-        cases.append(Case(modulation, features, torch.from_numpy(box).float()[None]))
+        maps = levels(model, crop)
+        features = model.iou_head.features(maps)
+        truth = torch.from_numpy(box).float()[None]
+        cases.append(Case(modulation, features, view, maps, truth))
     return cases
 
 
@@ -151,15 +170,13 @@ def starts(truth: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat((center - half, center + half), dim=1)
 
 
-def measure(search: Search, head: IoUNetHead, sequences: Sequence[Sequence[Case]]) -> Tensor:
+def measure(search: Search, model: TLPG, sequences: Sequence[Sequence[Case]]) -> Tensor:
     """Mean IoU of each sequence, (sequences,)."""
     generator = torch.Generator().manual_seed(0)
     overlaps = []
     for cases in sequences:
         found = [
-            bbox_overlaps(
-                search(head, case.modulation, case.features, box[None]), case.truth
-            ).squeeze()
+            bbox_overlaps(search(model, case, box[None]), case.truth).squeeze()
             for case in cases
             for box in starts(case.truth, generator)
         ]
@@ -188,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reference = None
         for name, search in ROWS.items():
             began = time.perf_counter()
-            overlaps = measure(search, model.iou_head, sequences)
+            overlaps = measure(search, model, sequences)
             spent = (time.perf_counter() - began) / (len(sequences) * LATER_FRAMES * STARTS)
             reference = overlaps if reference is None else reference
             change = overlaps - reference

@@ -2,10 +2,10 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Measure the per-frame network in PyTorch against the same network exported to ONNX.
 
-From the crop to the proposals of both stages and IoU-Net's maps, on made-up input: what the input
-is does not change the work. The two take turns call by call. Cutting the crop, localising, IoU-Net's
-search and the updates are not part of it. Processor time is shown as well: on a busy machine it
-says more than the clock.
+From the crop to the proposals of both stages and the maps for the postprocess, on made-up input:
+what the input is does not change the work. The two take turns call by call. Cutting the crop,
+localising, the postprocess and the updates are not part of it. Processor time is shown as well: on
+a busy machine it says more than the clock.
 
 Needs: pip install -r requirements/export.txt
 """

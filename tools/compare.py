@@ -8,7 +8,10 @@ and OUT/comparison.csv has the table. The same command, run again, goes on where
 Trackers:
   tlpg                     this project's, with the shipped weights, or --config and --checkpoint
   csrt, kcf, mil           OpenCV's; csrt and kcf are in opencv-contrib-python only
-  NAME=CONFIG:CHECKPOINT   a model of mmtrack's (PrDiMP, SiamRPN++, STARK), its config and weights
+  NAME=CONFIG:CHECKPOINT   a model of mmtrack's (PrDiMP, SiamRPN++, STARK), its config and weights;
+                           CONFIG may be mmtrack::sot/..., one of those that come with mmtrack
+  NAME=CONFIG:untrained    the same with random weights, to try a config: the row is then called
+                           NAME-untrained, and its figures mean nothing. Nothing is downloaded
 
 Frames a second are those of tracking: reading images and a tracker's start are not included. They
 are of the machine, and its load, at the time each video was tracked.

@@ -2,11 +2,10 @@
 """Turn training checkpoints into the small file that is shipped, with its manifest.
 
 Keeps the weights only, as float16, without the optimiser's state; a frozen backbone is not in the
-checkpoint to begin with. One checkpoint gives all of its weights. Of several, each gives the parts
+checkpoint to begin with. The first checkpoint gives all of its weights, each further one the parts
 that its run trained, those not in its config's `frozen_modules`; together they must make up the
-whole model. Beside the
-.safetensors file lies a .json with its SHA-256, the config's name and the training's seed;
-`Tracker.from_pretrained()` verifies them.
+whole model. Beside the .safetensors file lies a .json with its SHA-256, the config's name and the
+training's seed; `Tracker.from_pretrained()` verifies them.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='example: python tools/publish_weights.py configs/tlpg/tlpg_efflite0_small.py '
-        'work_dirs/tlpg_efflite0_small_stages/epoch_20.pth '
-        'work_dirs/tlpg_efflite0_small_iou/epoch_20.pth',
+        'work_dirs/tlpg_efflite0_small_iou/epoch_20.pth '
+        'work_dirs/tlpg_efflite0_small_regression/epoch_20.pth',
     )
     parser.add_argument('config', type=Path, help='the config of the whole model')
     parser.add_argument(
@@ -76,9 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmtrack.registry import MODELS
 
     config = Config.fromfile(args.config)
-    weights = {}
-    for path in args.checkpoints:
-        weights.update(read_weights(path) if len(args.checkpoints) == 1 else trained_weights(path))
+    weights = read_weights(args.checkpoints[0])
+    for path in args.checkpoints[1:]:
+        weights.update(trained_weights(path))
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:

@@ -13,6 +13,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -131,14 +133,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     missing = store.missing()
     done = args.samples - len(missing)
     batches = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
-    context = get_context('spawn')
-    with (
-        context.Pool(args.workers, _start_worker, (config, args.folder)) as pool,
-        Progress() as progress,
-    ):
+    pool = ProcessPoolExecutor(
+        args.workers, get_context('spawn'), _start_worker, (config, args.folder)
+    )
+    with Progress() as progress:
         task = progress.add_task('samples', total=args.samples, completed=done)
-        for count in pool.imap_unordered(_write, batches):
-            progress.advance(task, count)
+        try:
+            for count in pool.map(_write, batches):
+                progress.advance(task, count)
+        except BrokenProcessPool as error:
+            raise SystemExit(
+                f'{args.folder}: a process was killed, perhaps for want of memory; use fewer '
+                '--workers. The same command goes on from what was written'
+            ) from error
+        finally:
+            # Ctrl-C would otherwise wait for all that is left.
+            pool.shutdown(cancel_futures=True)
     print(f'{args.folder}: {args.samples} samples')
 
 

@@ -1,16 +1,29 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Test and evaluate a model: mmtrack's own tool, made to run on a current stack.
 
-Usage: python tools/test.py CONFIG --checkpoint FILE [--work-dir DIR]
+Usage: python tools/test.py CONFIG [--checkpoint] FILE [--work-dir DIR] [--repeat N]
     [--launcher pytorch] [--cfg-options KEY=VALUE ...]
 
-``--help`` explains every option. A relative path is taken from the current folder.
+That the checkpoint may also follow the config, as in MMDetection, is ours: MIM calls it so. A
+relative path is taken from the current folder.
+
+--repeat N runs the test N times, 2 or more, with the seeds randomness.seed, randomness.seed + 1
+and so on (0 where the config has none), and prints mean and spread of every figure. The seed
+decides how TLPG's first frame is augmented, and what other models draw. Run K has the folder
+DIR/seedK, with its own results, manifest and log: each goes on where it stopped, and a larger N
+adds runs to those that are there. DIR/repeats.json has the figures. The config's test_cfg must be
+a ResumableTestLoop without results_dir.
+
+All other options are those of mmtrack's tool:
 """
 
 from __future__ import annotations
 
+import argparse
+import copy
 import sys
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -18,6 +31,96 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
 
+
+def name_checkpoint(arguments: list[str]) -> list[str]:
+    """The command line with ``--checkpoint`` before a checkpoint that follows the config."""
+    if len(arguments) > 1 and not any(argument.startswith('-') for argument in arguments[:2]):
+        return [arguments[0], '--checkpoint', *arguments[1:]]
+    return arguments
+
+
+def main() -> None:
+    """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--repeat', type=int)
+    args, rest = parser.parse_known_args()
+    if '-h' in rest or '--help' in rest:
+        print(__doc__)
+    sys.argv[1:] = name_checkpoint(rest)
+    tool = compat.load_mmtrack_tool('test.py')
+    if args.repeat is None:
+        tool.main()
+        return
+    try:
+        repeat(tool, args.repeat)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
+
+
+def repeat(tool: ModuleType, count: int) -> None:
+    """Run mmtrack's tool with one seed after the other, then print mean and spread.
+
+    Args:
+        tool: The module of mmtrack's tool.
+        count: Number of runs.
+
+    Raises:
+        ValueError: If the number or the config does not allow it, or the runs do not fit together.
+    """
+    from mmengine.config import Config
+    from mmengine.dist import is_main_process
+
+    from tlpg_mmtrack.evaluation.results import summarise_repeats
+
+    options = tool.parse_args()
+    config = Config.fromfile(options.config)
+    config.merge_from_dict(options.cfg_options or {})
+    check_repeatable(config, count)
+    name = Path(options.config).stem
+    folder = Path(options.work_dir or config.get('work_dir') or f'work_dirs/{name}')
+    first = (config.get('randomness') or {}).get('seed') or 0
+    runs = {seed: folder / f'seed{seed}' for seed in range(first, first + count)}
+    for seed, work_dir in runs.items():
+        run = copy.copy(options)
+        run.work_dir = str(work_dir)
+        # mmengine finds loggers and visualizers by name, and would take the first run's.
+        label = f'{name}-seed{seed}'
+        run.cfg_options = {
+            **(options.cfg_options or {}),
+            'randomness.seed': seed,
+            'experiment_name': label,
+        }
+        if config.get('visualizer'):
+            run.cfg_options['visualizer.name'] = label
+        # Where mmtrack's main looks its options up.
+        tool.parse_args = lambda run=run: run
+        tool.main()
+    if is_main_process():
+        results = {seed: work_dir / 'results' for seed, work_dir in runs.items()}
+        print(summarise_repeats(folder / 'repeats.json', results))
+
+
+def check_repeatable(config: dict, count: int) -> None:
+    """Look before hours of tracking whether several runs can be told apart and summed up.
+
+    Raises:
+        ValueError: If they cannot.
+    """
+    if count < 2:
+        raise ValueError(f'--repeat: a spread takes 2 runs or more, got {count}')
+    loop = config.get('test_cfg') or {}
+    if loop.get('type') != 'ResumableTestLoop':
+        raise ValueError(
+            f"--repeat: the config's test_cfg is {loop.get('type')!r}, which writes no results to "
+            'sum up; pass one with ResumableTestLoop and TLPGSOTMetric, such as ..._test-otb100.py'
+        )
+    if loop.get('results_dir'):
+        raise ValueError(
+            f"--repeat: the config's test_cfg.results_dir, {loop['results_dir']!r}, would be one "
+            'folder for all runs; leave it out, and pass --work-dir'
+        )
+
+
 if __name__ == '__main__':
     keep_freed_memory()
-    compat.load_mmtrack_tool('test.py').main()
+    main()

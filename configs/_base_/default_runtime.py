@@ -4,11 +4,17 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type='GuardedCheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='TrackVisualizationHook', draw=False),
 )
-custom_hooks = [dict(type='InterruptHook')]
+custom_hooks = [
+    dict(type='InterruptHook'),
+    dict(type='EpochSizeHook'),
+    dict(type='EpochSeedHook'),
+    # At every iteration: a later look might come after the epoch's checkpoint.
+    dict(type='mmdet.CheckInvalidLossHook', interval=1),
+]
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),

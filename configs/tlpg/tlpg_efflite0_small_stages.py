@@ -1,4 +1,4 @@
-# One part: the neck and both stages, on stored features. It is not what is shipped: on the small
+# The neck and both stages, on stored features. It is not what is shipped: on the small
 # corpus it does not help (docs/model_zoo.md).
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/schedules/adamw_cosine.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(frozen_modules=['iou_head'], test_cfg=dict(postprocess='nms'))
+model = dict(frozen_modules=['iou_head', 'box_head'], test_cfg=dict(postprocess='nms'))
 max_epochs = 15
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = [

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,11 @@ from tlpg_mmtrack.models.trackers.frame_network import (
     FrameSignature,
     example_inputs,
 )
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / 'tools'))
+
+import export  # noqa: E402
 
 NAME = 'tlpg_efflite0_small'
 # Past the first update of the target models, which is at frame 10.
@@ -43,10 +50,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped model's network as an ONNX file; skips where it cannot be written."""
     for package in ('onnx', 'onnxruntime', 'onnxscript'):
         pytest.importorskip(package, reason='pip install -r requirements/export.txt')
-    from tlpg_mmtrack.apis.export import export_onnx
-
     path = tmp_path_factory.mktemp('export') / 'model.onnx'
-    export_onnx(build(), path)
+    assert export.main([str(shipped_config(NAME)), '--out', str(path)]) == 0
+    assert [file.name for file in path.parent.iterdir()] == ['model.onnx']
     return path
 
 
@@ -68,7 +74,7 @@ def test_the_network_is_what_the_tracker_calls():
         assert torch.equal(named[f'boxes_{stage}'], boxes)
     back = signature.observation(outputs)
     assert torch.equal(back.predictions[1].points, seen.predictions[1].points)
-    assert torch.equal(back.box_features[1], seen.box_features[1])
+    assert torch.equal(back.iou_features[1], seen.iou_features[1])
 
 
 def test_ranked_by_score_alone_nothing_of_iou_net_is_exported():
@@ -80,8 +86,7 @@ def test_ranked_by_score_alone_nothing_of_iou_net_is_exported():
 
 
 def test_onnxruntime_gives_the_same_boxes_over_a_clip(exported: Path):
-    frames = [frame for _, frame in zip(range(FRAMES), open_source(demo_clip()), strict=False)]
-    frames = [frame for _, frame in frames]
+    frames = [frame for _, frame in islice(open_source(demo_clip()), FRAMES)]
     boxes = []
     for model in (build(), build(type='OnnxTLPG', onnx=str(exported))):
         tracker = Tracker(model, device='cpu')
@@ -112,9 +117,7 @@ def test_a_missing_file_is_named(tmp_path: Path):
         build(type='OnnxTLPG', onnx=str(tmp_path / 'absent.onnx'))
 
 
-def test_the_file_must_be_named_onnx(tmp_path: Path):
-    pytest.importorskip('onnxruntime', reason='pip install -r requirements/export.txt')
-    from tlpg_mmtrack.apis.export import export_onnx
-
-    with pytest.raises(ValueError, match=r'must end in \.onnx, got model\.pt'):
-        export_onnx(build(), tmp_path / 'model.pt')
+def test_the_file_must_be_named_onnx(tmp_path: Path, capsys: pytest.CaptureFixture):
+    arguments = [str(shipped_config(NAME)), '--out', str(tmp_path / 'model.pt')]
+    assert export.main(arguments) == 2
+    assert 'error: out: must end in .onnx, got model.pt' in capsys.readouterr().err

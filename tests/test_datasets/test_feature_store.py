@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,3 +86,19 @@ def test_the_hash_sees_what_is_stored_and_nothing_else() -> None:
     assert source_hash(_config(head=dict(type='D'))) == reference
     assert source_hash(_config(mean=(1, 2, 4))) != reference
     assert source_hash(_config(backbone=dict(type='E'))) != reference
+
+
+def test_a_full_disk_is_noticed_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'posix_fallocate', fail, raising=False)
+    with pytest.raises(OSError, match=r'boxes\.npy needs .* GB \(No space left.*store fewer'):
+        FeatureStore.create(tmp_path / 'store', MANIFEST)
+    monkeypatch.undo()
+    # What is left is no store, and the same command makes one.
+    with pytest.raises(FileNotFoundError):
+        FeatureStore(tmp_path / 'store')
+    assert len(FeatureStore.create(tmp_path / 'store', MANIFEST).missing()) == 3

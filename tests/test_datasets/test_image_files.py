@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
 from tlpg_mmtrack.datasets.image_files import read_image
 
 
@@ -33,3 +34,15 @@ def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
     cv2.imwrite(path, np.zeros((8, 9, 3), dtype=np.uint8))
     with pytest.warns(UserWarning, match=r'image\.png: is 9 x 8 but annotated as 8 x 9'):
         assert read_image(path, (9, 8)) is None
+
+
+def test_a_jpeg_without_its_end_is_named(tmp_path: Path) -> None:
+    """OpenCV reads it, and fills with grey what is missing."""
+    path = tmp_path / 'cut.jpg'
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), noise)
+    assert read_image(str(path)) is not None
+    path.write_bytes(path.read_bytes()[:2000])
+    assert cv2.imread(str(path)) is not None
+    with pytest.warns(CorpusWarning, match=r'cut\.jpg: the image is truncated; skipped'):
+        assert read_image(str(path)) is None

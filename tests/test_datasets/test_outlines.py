@@ -43,6 +43,14 @@ def test_another_type_is_refused() -> None:
         outline_of('1 2 3', 10, 10)
 
 
+@pytest.mark.parametrize(
+    'code', [dict(size=[30, 20], counts=[600]), dict(counts=[600]), dict(size=[20, 30])]
+)
+def test_a_code_of_another_image_is_refused(code: dict) -> None:
+    with pytest.raises(ValueError, match=r'run-length code needs counts and size \[20, 30\]'):
+        outline_of(code, 20, 30)
+
+
 def test_box_agreement_is_intersection_over_union() -> None:
     first = np.array([0.0, 0.0, 10.0, 10.0])
     assert box_agreement(first, np.array([5.0, 0.0, 15.0, 10.0])) == pytest.approx(1 / 3)

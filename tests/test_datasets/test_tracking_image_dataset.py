@@ -86,6 +86,7 @@ def test_large_objects_are_for_pasting_only(stills: Path, tmp_path: Path) -> Non
         (dict(bbox=[10, 10, 20, float('nan')]), 'is not four finite numbers'),
         (dict(segmentation=[[0, 0, 20, 0, 20, 20]]), 'does not fit box'),
         (dict(segmentation='nonsense'), 'is not a COCO mask'),
+        (dict(segmentation=dict(size=[9, 9], counts=[81])), 'needs counts and size'),
     ],
 )
 def test_bad_annotations_are_left_out_with_the_file_named(
@@ -107,6 +108,15 @@ def test_a_missing_or_empty_file_is_named(stills: Path) -> None:
         build(stills, ann_file='nowhere.json')
     (stills / 'annotations.json').write_text('{}')
     with pytest.raises(ValueError, match=r'annotations\.json: no object .* expected COCO'):
+        build(stills)
+
+
+@pytest.mark.parametrize(
+    'content', ['{"images": [', '[1, 2]', '{"images": [{"file_name": "a.png"}]}']
+)
+def test_a_file_that_is_not_coco_is_named(stills: Path, content: str) -> None:
+    (stills / 'annotations.json').write_text(content)
+    with pytest.raises(ValueError, match=r'annotations\.json is no COCO annotation file'):
         build(stills)
 
 

@@ -17,6 +17,8 @@ from mmtrack.models import TrackDataPreprocessor
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.datasets import WeightedTrackingDataset
+from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
+from tlpg_mmtrack.datasets.image_files import read_image
 
 BASE = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
 
@@ -151,3 +153,28 @@ def test_the_base_config_reads_the_development_corpus(
         boxes = dataset[index]['data_samples'].search_gt_instances.bboxes
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2.0
         assert ((middles > 0.0) & (middles < 288.0)).all()
+
+
+def test_a_broken_image_stops_it_if_so_configured(loader_config: dict, stills: Path) -> None:
+    (stills / 'images' / 'set0_0.png').write_bytes(b'broken')
+    loader_config.dataset.on_unusable = 'stop'
+    dataset = DATASETS.build(loader_config.dataset)
+    with pytest.raises(CorpusWarning, match=r'set0_0\.png: cannot be read'):
+        for index in range(50):
+            dataset[index]
+    # Elsewhere warnings stay warnings.
+    with pytest.warns(CorpusWarning, match='cannot be read'):
+        read_image(str(stills / 'images' / 'set0_0.png'))
+
+
+def test_a_bad_video_stops_it_if_so_configured(loader_config: dict, videos: Path) -> None:
+    (videos / 'first' / 'groundtruth.txt').write_text('1,2,30,40\n')
+    loader_config.dataset.on_unusable = 'stop'
+    with pytest.raises(CorpusWarning, match='first: video left out: 1 boxes for 12 frames'):
+        DATASETS.build(loader_config.dataset)
+
+
+def test_other_ways_to_treat_the_unusable_are_refused(loader_config: dict) -> None:
+    loader_config.dataset.on_unusable = 'ignore'
+    with pytest.raises(ValueError, match="on_unusable: must be 'skip' or 'stop', got 'ignore'"):
+        DATASETS.build(loader_config.dataset)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -184,13 +185,25 @@ def break_clips(clips: Path, kind: str) -> str:
     elif kind == 'no first box':
         lines = boxes.read_text().splitlines(keepends=True)
         boxes.write_text('0,0,0,0\n' + ''.join(lines[1:]))
-        return 'first box cannot be started from'
+        return 'groundtruth_rect.txt: the first box cannot be started from'
+    elif kind == 'nan':
+        lines = boxes.read_text().splitlines(keepends=True)
+        boxes.write_text(''.join([*lines[:4], 'nan,nan,nan,nan\n', *lines[5:]]))
+        return 'data/Tiger2/groundtruth_rect.txt'
     return '0005.jpg'
 
 
 @pytest.mark.parametrize('workers', [0, 1])
 @pytest.mark.parametrize(
-    'kind', ['missing frame', 'truncated image', 'no image', 'too few boxes', 'no first box']
+    'kind',
+    [
+        'missing frame',
+        'truncated image',
+        'no image',
+        'too few boxes',
+        'no first box',
+        'nan',
+    ],
 )
 def test_bad_data_are_named_and_left_out(
     kind: str, workers: int, clips: Path, tmp_path: Path
@@ -226,6 +239,20 @@ def test_a_box_that_is_not_finite_is_left_out(clips: Path, tmp_path: Path) -> No
     assert metrics['sot/videos'] == 4
     summary = json.loads((tmp_path / 'run/results/summary.json').read_text())
     assert 'not finite, first in frame 3' in summary['left_out']['Vase']
+
+
+def test_frames_without_truth_are_counted_and_the_video_stays(clips: Path, tmp_path: Path) -> None:
+    """As in UAV123, where the target is then absent."""
+    run_clips(clip_config(clips, tmp_path / 'run'))
+    path = tmp_path / 'run/results/videos/Vase.json'
+    video = json.loads(path.read_text())
+    video['truth'][3] = [float('nan')] * 4
+    path.write_text(json.dumps(video))
+    metrics = run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again'))
+    assert metrics['sot/videos'] == 5
+    assert all(math.isfinite(value) for value in metrics.values())
+    summary = json.loads((tmp_path / 'run/results/summary.json').read_text())
+    assert summary['frames_without_truth'] == {'Vase': 1}
 
 
 def test_a_damaged_result_is_tracked_again(clips: Path, tmp_path: Path) -> None:

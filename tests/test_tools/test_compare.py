@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_model import FakeModel
+from small_peers import small_config
 from written_runs import load_tool, write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
@@ -36,6 +37,17 @@ def test_prints_a_table_and_feeds_the_analysis(
     assert curves.main([*runs, '--out', str(tmp_path / 'curves')]) == 0
     video = load_tool('analysis/side_by_side')
     assert video.main([*runs, 'A', '--out', str(tmp_path / 'a.mp4')]) == 0
+
+
+def test_an_untrained_model_is_called_that_in_table_and_folder(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_config('stark').dump(tmp_path / 'stark.py')
+    tracker = f'stark={tmp_path / "stark.py"}:untrained'
+    assert load_tool('compare').main([arguments[0], tracker, *arguments[3:]]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith('stark-untrained')
+    assert (tmp_path / 'out/stark-untrained/summary.json').is_file()
+    assert 'stark-untrained,2,2,' in (tmp_path / 'out/comparison.csv').read_text()
 
 
 def test_a_video_that_was_left_out_shows_in_table_and_status(

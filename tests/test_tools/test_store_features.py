@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,27 @@ def test_another_configuration_is_refused(config: Path, tmp_path: Path) -> None:
     store_features.main(arguments)
     with pytest.raises(ValueError, match='another configuration'):
         store_features.main([*arguments, '--cfg-options', 'image_dataset.seed=1'])
+
+
+class KilledPool:
+    """Stands in for the processes, one of which was killed."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def map(self, *_: object) -> None:
+        """As the executor says it."""
+        raise BrokenProcessPool('a process was terminated abruptly')
+
+    def shutdown(self, cancel_futures: bool) -> None:
+        """Nothing to end."""
+        assert cancel_futures
+
+
+def test_a_killed_process_ends_it_with_advice(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_features, 'ProcessPoolExecutor', KilledPool)
+    with pytest.raises(SystemExit, match=r'a process was killed, .* use fewer --workers'):
+        store_features.main([str(config), str(tmp_path / 'a'), '--samples', '1'])
+    assert FeatureStore(tmp_path / 'a').missing().tolist() == [0]

@@ -38,6 +38,7 @@ train_dataloader = dict(
         type='TrackingVideoDataset', data_root={data!r}, annotation_name='groundtruth_rect.txt',
         one_based=True, pipeline=train_pipeline))
 train_cfg = dict(max_epochs=1)
+default_hooks = dict(logger=dict(interval=1))
 test_dataloader = dict(
     _delete_=True, batch_size=1, num_workers=0, sampler=dict(type='VideoSampler'),
     dataset=dict(
@@ -190,6 +191,25 @@ def test_tests_alike_in_one_and_two_processes(trained: Path) -> None:
     assert sorted(metrics) == ['sot/norm_precision', 'sot/precision', 'sot/success']
     assert 0 < metrics['sot/success'] <= 100
     assert read_metrics(trained / 'double') == metrics
+
+
+def test_mmtracks_analyze_logs_reads_our_logs(trained: Path) -> None:
+    tool = [sys.executable, REPOSITORY / 'tools/mmtrack_tool.py', 'analysis_tools/analyze_logs.py']
+    log = min(trained.glob('work_dirs/tiny/*/vis_data/*_*.json'))
+    assert 's/iter' in run_tool(*tool, 'cal_train_time', log, folder=trained)
+
+
+def test_mmtracks_browse_dataset_shows_our_samples(trained: Path) -> None:
+    tool = [
+        sys.executable,
+        REPOSITORY / 'tools/mmtrack_tool.py',
+        'analysis_tools/browse_dataset.py',
+    ]
+    run_tool(*tool, 'tiny.py', '--not-show', '--output-dir', 'browsed', folder=trained)
+    pictures = sorted(path.relative_to(trained) for path in trained.glob('browsed/*/*.jpg'))
+    assert len(pictures) == 8
+    picture = cv2.imread(str(trained / pictures[0]))
+    assert picture.shape == (288, 288, 3)
 
 
 @pytest.mark.parametrize('name', ['dist_train.sh', 'dist_test.sh'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,6 +97,7 @@ class FeatureStore:
 
         Raises:
             ValueError: When the folder holds a store of something else.
+            OSError: When the disk has no room for it.
         """
         folder = Path(folder)
         if (folder / 'manifest.json').exists():
@@ -109,6 +111,7 @@ class FeatureStore:
         folder.mkdir(parents=True, exist_ok=True)
         for name, shape, dtype in _files(manifest):
             np.lib.format.open_memmap(folder / name, 'w+', dtype, shape).flush()
+            _reserve(folder / name)
         # The manifest comes last: a folder with one is complete.
         (folder / 'manifest.json').write_text(json.dumps(asdict(manifest), indent=2) + '\n')
         return cls(folder, writable=True)
@@ -129,6 +132,26 @@ class FeatureStore:
     def missing(self) -> np.ndarray:
         """Numbers of the samples that are not written yet."""
         return np.flatnonzero(~self.written)
+
+
+def _reserve(path: Path) -> None:
+    """Take a file's space on the disk at once, where the system can.
+
+    A mapped file is a hole at first, and a process that writes to it when the disk has become full
+    is killed (SIGBUS), without a word.
+    """
+    if not hasattr(os, 'posix_fallocate'):
+        return
+    size = path.stat().st_size
+    try:
+        with open(path, 'r+b') as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f'{path} needs {size / 1e9:.1f} GB ({error.strerror}); free space, name a folder on '
+            'another disk, or store fewer samples',
+        ) from error
 
 
 def _files(

@@ -25,12 +25,19 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
         outermost pixels.
 
     Raises:
-        ValueError: If the segmentation is neither of the two forms.
+        ValueError: If the segmentation is neither of the two forms, or of an image of another
+            size.
     """
     if not segmentation:
         return []
     if isinstance(segmentation, dict):
         code = segmentation
+        # Decoded at another size, it would be a mask of something else.
+        if list(code.get('size', ())) != [height, width] or 'counts' not in code:
+            raise ValueError(
+                f'segmentation: a run-length code needs counts and size [{height}, {width}], that '
+                f'of its image, got keys {sorted(code)} and size {code.get("size")}'
+            )
         if isinstance(code.get('counts'), list):
             code = coco_mask.frPyObjects(code, height, width)
         contours, _ = cv2.findContours(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
+from .corpus_warning import CorpusWarning
 from .geometry import bounding_box
 from .outlines import box_agreement, outline_of
 from .tracking_source import TrackingSource
@@ -32,7 +33,7 @@ class TrackingImageDataset(TrackingSource):
 
     Raises:
         FileNotFoundError: If the annotation file is missing.
-        ValueError: If no object is left to train on.
+        ValueError: If it is no COCO file, or no object is left to train on.
 
     Example:
         >>> dataset = TrackingImageDataset(
@@ -51,8 +52,23 @@ class TrackingImageDataset(TrackingSource):
             raise FileNotFoundError(
                 f'ann_file: {self.ann_file} does not exist; expected a COCO annotation file'
             )
-        with open(self.ann_file, encoding='utf-8') as file:
-            content = json.load(file)
+        try:
+            with open(self.ann_file, encoding='utf-8') as file:
+                objects = self._parse_all(json.load(file))
+        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'ann_file: {self.ann_file} is no COCO annotation file '
+                f'({type(error).__name__}: {error})'
+            ) from error
+        if not objects:
+            raise ValueError(
+                f'{self.ann_file}: no object to train on (include={self.include}, exclude='
+                f'{self.exclude}, min_size={self.min_size}); expected COCO images with boxes'
+            )
+        return objects
+
+    def _parse_all(self, content: dict) -> list[dict]:
+        """The usable objects of a whole file."""
         images = {image['id']: image for image in content.get('images', ())}
         objects = []
         for annotation in content.get('annotations', ()):
@@ -61,13 +77,7 @@ class TrackingImageDataset(TrackingSource):
                 continue
             if self.is_selected(image['file_name']):
                 objects.append(self._parse(annotation, image))
-        objects = [item for item in objects if item is not None]
-        if not objects:
-            raise ValueError(
-                f'{self.ann_file}: no object to train on (include={self.include}, exclude='
-                f'{self.exclude}, min_size={self.min_size}); expected COCO images with boxes'
-            )
-        return objects
+        return [item for item in objects if item is not None]
 
     def _parse(self, annotation: dict, image: dict) -> dict | None:
         """One object as a dict of our own, or None if it cannot be used."""
@@ -84,7 +94,9 @@ class TrackingImageDataset(TrackingSource):
             except ValueError as error:
                 problem = str(error)
         if problem is not None:
-            warnings.warn(f'{image["file_name"]}: object left out: {problem}', stacklevel=2)
+            warnings.warn(
+                f'{image["file_name"]}: object left out: {problem}', CorpusWarning, stacklevel=2
+            )
             return None
         paste_only = box[2] * box[3] > self.max_cover * height * width
         if paste_only and not outline:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from mmtrack.registry import DATASETS
 
+from .corpus_warning import CorpusWarning
 from .tracking_source import TrackingSource
 
 
@@ -63,7 +64,9 @@ class TrackingVideoDataset(TrackingSource):
                 try:
                     videos.append(self._parse(folder))
                 except (OSError, ValueError) as error:
-                    warnings.warn(f'{folder}: video left out: {error}', stacklevel=2)
+                    warnings.warn(
+                        f'{folder}: video left out: {error}', CorpusWarning, stacklevel=2
+                    )
         if not videos:
             raise ValueError(
                 f'{self.data_root}: no video to train on (include={self.include}, exclude='

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from mmtrack.registry import DATASETS
 from torch.utils.data import Dataset
 
+from .corpus_warning import CorpusWarning
 from .tracking_source import TrackingSource
 
 
@@ -26,9 +29,12 @@ class WeightedTrackingDataset(Dataset):
             each with its own pipeline.
         weights: Share of the samples that comes from each; scaled to a sum of 1. Equal if None.
         seed: Seed of all samples.
+        on_unusable: What becomes of files, objects and videos that cannot be used: ``'skip'``,
+            they are named in a warning and left out; or ``'stop'``, the first one is an error.
 
     Raises:
-        ValueError: If weights do not fit the datasets.
+        ValueError: If weights do not fit the datasets, or ``on_unusable`` is unknown.
+        CorpusWarning: The first thing that cannot be used, with ``on_unusable='stop'``.
         RuntimeError: When ``MAX_ATTEMPTS`` draws in a row are unusable.
     """
 
@@ -40,8 +46,11 @@ class WeightedTrackingDataset(Dataset):
         datasets: Sequence[dict | TrackingSource],
         weights: Sequence[float] | None = None,
         seed: int = 0,
+        on_unusable: str = 'skip',
     ) -> None:
         super().__init__()
+        if on_unusable not in ('skip', 'stop'):
+            raise ValueError(f"on_unusable: must be 'skip' or 'stop', got {on_unusable!r}")
         if not datasets:
             raise ValueError('datasets: must name at least one dataset')
         weights = [1.0] * len(datasets) if weights is None else list(weights)
@@ -49,10 +58,12 @@ class WeightedTrackingDataset(Dataset):
             raise ValueError(
                 f'weights: need {len(datasets)} numbers >= 0 with a positive sum, got {weights}'
             )
-        self.datasets = [
-            dataset if isinstance(dataset, TrackingSource) else DATASETS.build(dataset)
-            for dataset in datasets
-        ]
+        self.on_unusable = on_unusable
+        with self._strict():
+            self.datasets = [
+                dataset if isinstance(dataset, TrackingSource) else DATASETS.build(dataset)
+                for dataset in datasets
+            ]
         self.probabilities = np.array(weights, dtype=np.float64) / sum(weights)
         self.seed = seed
 
@@ -63,8 +74,9 @@ class WeightedTrackingDataset(Dataset):
 
     def full_init(self) -> None:
         """Load the annotations of every set (before workers start, so that they share them)."""
-        for dataset in self.datasets:
-            dataset.full_init()
+        with self._strict():
+            for dataset in self.datasets:
+                dataset.full_init()
 
     def __len__(self) -> int:
         return self.NUM_SAMPLES
@@ -74,7 +86,22 @@ class WeightedTrackingDataset(Dataset):
         dataset = self.datasets[rng.choice(len(self.datasets), p=self.probabilities)]
         return dataset, int(rng.integers(len(dataset)))
 
+    @contextmanager
+    def _strict(self) -> Iterator[None]:
+        """With ``'stop'``, what is left out is an error, wherever it is noticed."""
+        if self.on_unusable == 'skip':
+            # Outside of catch_warnings, which would have the same file named again and again.
+            yield
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', CorpusWarning)
+            yield
+
     def __getitem__(self, index: int) -> dict:
+        with self._strict():
+            return self._sample(index)
+
+    def _sample(self, index: int) -> dict:
         rng = np.random.default_rng((self.seed, index))
         for _ in range(self.MAX_ATTEMPTS):
             dataset, item = self._draw(rng)

@@ -1,7 +1,16 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """What runs beside the models in training and testing."""
 
+from .epoch_seed_hook import EpochSeedHook
+from .epoch_size_hook import EpochSizeHook
+from .guarded_checkpoint_hook import GuardedCheckpointHook
 from .interrupt_hook import InterruptHook
 from .shipped_checkpoint import load_shipped_checkpoint
 
-__all__ = ['InterruptHook', 'load_shipped_checkpoint']
+__all__ = [
+    'EpochSeedHook',
+    'EpochSizeHook',
+    'GuardedCheckpointHook',
+    'InterruptHook',
+    'load_shipped_checkpoint',
+]

@@ -26,11 +26,10 @@ from mmtrack.datasets.samplers import VideoSampler
 from mmtrack.registry import LOOPS
 from torch.utils.data import DataLoader
 
+from tlpg_mmtrack.datasets.image_files import truncated_image
+
 from .results import ResultsFolder, environment, run_identity, video_names
 from .tlpg_sot_metric import TLPGSOTMetric
-
-#: Bytes at a JPEG's end in which its end mark is looked for; some writers add to it.
-_JPEG_TAIL = 4096
 
 
 @LOOPS.register_module()
@@ -153,7 +152,8 @@ class ResumableTestLoop(TestLoop):
             reason = truncated_image(batch['data_samples'][0].img_path)
             if frame == 0:
                 set_random_seed(self.seed)
-                reason = reason or unusable_start(batch)
+                info = self.dataloader.dataset.get_data_info(video)
+                reason = reason or unusable_start(batch, info['ann_path'])
             if reason is not None:
                 self._leave_out(name, reason)
                 continue
@@ -227,27 +227,19 @@ def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
     return [sorted(share) for share in shares]
 
 
-def unusable_start(batch: dict) -> str | None:
-    """Why a tracker cannot start from the first frame's box; None where it can."""
+def unusable_start(batch: dict, annotations: str) -> str | None:
+    """Why a tracker cannot start from the first frame's box; None where it can.
+
+    Args:
+        batch: The first frame, as the data loader gives it.
+        annotations: File of the box, to be named.
+    """
     boxes = np.asarray(batch['data_samples'][0].gt_instances.bboxes, dtype=np.float64)
     low, high = (boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0))
     if boxes.size and np.isfinite(boxes).all() and (high > low).all():
         return None
-    return f'the first box cannot be started from (corners {boxes.round(2).tolist()})'
-
-
-def truncated_image(path: str | Path) -> str | None:
-    """Whether a JPEG lacks its end; OpenCV fills what is missing with grey, and says nothing.
-
-    Returns:
-        What is wrong; None where the file has its end, or is no JPEG.
-    """
-    with open(path, 'rb') as file:
-        is_jpeg = file.read(2) == b'\xff\xd8'
-        file.seek(max(file.seek(0, 2) - _JPEG_TAIL, 0))
-        # Within a picture's data these two bytes do not occur.
-        whole = not is_jpeg or b'\xff\xd9' in file.read()
-    return None if whole else f'{path}: the image is truncated'
+    corners = boxes.round(2).tolist()
+    return f'{annotations}: the first box cannot be started from (corners {corners})'
 
 
 def clock() -> float:

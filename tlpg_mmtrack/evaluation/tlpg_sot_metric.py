@@ -214,6 +214,13 @@ class TLPGSOTMetric(SOTMetric):
             figures, per_video = self._one_pass(results)
         figures['fps'] = _speed(results)
         figures['videos'] = len(results)
+        without_truth = _frames_without_truth(results)
+        if without_truth:
+            MMLogger.get_current_instance().warning(
+                f'{sum(without_truth.values())} frames of {len(without_truth)} videos have no '
+                'finite true box; the conventions differ in what that counts for. summary.json '
+                f'names the videos, the first is {next(iter(without_truth))}'
+            )
         self._folder.write_summary(
             dict(
                 figures=figures,
@@ -223,6 +230,7 @@ class TLPGSOTMetric(SOTMetric):
                 },
                 per_video=per_video,
                 left_out=self._left_out,
+                frames_without_truth=without_truth,
             )
         )
         return figures
@@ -281,6 +289,15 @@ def _check_finite(result: VideoResult) -> None:
             f'the tracker answered {len(bad)} times with a box that is not finite, first in frame '
             f'{bad[0]} (counted from 0)'
         )
+
+
+def _frames_without_truth(results: list[VideoResult]) -> dict[str, int]:
+    """How many true boxes are not finite, in the videos where some are."""
+    counts = {
+        result.name: sum(not np.isfinite(region).all() for region in result.truth)
+        for result in results
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def tracked_video(result: VideoResult) -> TrackedVideo:

@@ -1,5 +1,5 @@
-# LaSOT's 280 test videos: over the frames that show the target as mmtrack counts, which divides by
-# the number of all frames, and over those frames alone.
+# LaSOT's 280 test videos: over the frames that show the target, as a share of all frames, as
+# mmtrack counts and as LaSOT's toolkit does.
 _base_ = 'mmtrack::_base_/datasets/lasot.py'
 val_dataloader = dict(dataset=dict(data_root='{{$TLPG_DATA:data}}/'))
 test_dataloader = val_dataloader

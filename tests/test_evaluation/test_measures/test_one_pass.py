@@ -29,6 +29,7 @@ BY_HAND = TrackedVideo(
     visible=np.array([True, True, False, True]),
     size=(100, 100),
 )
+CORNER = np.array([1.0, 1.0, 0.0, 0.0])
 
 
 def test_every_frame_counts_in_otb_and_the_first_is_the_truth() -> None:
@@ -42,13 +43,16 @@ def test_every_frame_counts_in_otb_and_the_first_is_the_truth() -> None:
     assert scores.norm_precision == 0.75
 
 
-def test_only_visible_frames_count_in_lasot() -> None:
-    scores = score_video(BY_HAND, CONVENTIONS['lasot'])
-    assert scores.average_overlap == pytest.approx((9 / 11 + 1 + 0.6) / 3)
-    assert scores.precision == 1.0
-    # An error of 0.2 sizes is within 0.2, and the first box is 0.1 sizes off.
-    assert scores.norm_precision == 1.0
-    assert scores.norm_precision_auc == pytest.approx((41 + 51 + 31) / 51 / 3)
+def test_visible_frames_count_in_lasot_as_a_share_of_all() -> None:
+    # The truth begins at 0, which the toolkit takes for no truth: moved by a pixel.
+    video = replace(BY_HAND, boxes=BY_HAND.boxes + CORNER, truth=BY_HAND.truth + CORNER)
+    scores = score_video(video, CONVENTIONS['lasot'])
+    assert scores.average_overlap == pytest.approx((1 + 1 + 0.6) / 4)
+    assert scores.success == pytest.approx((20 + 20 + 12) / 21 / 4)
+    assert scores.precision == 0.75
+    # An error of 0.2 sizes is within 0.2.
+    assert scores.norm_precision == 0.75
+    assert scores.norm_precision_auc == pytest.approx((51 + 51 + 31) / 51 / 4)
 
 
 def test_got10k_skips_the_first_frame_and_pools_all_videos() -> None:
@@ -72,7 +76,7 @@ def test_an_overlap_at_the_threshold_is_no_success_and_an_error_at_it_is_precise
 
 def replace_first(convention: Convention) -> Convention:
     """The same convention without the first frame."""
-    return replace(convention, first_frame='skipped', visible_only=True)
+    return replace(convention, first_frame='skipped')
 
 
 def test_a_frame_without_truth_is_a_failure_where_every_frame_counts() -> None:
@@ -120,6 +124,8 @@ def test_conventions_are_checked() -> None:
         Convention('dropped', visible_only=False, limit_to_image=False, pooled=False)
     with pytest.raises(ValueError, match='success_bins'):
         replace(CONVENTIONS['otb'], success_bins=1)
+    with pytest.raises(ValueError, match='share_of must be one of'):
+        replace(CONVENTIONS['otb'], share_of='visible')
 
 
 # --- the published result ---------------------------------------------------------------------
@@ -239,6 +245,54 @@ def test_agrees_with_the_got10k_package_on_got10k(tmp_path: Path) -> None:
     assert ours.success_curve == pytest.approx(theirs['succ_curve'], abs=1e-6)
 
 
+# --- LaSOT's own toolkit ----------------------------------------------------------------------
+
+
+def lasot_by_definition(video: TrackedVideo) -> dict[str, float]:
+    """One video's figures, frame by frame and threshold by threshold, as LaSOT defines them.
+
+    The toolkit is a program for Matlab: it puts the true box in the first frame, leaves hidden
+    frames out, takes a frame whose true box has a number that is not positive for an overlap and
+    an error of -1, and divides by the number of the video's frames.
+    """
+    overlaps, errors, normalised = [], [], []
+    for index, (x, y, width, height) in enumerate(video.truth.tolist()):
+        u, v, w, h = video.truth[0].tolist() if index == 0 else video.boxes[index].tolist()
+        if not video.visible[index]:
+            continue
+        if min(x, y, width, height) <= 0:
+            for values in (overlaps, errors, normalised):
+                values.append(-1.0)
+            continue
+        across = max(0.0, min(x + width, u + w) - max(x, u))
+        down = max(0.0, min(y + height, v + h) - max(y, v))
+        overlaps.append(across * down / (width * height + w * h - across * down))
+        dx = (u + (w - 1) / 2) - (x + (width - 1) / 2)
+        dy = (v + (h - 1) / 2) - (y + (height - 1) / 2)
+        errors.append(np.hypot(dx, dy))
+        normalised.append(np.hypot(dx / width, dy / height))
+    frames = len(video.truth)
+    success = [sum(o > k / 20 for o in overlaps) / frames for k in range(21)]
+    precision = [sum(e <= k for e in errors) / frames for k in range(51)]
+    norm_precision = [sum(e <= k / 100 for e in normalised) / frames for k in range(51)]
+    return dict(
+        success=sum(success) / 21,
+        precision=precision[20],
+        norm_precision=norm_precision[20],
+        norm_precision_auc=sum(norm_precision) / 51,
+    )
+
+
+def test_lasot_is_as_defined() -> None:
+    videos = wandering_videos()
+    assert any((video.truth[video.visible] <= 0).any() for video in videos), 'the odd case'
+    defined = [lasot_by_definition(video) for video in videos]
+    scores = score_videos(videos, CONVENTIONS['lasot'])
+    for name in defined[0]:
+        mean = np.mean([figures[name] for figures in defined])
+        assert getattr(scores, name) == pytest.approx(mean, abs=1e-12), name
+
+
 # --- mmtrack's own ----------------------------------------------------------------------------
 
 
@@ -266,14 +320,17 @@ def test_agrees_with_mmtrack_where_every_truth_is_usable_and_inside_the_image() 
     assert 100 * ours.norm_precision == pytest.approx(theirs.norm_precision, abs=1e-4)
 
 
-def test_mmtrack_divides_the_visible_frames_by_all_of_them() -> None:
-    # mmtrack's thresholds are off by rounding errors: none may be hit.
-    video = replace(BY_HAND, boxes=BY_HAND.boxes - np.array([0, 0, 0.1, 0]))
-    theirs = mmtrack_scores([video], visible_only=True)
-    ours = score_video(video, CONVENTIONS['lasot'])
-    assert theirs.precision == pytest.approx(75.0)
-    assert ours.precision == 1.0
-    assert theirs.success == pytest.approx(100 * ours.success * 3 / 4)
+def test_lasot_agrees_with_mmtrack_where_every_truth_is_usable() -> None:
+    """mmtrack's option only_eval_visible; both divide by the number of all frames."""
+    videos = [replace(video, truth=np.abs(video.truth) + CORNER) for video in wandering_videos()]
+    for video in videos:
+        video.boxes[0] = video.truth[0]
+    theirs = mmtrack_scores(videos, visible_only=True)
+    ours = score_videos(videos, CONVENTIONS['lasot'])
+    assert not all(video.visible.all() for video in videos)
+    assert 100 * ours.success == pytest.approx(theirs.success, abs=1e-4)
+    assert 100 * ours.precision == pytest.approx(theirs.precision, abs=1e-4)
+    assert 100 * ours.norm_precision == pytest.approx(theirs.norm_precision, abs=1e-4)
 
 
 def test_mmtrack_takes_a_center_at_or_left_of_zero_for_a_hit() -> None:

@@ -16,7 +16,9 @@ def test_known_names() -> None:
     ('text', 'message'),
     [
         ('dimp', 'must be one of .* or NAME=CONFIG:CHECKPOINT'),
-        ('dimp=a.py', 'must have the form NAME=CONFIG:CHECKPOINT'),
+        ('dimp=a.py', 'must have the form NAME=CONFIG:CHECKPOINT; nothing is downloaded'),
+        ('dimp=mmtrack::sot/a.py', 'must have the form'),
+        ('dimp=a.py:', 'for random weights, to try a config, pass NAME=CONFIG:untrained'),
         ('../a=a.py:b.pth', 'must have the form'),
         ('=a.py:b.pth', 'must have the form'),
     ],
@@ -29,3 +31,5 @@ def test_others_are_refused(text: str, message: str) -> None:
 def test_missing_files_are_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"tracker 'dimp': none\.py is not a file"):
         build_tracker('dimp=none.py:none.pth')
+    with pytest.raises(FileNotFoundError, match=r'\.mim/configs/sot/none\.py is not a file'):
+        build_tracker('dimp=mmtrack::sot/none.py:untrained')

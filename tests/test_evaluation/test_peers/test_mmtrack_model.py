@@ -1,68 +1,72 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""mmtrack's PrDiMP, tiny and untrained, through mmtrack's own interface."""
+"""mmtrack's PrDiMP, SiamRPN++ and STARK, small and untrained, through mmtrack's own interface."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import mmtrack
 import numpy as np
 import pytest
 import torch
 from fake_model import white_square
-from mmengine.config import Config
 from mmtrack.registry import MODELS
+from small_peers import CONFIGS, small_config
 
 from tlpg_mmtrack.evaluation.peers.mmtrack_model import MMTrackPeer
 
-CONFIG = (
-    Path(mmtrack.__file__).parent
-    / '.mim/configs/sot/prdimp/prdimp_r50_8xb10-50e_got10k-lasot-trackingnet-coco_test-lasot.py'
-)
 
-
-@pytest.fixture
-def config() -> Config:
-    """PrDiMP with a ResNet-18 and a small crop; its backbone would download weights."""
-    config = Config.fromfile(CONFIG)
-    config.model.backbone.depth = 18
-    config.model.cls_head.in_dim = 256
-    config.model.bbox_head.in_dim = (128, 256)
-    config.model.test_cfg.img_sample_size = 12 * 16
-    config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='torchvision://none')
-    return config
-
-
-@pytest.fixture
-def checkpoint(config: Config, tmp_path: Path) -> Path:
-    """Its random weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = MODELS.build(config.model)
-    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
-    return tmp_path / 'random.pth'
-
-
-def test_tracks_a_clip(config: Config, checkpoint: Path) -> None:
-    tracker = MMTrackPeer('prdimp', config, checkpoint)
+def track(tracker: MMTrackPeer) -> list[np.ndarray]:
+    """The boxes of two frames of a clip, and of one of another clip."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tracker.start(white_square(40), np.array([40.0, 40, 20, 20]))
         boxes = [tracker.step(white_square(x)) for x in (43, 46)]
-        # A second video starts afresh.
         tracker.start(white_square(100), np.array([100.0, 40, 20, 20]))
-        other = tracker.step(white_square(100))
-    assert all(box.shape == (4,) and np.isfinite(box).all() for box in [*boxes, other])
-    assert all((box[2:] > 0).all() for box in [*boxes, other])
-    assert not np.array_equal(boxes[0], boxes[1])
+        return [*boxes, tracker.step(white_square(100))]
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_tracks_untrained_and_says_so(name: str) -> None:
+    tracker = MMTrackPeer(name, small_config(name), None)
+    assert tracker.name == f'{name}-untrained'
+    boxes = track(tracker)
+    assert all(box.shape == (4,) and np.isfinite(box).all() for box in boxes)
+    assert all((box[2:] > 0).all() for box in boxes)
+    # The second clip is started afresh: its target is 54 pixels from the first one's.
+    assert not np.array_equal(boxes[1], boxes[2])
     identity = tracker.identity()
-    assert identity['model']['backbone']['depth'] == 18
+    assert identity['model']['type'] == small_config(name).model.type
     assert len(identity['weights_sha256']) == 64
 
 
-def test_what_is_missing_is_named(config: Config, checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"tracker 'prdimp': .*none\.pth is not a file"):
-        MMTrackPeer('prdimp', config, tmp_path / 'none.pth')
+@pytest.mark.parametrize('name', CONFIGS)
+def test_a_checkpoint_decides_the_boxes(name: str, tmp_path: Path) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = MODELS.build(small_config(name).model)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
+    first, second = (
+        MMTrackPeer(name, small_config(name), tmp_path / 'random.pth', seed=seed)
+        for seed in (0, 1)
+    )
+    assert first.name == name
+    assert first.identity() == second.identity()
+    assert all(map(np.array_equal, track(first), track(second)))
+
+
+def test_the_seed_decides_the_weights_of_an_untrained_model() -> None:
+    first, second, other = (
+        MMTrackPeer('stark', small_config('stark'), None, seed=seed).identity()
+        for seed in (0, 0, 1)
+    )
+    assert first == second
+    assert first['weights_sha256'] != other['weights_sha256']
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    config = small_config('stark')
+    with pytest.raises(FileNotFoundError, match=r"tracker 'stark': .*none\.pth is not a file"):
+        MMTrackPeer('stark', config, tmp_path / 'none.pth')
     config.test_dataloader = None
     with pytest.raises(ValueError, match='its config has no test_dataloader'):
-        MMTrackPeer('prdimp', config, checkpoint)
+        MMTrackPeer('stark', config, None)

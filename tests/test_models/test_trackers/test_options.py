@@ -34,7 +34,7 @@ def test_the_crop_must_fit_the_strides():
         ('merge_iou', 2.0),
         ('memory_size', 0),
         ('update_interval', 0),
-        ('first_iters', 0),
+        ('first_iters', -1),
         ('box_rate', -1.0),
     ],
 )

@@ -272,8 +272,15 @@ class TestMmtrack:
         sample.gt_instances = InstanceData(bboxes=torch.tensor([corners], dtype=torch.float32))
         return sample
 
-    def test_predicts_what_start_and_step_do(self, model, clip):
-        expected = _track(model, clip, 4)
+    @pytest.mark.parametrize('seed', [0, 3])
+    def test_predicts_what_start_and_step_do(self, model, clip, seed):
+        """From the seed that the process was given."""
+        expected = _track(model, clip, 4, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._assert_predicts(model, clip, expected)
+
+    def _assert_predicts(self, model: TLPG, clip: Clip, expected: list[TrackingResult]) -> None:
         for index in range(4):
             image = torch.from_numpy(clip[index]).permute(2, 0, 1)[None]
             batch = dict(
@@ -292,7 +299,12 @@ class TestMmtrack:
 
     @pytest.mark.parametrize(
         ('postprocess', 'name'),
-        [('iou', 'iou_head'), ('iou_search', 'iou_head'), ('regression', 'box_head')],
+        [
+            ('iou', 'iou_head'),
+            ('iou_search', 'iou_head'),
+            ('regression', 'iou_head'),
+            ('regression', 'box_head'),
+        ],
     )
     def test_a_postprocess_needs_its_head(self, postprocess, name):
         config = Config.fromfile(CONFIG).model

@@ -9,6 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ..corpus_warning import CorpusWarning
 from ..image_files import read_image
 
 
@@ -39,5 +40,7 @@ def _is_inside(box: np.ndarray, frame: np.ndarray, path: str) -> bool:
     middle = (box[:2] + box[2:]) / 2.0
     if (middle >= 0.0).all() and (middle < frame.shape[1::-1]).all():
         return True
-    warnings.warn(f'{path}: box {box.tolist()} has its centre outside; skipped', stacklevel=3)
+    warnings.warn(
+        f'{path}: box {box.tolist()} has its centre outside; skipped', CorpusWarning, stacklevel=3
+    )
     return False

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIRST_FRAMES = ('tracked', 'truth', 'skipped')
+WITHOUT_TRUTH = ('failure', 'skipped', 'near')
+SHARES_OF = ('counted', 'all')
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,16 @@ class Convention:
         first_frame: The first frame's box, which the tracker was given: ``'tracked'``, it counts
             as the result file has it; ``'truth'``, it is replaced by the true box; ``'skipped'``,
             the frame does not count.
-        visible_only: Count only frames in which the target is visible and the true box is usable,
-            and divide by their number. Else every frame counts, and one without a usable true box
-            is a failure.
+        visible_only: Count only frames in which the target is visible; else every frame.
         limit_to_image: Limit both boxes to the image before their overlap is taken.
         pooled: Average over all frames of all videos at once; else over each video's average.
         success_bins: Number of overlap thresholds, evenly from 0 to 1, that success is averaged
             over.
+        without_truth: A counted frame whose true box is not usable: ``'failure'``; ``'skipped'``,
+            it does not count after all; ``'near'``, its overlap is a failure and its centre error
+            a hit, and a box is usable only if all its four numbers are positive.
+        share_of: Shares are of the ``'counted'`` frames, or of ``'all'`` frames of the video, so
+            that a tracker which is always right stays below 1 where the target is hidden.
 
     Raises:
         ValueError: Naming the attribute.
@@ -37,26 +42,46 @@ class Convention:
     limit_to_image: bool
     pooled: bool
     success_bins: int = 21
+    without_truth: str = 'failure'
+    share_of: str = 'counted'
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
-        if self.first_frame not in FIRST_FRAMES:
-            raise ValueError(
-                f'convention: first_frame must be one of {FIRST_FRAMES}, got {self.first_frame!r}'
-            )
+        choices = (
+            ('first_frame', FIRST_FRAMES),
+            ('without_truth', WITHOUT_TRUTH),
+            ('share_of', SHARES_OF),
+        )
+        for name, allowed in choices:
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f'convention: {name} must be one of {allowed}, got {getattr(self, name)!r}'
+                )
         if self.success_bins < 2:
             raise ValueError(
                 f'convention: success_bins must be at least 2, got {self.success_bins}'
             )
 
 
-#: ``otb``: OTB's success and precision as the GOT-10k toolkit computes them. ``lasot``: the same
-#: over the frames that show the target. ``got10k``: GOT-10k's average overlap and success rates.
+#: ``otb``: OTB's success and precision as the GOT-10k toolkit computes them. ``lasot``: LaSOT's,
+#: as its own toolkit computes them. ``got10k``: GOT-10k's average overlap and success rates.
 CONVENTIONS = {
     'otb': Convention('truth', visible_only=False, limit_to_image=False, pooled=False),
-    'lasot': Convention('tracked', visible_only=True, limit_to_image=False, pooled=False),
+    'lasot': Convention(
+        'truth',
+        visible_only=True,
+        limit_to_image=False,
+        pooled=False,
+        without_truth='near',
+        share_of='all',
+    ),
     'got10k': Convention(
-        'skipped', visible_only=True, limit_to_image=True, pooled=True, success_bins=101
+        'skipped',
+        visible_only=True,
+        limit_to_image=True,
+        pooled=True,
+        success_bins=101,
+        without_truth='skipped',
     ),
 }
 

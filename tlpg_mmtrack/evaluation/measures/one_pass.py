@@ -45,11 +45,13 @@ class Frames:
         overlaps: (n,) intersection over union, 0..1.
         errors: (n,) centre errors in pixels.
         normalised_errors: (n,) centre errors in sizes of the target.
+        total: Number that shares are taken of; n, or more where frames that do not count do there.
     """
 
     overlaps: np.ndarray
     errors: np.ndarray
     normalised_errors: np.ndarray
+    total: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class OnePassScores:
         precision: Share of frames with a centre error of at most 20 pixels (P20).
         norm_precision: Share of frames with an error of at most 0.2 target sizes.
         norm_precision_auc: Mean over the thresholds from 0 to 0.5 target sizes, which TrackingNet
-            and LaSOT call normalised precision.
+            calls normalised precision.
         average_overlap: Mean overlap (AO).
         success_50: Share of frames with an overlap above 0.5 (SR.5).
         success_75: Share of frames with an overlap above 0.75 (SR.75).
@@ -90,21 +92,25 @@ def counted_frames(video: TrackedVideo, convention: Convention) -> Frames:
             the convention needs is missing; it names the video.
     """
     boxes, truth = _checked(video, convention)
-    known = usable(truth)
-    visible = np.ones(len(truth), dtype=bool) if video.visible is None else video.visible
+    near = convention.without_truth == 'near'
+    known = (truth > 0).all(axis=1) if near else usable(truth)
     counted = np.ones(len(truth), dtype=bool)
-    if convention.visible_only:
-        counted = known & np.asarray(visible, dtype=bool)
+    if convention.visible_only and video.visible is not None:
+        counted = np.array(video.visible, dtype=bool)
+    if convention.without_truth == 'skipped':
+        counted &= known
     if convention.first_frame == 'truth':
         boxes[0] = truth[0]
     elif convention.first_frame == 'skipped':
         counted[0] = False
+    total = len(truth) if convention.share_of == 'all' else int(counted.sum())
     boxes, truth, known = boxes[counted], truth[counted], known[counted]
-    errors = np.where(known, center_errors(boxes, truth), np.inf)
-    normalised = np.where(known, center_errors(boxes, truth, truth[:, 2:]), np.inf)
+    unknown_error = 0.0 if near else np.inf
+    errors = np.where(known, center_errors(boxes, truth), unknown_error)
+    normalised = np.where(known, center_errors(boxes, truth, truth[:, 2:]), unknown_error)
     if convention.limit_to_image:
         boxes, truth = limit_to_image(boxes, video.size), limit_to_image(truth, video.size)
-    return Frames(np.where(known, box_overlaps(boxes, truth), 0.0), errors, normalised)
+    return Frames(np.where(known, box_overlaps(boxes, truth), 0.0), errors, normalised, total)
 
 
 def score_video(video: TrackedVideo, convention: Convention) -> OnePassScores | None:
@@ -132,7 +138,7 @@ def score_videos(videos: Sequence[TrackedVideo], convention: Convention) -> OneP
         return mean_scores([_score(part, convention) for part in frames])
     names = ('overlaps', 'errors', 'normalised_errors')
     pooled = [np.concatenate([getattr(part, name) for part in frames]) for name in names]
-    return _score(Frames(*pooled), convention)
+    return _score(Frames(*pooled, sum(part.total for part in frames)), convention)
 
 
 def mean_scores(scores: Sequence[OnePassScores]) -> OnePassScores:
@@ -149,17 +155,18 @@ def mean_scores(scores: Sequence[OnePassScores]) -> OnePassScores:
 def _score(frames: Frames, convention: Convention) -> OnePassScores:
     """Measures of some frames, all weighted alike."""
     bins = np.linspace(0, 1, convention.success_bins)
-    success = (frames.overlaps[:, None] > bins).mean(axis=0)
-    precision = (frames.errors[:, None] <= PIXEL_THRESHOLDS).mean(axis=0)
-    normalised = (frames.normalised_errors[:, None] <= NORMALISED_THRESHOLDS).mean(axis=0)
+    total = frames.total
+    success = (frames.overlaps[:, None] > bins).sum(axis=0) / total
+    precision = (frames.errors[:, None] <= PIXEL_THRESHOLDS).sum(axis=0) / total
+    normalised = (frames.normalised_errors[:, None] <= NORMALISED_THRESHOLDS).sum(axis=0) / total
     return OnePassScores(
         success=float(success.mean()),
         precision=float(precision[_REPORTED]),
         norm_precision=float(normalised[_REPORTED]),
         norm_precision_auc=float(normalised.mean()),
-        average_overlap=float(frames.overlaps.mean()),
-        success_50=float((frames.overlaps > 0.5).mean()),
-        success_75=float((frames.overlaps > 0.75).mean()),
+        average_overlap=float(frames.overlaps.sum() / total),
+        success_50=float((frames.overlaps > 0.5).sum() / total),
+        success_75=float((frames.overlaps > 0.75).sum() / total),
         success_curve=success,
         precision_curve=precision,
         norm_precision_curve=normalised,

@@ -7,6 +7,7 @@ from .opencv import FACTORIES, OpenCVTracker
 from .protocol import PeerTracker
 
 TLPG = 'tlpg'
+UNTRAINED = 'untrained'
 
 
 def build_tracker(
@@ -20,11 +21,11 @@ def build_tracker(
 
     Args:
         text: ``tlpg``; ``csrt``, ``kcf`` or ``mil``; or ``NAME=CONFIG:CHECKPOINT``, a model of
-            mmtrack's.
+            mmtrack's, where ``untrained`` instead of a checkpoint asks for random weights.
         config: Config of ``tlpg``; that of its weights where None.
         checkpoint: Weights of ``tlpg``; the shipped ones where None.
         device: Where networks run; a GPU if there is one, where None.
-        seed: Random seed of ``tlpg``.
+        seed: Random seed of ``tlpg``, and of an untrained model's weights.
 
     Raises:
         ValueError: If there is no such tracker, or as its constructor says.
@@ -34,14 +35,19 @@ def build_tracker(
     name, _, files = text.partition('=')
     if files:
         path, _, weights = files.rpartition(':')
-        if not path or not name or any(mark in name for mark in '/\\'):
-            raise ValueError(f'trackers: {text!r} must have the form NAME=CONFIG:CHECKPOINT')
+        # Of mmtrack::CONFIG without a checkpoint a colon is left.
+        complete = path and weights and not path.endswith(':')
+        if not complete or not name or any(mark in name for mark in '/\\'):
+            raise ValueError(
+                f'trackers: {text!r} must have the form NAME=CONFIG:CHECKPOINT; nothing is '
+                f'downloaded: for random weights, to try a config, pass NAME=CONFIG:{UNTRAINED}'
+            )
         import torch
 
         from .mmtrack_model import MMTrackPeer
 
         device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-        return MMTrackPeer(name, path, weights, device)
+        return MMTrackPeer(name, path, None if weights == UNTRAINED else weights, device, seed)
     if name == TLPG:
         from tlpg_mmtrack.apis.tracker import Tracker
 
@@ -52,5 +58,5 @@ def build_tracker(
         return OpenCVTracker(name)
     raise ValueError(
         f'trackers: {text!r} must be one of {[TLPG, *FACTORIES]}, or NAME=CONFIG:CHECKPOINT for a '
-        'model of mmtrack'
+        "model of mmtrack's"
     )

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from mmengine.runner import set_random_seed
 
+from tlpg_mmtrack.datasets.image_files import truncated_image
+
 from ..results import ResultsFolder, VideoResult, environment
-from ..resumable_test_loop import clock, truncated_image
+from ..resumable_test_loop import clock
 from ..tlpg_sot_metric import TLPGSOTMetric
 from .otb_folder import OTBVideo
 from .protocol import PeerTracker

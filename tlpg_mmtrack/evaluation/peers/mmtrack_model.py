@@ -7,23 +7,34 @@ import json
 from pathlib import Path
 from typing import Any
 
+import mmtrack
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.apis import inference_sot, init_model
+from mmtrack.registry import MODELS
 
 from ..results import weights_sha256
+
+#: Begins the name of one of the configs that come with mmtrack, as in a config's ``_base_``.
+_SHIPPED = 'mmtrack::'
 
 
 class MMTrackPeer:
     """One of mmtrack's models, run by its ``init_model`` and ``inference_sot``.
 
+    Nothing is downloaded: weights that a config names for its backbone are not loaded, since a
+    checkpoint has all weights, and an untrained model is to have none.
+
     Args:
-        name: What it is called in tables.
-        config: Config, or path of its file, with mmtrack's test pipeline (LoadImageFromFile,
+        name: What it is called in tables; ``-untrained`` is added without a checkpoint.
+        config: Config, path of its file, or ``mmtrack::`` and the path of one of mmtrack's own
+            below its ``configs``; with mmtrack's test pipeline (LoadImageFromFile,
             LoadTrackAnnotations, then what packs the inputs).
-        checkpoint: Path of its weights.
+        checkpoint: Path of its weights; None for random ones, whose figures mean nothing.
         device: Where to run.
+        seed: Random seed of an untrained model's weights.
 
     Raises:
         FileNotFoundError: If a file is not there.
@@ -31,24 +42,31 @@ class MMTrackPeer:
     """
 
     def __init__(
-        self, name: str, config: str | Path | Config, checkpoint: str | Path, device: str = 'cpu'
+        self,
+        name: str,
+        config: str | Path | Config,
+        checkpoint: str | Path | None,
+        device: str = 'cpu',
+        seed: int = 0,
     ) -> None:
-        paths = [checkpoint] if isinstance(config, Config) else [config, checkpoint]
-        for path in paths:
-            if not Path(path).is_file():
-                raise FileNotFoundError(f'tracker {name!r}: {path} is not a file; check the path')
-        config = config.copy() if isinstance(config, Config) else Config.fromfile(config)
+        if not isinstance(config, Config):
+            path = _existing(name, _config_path(str(config)))
+            config = Config.fromfile(path)
+        weights = None if checkpoint is None else str(_existing(name, Path(checkpoint)))
+        config = config.copy()
         if not config.get('test_dataloader'):
             raise ValueError(
                 f'tracker {name!r}: its config has no test_dataloader; pass one of those named '
                 '..._test-lasot.py, or another with a test pipeline'
             )
         init_default_scope(config.get('default_scope', 'mmtrack'))
-        self.name = name
+        self.name = name if weights else f'{name}-untrained'
         self._config = json.loads(json.dumps(config.model.to_dict(), default=repr))
-        # The checkpoint has all weights: those that the backbone starts from are not needed.
         _drop_pretrained(config.model)
-        self._model = init_model(config, str(checkpoint), device)
+        if weights:
+            self._model = init_model(config, weights, device)
+        else:
+            self._model = _untrained_model(config, device, seed)
         self._box = np.zeros(4)
         self._frame = 0
 
@@ -75,11 +93,37 @@ class MMTrackPeer:
         return boxes.detach().cpu().numpy().astype(np.float64).reshape(-1)[:4]
 
 
+def _config_path(text: str) -> Path:
+    if not text.startswith(_SHIPPED):
+        return Path(text)
+    return Path(mmtrack.__file__).parent / '.mim' / 'configs' / text.removeprefix(_SHIPPED)
+
+
+def _existing(name: str, path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f'tracker {name!r}: {path} is not a file; check the path')
+    return path
+
+
+def _untrained_model(config: Config, device: str, seed: int) -> torch.nn.Module:
+    """What ``init_model`` gives, with the weights of PyTorch's layers as they are made.
+
+    Its ``init_weights`` draws those to train from, where batch norm sees each batch. At test time
+    it does not, and SiamRPN++'s activations overflow.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = MODELS.build(config.model)
+    model.cfg = config
+    return model.to(device).eval()
+
+
 def _drop_pretrained(config: Any) -> None:
     """Remove every ``init_cfg`` that would load, or download, other weights."""
     if isinstance(config, dict):
         init = config.get('init_cfg')
-        if isinstance(init, dict) and init.get('type') == 'Pretrained':
+        steps = init if isinstance(init, (list, tuple)) else [init]
+        if any(isinstance(step, dict) and step.get('type') == 'Pretrained' for step in steps):
             config['init_cfg'] = None
     parts = config.values() if isinstance(config, dict) else config
     for part in parts:

@@ -34,8 +34,9 @@ class OpenCVTracker:
             raise ValueError(f'tracker: must be one of {sorted(FACTORIES)}, got {name!r}')
         if not hasattr(cv2, FACTORIES[name]):
             raise ImportError(
-                f'tracker {name!r}: this OpenCV, {cv2.__version__}, lacks it; pip uninstall '
-                "opencv-python, then pip install 'opencv-contrib-python>=4.8,<5'"
+                f'tracker {name!r}: this OpenCV, {cv2.__version__}, lacks it; pip install '
+                "--no-deps --target peers 'opencv-contrib-python>=4.8,<5', then run the same "
+                'command with PYTHONPATH=peers'
             )
         self.name = name
         self._create = getattr(cv2, FACTORIES[name])

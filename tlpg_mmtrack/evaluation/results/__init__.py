@@ -4,6 +4,7 @@
 from .folder import ResultsFolder, VideoResult
 from .manifest import environment, run_identity, weights_sha256
 from .names import video_names
+from .repeats import summarise_repeats
 from .submission import SUBMISSIONS, write_submission
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     'VideoResult',
     'environment',
     'run_identity',
+    'summarise_repeats',
     'video_names',
     'weights_sha256',
     'write_submission',

@@ -52,11 +52,15 @@ class TrackingResNet(ResNet):
             stride *= self.strides[stage]
             channels = self.block.expansion * self.base_channels * 2**stage
             levels.append(FeatureLevel(f'C{stage + 2}', channels, stride, 0.0))
-        self.feature_info = tuple(levels[index] for index in self.out_indices)
-        self.out_channels = tuple(level.channels for level in self.feature_info)
+        self._declare(tuple(levels[index] for index in self.out_indices))
+
+    def _declare(self, levels: tuple[FeatureLevel, ...]) -> None:
+        """Say which maps are returned."""
+        self.feature_info = levels
+        self.out_channels = tuple(level.channels for level in levels)
         # mmdet keeps each stage's own stride under this name, and reads it while building only.
-        self.strides = tuple(level.stride for level in self.feature_info)
-        self.cell_offsets = tuple(level.cell_offset for level in self.feature_info)
+        self.strides = tuple(level.stride for level in levels)
+        self.cell_offsets = tuple(level.cell_offset for level in levels)
         self.cell_offset = 0.0
 
     def train(self, mode: bool = True) -> TrackingResNet:

@@ -1,9 +1,20 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Heads: the two stages of deformable central correlation, IoU-Net, box regression."""
+"""Heads: both stages, what judges and regresses boxes, and what the paper compares these with."""
 
 from .box_regression_head import BoxRegressionHead
+from .box_regression_refiner import BoxRegressionRefiner
 from .center_bias_refiner import CenterBiasRefiner
 from .dcc_head import DCCHead
+from .deformable_head import DeformableHead
 from .iou_net_head import IoUNetHead
+from .rigid_head import RigidHead
 
-__all__ = ['BoxRegressionHead', 'CenterBiasRefiner', 'DCCHead', 'IoUNetHead']
+__all__ = [
+    'BoxRegressionHead',
+    'BoxRegressionRefiner',
+    'CenterBiasRefiner',
+    'DCCHead',
+    'DeformableHead',
+    'IoUNetHead',
+    'RigidHead',
+]

@@ -177,7 +177,12 @@ class DCCHead(BaseModule):
         ValueError: When ``offset_prior``, ``learning`` or ``backend`` is unknown, a kernel size is
             even, or an ``offset_optimizer`` is given for joint learning.
         MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
+
+    Attributes:
+        proposes: Whether the extremes of the points are proposals, with losses of their own.
     """
+
+    proposes = True
 
     def __init__(
         self,
@@ -598,8 +603,8 @@ class DCCHead(BaseModule):
             search_boxes: (B, m, 4).
 
         Returns:
-            ``loss_cls`` (eq. 3), ``loss_reg`` (eq. 4 on positives) and ``loss_neg`` (IoU of
-            negatives with the box), each averaged over iterates.
+            ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives)
+            and ``loss_neg`` (IoU of negatives with the box), each averaged over iterates.
         """
         sequences = len(template)
         template = self.features(template.flatten(0, 1)).unflatten(0, (sequences, -1))
@@ -609,8 +614,11 @@ class DCCHead(BaseModule):
             model, self.samples(template, template_boxes), self.num_training_iters
         )
         truth = self.samples(search, search_boxes)
+        losses = dict(loss_cls=self.loss_weights['cls'] * self._loss_cls(learned, truth))
+        if not self.proposes:
+            return losses
         return dict(
-            loss_cls=self.loss_weights['cls'] * self._loss_cls(learned, truth),
+            **losses,
             loss_reg=self.loss_weights['reg'] * self._loss_reg(learned, truth),
             loss_neg=self.loss_weights['neg'] * self._loss_neg(learned.model, truth, search_boxes),
         )

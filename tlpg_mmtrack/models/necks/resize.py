@@ -18,7 +18,7 @@ def resize_map(level: Tensor, size: tuple[int, int]) -> Tensor:
         size: Height and width of the result.
 
     Returns:
-        Map (N, C, *size); ``level`` itself when it has that size.
+        Map ``(N, C, *size)``; ``level`` itself when it has that size.
     """
     size = tuple(size)
     if level.shape[-2:] == size:

@@ -69,7 +69,7 @@ class JointProblem(ResidualProblem):
         self.gradient_scale = gradient_scale
 
     def predict(self, parameters: Parameters) -> Tensor:
-        """Projected maps, displacements of all cells, and of the regression's, (B, *) in a row."""
+        """Projected maps, displacements of all cells, and of the regression's, in a row (B, P)."""
         weight, affine, free = parameters
         return self._pack(
             project(self.features, weight),

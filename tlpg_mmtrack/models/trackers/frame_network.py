@@ -34,22 +34,35 @@ class FrameSignature:
     - ``points_s`` (1, 1, 2K, H*W), where the filter sampled;
     - ``boxes_s`` (H*W, 4), the same proposals as (x1, y1, x2, y2) in crop pixels, for programs
       that have no :class:`DCCHead`;
-    - ``box_features_l``, level l of the maps that the postprocess reads, if it reads any.
+    - ``iou_features_l``, IoU-Net's map of level l, unless boxes are picked by score alone;
+    - ``level_l``, the backbone's map, with box regression.
 
     Attributes:
         num_stages: 1, or 2 with a refiner.
-        num_box_levels: Levels of the backbone that the postprocess reads.
+        num_iou_levels: Levels of the backbone that IoU-Net sees; 0 without it.
+        num_levels: Levels of the backbone that box regression sees; 0 without it.
     """
 
     num_stages: int
-    num_box_levels: int
+    num_iou_levels: int
+    num_levels: int
 
     @classmethod
     def of(cls, model: TLPG) -> FrameSignature:
-        """The signature of a tracker's network."""
+        """The signature of a tracker's network.
+
+        Raises:
+            ValueError: When its second stage has no target model, as of table 2's comparisons.
+        """
+        if model.refiner is not None and model.refiner.head is None:
+            raise ValueError(
+                f'refiner: {type(model.refiner).__name__} is not exported; only a '
+                'CenterBiasRefiner, or no refiner'
+            )
         return cls(
-            num_stages=1 if model.refiner is None else 2,
-            num_box_levels=0 if model.options.postprocess == 'nms' else 2,
+            num_stages=len(dcc_heads(model)),
+            num_iou_levels=len(model.iou_head.in_channels) if model.options.uses_iou else 0,
+            num_levels=len(model.box_head.in_channels) if model.options.uses_regression else 0,
         )
 
     @property
@@ -60,8 +73,11 @@ class FrameSignature:
     @property
     def outputs(self) -> list[str]:
         """Names of the outputs, in order."""
-        levels = range(1, self.num_box_levels + 1)
-        return [*self._per_stage(STAGE_OUTPUTS), *(f'box_features_{level}' for level in levels)]
+        return [
+            *self._per_stage(STAGE_OUTPUTS),
+            *(f'iou_features_{level + 1}' for level in range(self.num_iou_levels)),
+            *(f'level_{level + 1}' for level in range(self.num_levels)),
+        ]
 
     def _per_stage(self, names: Sequence[str]) -> list[str]:
         return [f'{name}_{stage + 1}' for stage in range(self.num_stages) for name in names]
@@ -78,10 +94,12 @@ class FrameSignature:
         """What the outputs say, as :meth:`TLPG.observe` says it."""
         count = len(STAGE_OUTPUTS)
         stages = [outputs[i * count : (i + 1) * count] for i in range(self.num_stages)]
+        maps = outputs[self.num_stages * count :]
         return Observation(
             inputs=[features for features, *_ in stages],
             predictions=[Prediction(*values) for _, *values, _ in stages],
-            box_features=tuple(outputs[self.num_stages * count :]),
+            iou_features=tuple(maps[: self.num_iou_levels]),
+            levels=tuple(maps[self.num_iou_levels :]),
         )
 
 
@@ -117,7 +135,7 @@ class FrameNetwork(nn.Module):
         ):
             boxes = head.proposal_boxes(prediction.distances[0])[0]
             outputs += [features, *tensors_of(prediction), boxes]
-        return (*outputs, *seen.box_features)
+        return (*outputs, *seen.iou_features, *seen.levels)
 
 
 def dcc_heads(model: TLPG) -> list[nn.Module]:

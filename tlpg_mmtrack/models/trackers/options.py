@@ -18,7 +18,8 @@ class TrackingOptions:
         crop_size: Side of the crops in crop pixels.
         search_scale: Side of the search region in target sizes (root of width times height).
         warps: Crops of the first frame warped in scale and aspect, beside DiMP's nine.
-        first_iters: Iterations at the first frame.
+        first_iters: Iterations at the first frame; 0 leaves the target models as they start, the
+            filter being the template itself.
         update_interval: Frames between updates of the target models.
         update_iters: Iterations per update.
         update_offsets: Whether updates learn the offset kernel too. A tracked frame's crop is
@@ -37,8 +38,8 @@ class TrackingOptions:
             trusted over a nearer one.
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
             IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
-            its neighbourhood for a better box; ``'regression'``, the predicted score, and then the
-            box is regressed from it.
+            its neighbourhood for a better box; ``'regression'``, the mean of that box and of what
+            is regressed from it.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
     """
@@ -65,6 +66,16 @@ class TrackingOptions:
     merge_iou: float = 0.5
     box_rate: float = 0.15
 
+    @property
+    def uses_iou(self) -> bool:
+        """Whether the postprocess asks IoU-Net."""
+        return self.postprocess != 'nms'
+
+    @property
+    def uses_regression(self) -> bool:
+        """Whether the postprocess regresses the box."""
+        return self.postprocess == 'regression'
+
     def __post_init__(self) -> None:
         """Refuse what cannot work.
 
@@ -83,8 +94,10 @@ class TrackingOptions:
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise ValueError(f'test_cfg: {name} must be between 0 and 1, got {value}')
-        for name in ('memory_size', 'update_interval', 'first_iters'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'test_cfg: {name} must be at least 1, got {getattr(self, name)}')
+        for name, least in (('memory_size', 1), ('update_interval', 1), ('first_iters', 0)):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f'test_cfg: {name} must be at least {least}, got {getattr(self, name)}'
+                )
         if not 0 <= self.box_rate <= 1:
             raise ValueError(f'test_cfg: box_rate must be in 0..1, got {self.box_rate}')

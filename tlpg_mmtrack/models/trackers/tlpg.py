@@ -66,13 +66,16 @@ class Observation:
     Attributes:
         inputs: (1, 1, C, H, W) filter features of every stage.
         predictions: Scores and proposals of every stage.
-        box_features: Maps that the postprocess reads: IoU-Net's, or the backbone's C3 and C4 for
-            the box regression; empty where boxes are picked by score alone.
+        iou_features: IoU-Net's maps; empty where boxes are picked by score alone.
+        levels: The backbone's C3 and C4, for the box regression; else empty.
+        enhanced: (1, C, H, W), x_E, for a second stage without a target model.
     """
 
     inputs: list[Tensor]
     predictions: list[Prediction]
-    box_features: tuple[Tensor, ...]
+    iou_features: tuple[Tensor, ...] = ()
+    levels: tuple[Tensor, ...] = ()
+    enhanced: Tensor | None = None
 
 
 @dataclass
@@ -113,7 +116,8 @@ class TLPG(BaseSingleObjectTracker):
         head: Config of stage 1's :class:`DCCHead`.
         neck: Config of the neck; without it x is the backbone's C4. One without ``laterals``,
             such as mmdet's FPN, must return maps of stride 8, 16 and 32.
-        refiner: Config of the :class:`CenterBiasRefiner`; without it there is one stage.
+        refiner: Config of the :class:`CenterBiasRefiner`, or for comparison of the
+            :class:`BoxRegressionRefiner`; without it there is one stage.
         iou_head: Config of the :class:`IoUNetHead`, or of :class:`MMTrackIoUHead`.
         box_head: Config of the :class:`BoxRegressionHead`.
         mean: Mean of the input pixels, in the channel order that the backbone expects.
@@ -187,12 +191,16 @@ class TLPG(BaseSingleObjectTracker):
             in_channels = (high.channels, x.channels, low.channels)
             enhancer = complete(enhancer, in_channels=in_channels)
             width = enhancer.get('out_channels') or width
-        stage = complete(refiner['head'], in_channels=width)
-        self.refiner = MODELS.build({**refiner, 'head': stage, 'enhancer': enhancer})
+        if 'head' in refiner:
+            refiner = {**refiner, 'head': complete(refiner['head'], in_channels=width)}
+        else:
+            refiner = complete(refiner, in_channels=width)
+        self.refiner = MODELS.build({**refiner, 'enhancer': enhancer})
         sources = empty_maps((high, x, low))
         with torch.no_grad():
             enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
-        check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
+        if self.refiner.head is not None:
+            check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
 
     def _source_shapes(self, levels: tuple[MapShape, ...]) -> tuple[MapShape, ...]:
         """Shapes of C3', x and C5', as :meth:`_combine` picks them."""
@@ -224,13 +232,15 @@ class TLPG(BaseSingleObjectTracker):
         return head
 
     def _check_postprocess(self) -> None:
-        needs = {'iou': 'iou_head', 'iou_search': 'iou_head', 'regression': 'box_head'}
-        name = needs.get(self.options.postprocess)
-        if name is not None and getattr(self, name) is None:
-            raise ValueError(
-                f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
-                f'config of a part: {name}=dict(...)'
-            )
+        for name, used in (
+            ('iou_head', self.options.uses_iou),
+            ('box_head', self.options.uses_regression),
+        ):
+            if used and getattr(self, name) is None:
+                raise ValueError(
+                    f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
+                    f'config of a part: {name}=dict(...)'
+                )
 
     # ---------------------------------------------------------------- network
 
@@ -255,12 +265,14 @@ class TLPG(BaseSingleObjectTracker):
         return Features(levels, maps[1], (maps[0], maps[2]))
 
     def _stage_heads(self) -> list[DCCHead]:
-        return [self.head] if self.refiner is None else [self.head, self.refiner.head]
+        """Of every stage that has a target model; box regression has none."""
+        second = None if self.refiner is None else self.refiner.head
+        return [self.head] if second is None else [self.head, second]
 
     def _stage_inputs(self, features: Features) -> list[Tensor]:
         """(N, C, H, W) filter features of every stage."""
         inputs = [self.head.features(features.x)]
-        if self.refiner is not None:
+        if self.refiner is not None and self.refiner.head is not None:
             enhanced = self.refiner.enhance(features.x, features.sources)
             inputs.append(self.refiner.head.features(enhanced))
         return inputs
@@ -278,15 +290,17 @@ class TLPG(BaseSingleObjectTracker):
             head.predict(model, x)
             for head, model, x in zip(self._stage_heads(), models, inputs, strict=True)
         ]
-        return Observation(inputs, predictions, self._box_features(features))
-
-    def _box_features(self, features: Features) -> tuple[Tensor, ...]:
-        if self.options.postprocess == 'nms':
-            return ()
+        enhanced = None
+        if self.refiner is not None and self.refiner.head is None:
+            enhanced = self.refiner.enhance(features.x, features.sources)
         levels = features.levels[:2]
-        if self.options.postprocess == 'regression':
-            return levels
-        return self.iou_head.features(levels)
+        return Observation(
+            inputs,
+            predictions,
+            iou_features=self.iou_head.features(levels) if self.options.uses_iou else (),
+            levels=levels if self.options.uses_regression else (),
+            enhanced=enhanced,
+        )
 
     # ---------------------------------------------------------------- tracking
 
@@ -354,40 +368,55 @@ class TLPG(BaseSingleObjectTracker):
         center = target.box[:2] + (target.box[2:] - 1) / 2
         crop = crop_patch(frame, center, side, options.crop_size)
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
-        scores = seen.predictions[0].scores[0, 0]
+        # Two stages, learned on different features, are wrong in different places.
+        scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
         size = target.box[2:] * options.crop_size / side / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        crop_box = self._propose(target, seen, place.cell)
+        crop_box = self._propose(target, seen, scores, place.cell)
         self._move(target, crop_box, center, side, frame.shape)
         self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
-    def _propose(self, target: TargetState, seen: Observation, cell: tuple[int, int]) -> Tensor:
-        """(4,) final box in crop pixels, from the proposals around the localised cell."""
-        predictions = seen.predictions
-        boxes = self.head.proposal_boxes(predictions[0].distances[0])[0]
-        scores = predictions[0].scores[0, 0]
+    def _propose(
+        self, target: TargetState, seen: Observation, scores: Tensor, cell: tuple[int, int]
+    ) -> Tensor:
+        """(4,) final box in crop pixels, from stage 1's proposals around the localised cell."""
+        boxes = self._proposals(target, seen.predictions[0])
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
         if self.refiner is not None:
-            boxes, scores = self.refiner.refine(predictions[1], boxes, scores)
+            view = seen.predictions[1] if seen.enhanced is None else seen.enhanced
+            boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'nms':
             return self._merge(boxes, scores)
-        if self.options.postprocess == 'regression':
-            box = self._merge(boxes, scores)[None, None]
-            return self.box_head(target.template, seen.box_features, box)[0, 0]
-        iou = self.iou_head.predict_iou(target.modulation, seen.box_features, boxes[None])[0]
+        iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
             return self._merge(boxes, iou)
         # The score knows the target from what looks alike, which IoU-Net does not.
         box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
-        return self.iou_head.search(target.modulation, seen.box_features, box[None])[0]
+        box = self.iou_head.search(target.modulation, seen.iou_features, box[None])[0]
+        if self.options.postprocess == 'iou_search':
+            return box
+        regressed = self.box_head(target.template, seen.levels, box[None, None])[0, 0]
+        return (box + regressed) / 2
+
+    def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
+        """(H*W, 4), stage 1's box at every cell, in crop pixels.
+
+        A head that proposes none leaves the last box's size.
+        """
+        distances = prediction.distances[0]
+        if not self.head.proposes:
+            scale = self.options.crop_size / self._search_side(target.box) / self.head.stride
+            half = distances.new_tensor(target.box[2:] * scale / 2)
+            distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
+        return self.head.proposal_boxes(distances)[0]
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
@@ -462,7 +491,8 @@ class TLPG(BaseSingleObjectTracker):
         """
         cx, cy, width, height = self.memo.bbox.double().cpu().tolist()
         box = np.array([cx - width / 2, cy - height / 2, width, height])
-        self.memo.target = self.start(_to_frame(img), box)
+        # mmtrack hands no seed over: that which its loop gave the process.
+        self.memo.target = self.start(_to_frame(img), box, seed=torch.initial_seed())
 
     def track(self, img: Tensor, data_samples: list) -> list[InstanceData]:
         """Track into mmtrack's next frame.

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What learning online is worth, and how far from its optimum it stops, with the shipped weights.
+
+`tracking` runs the tracker with less and less of it: other numbers of iterations on the first
+frame, smaller memories, no updates, nothing at all. It prints AUC, the time of a frame and of the
+first one, and writes tracking.csv and tracking.png. Interrupted, the same command goes on.
+
+`objective` learns each sequence's first frame and follows the objectives of both stages, of the
+offset kernel and then of the filter, from iteration to iteration. The lowest value that L-BFGS
+finds from where steepest descent ends stands for the optimum: neither problem is convex, so it is
+an upper bound of it. Printed is the share of the way from the start to there that is gone after so
+many iterations, and the mean of what is left, in parts of the optimum; objective.csv has the
+courses, objective.png shows them.
+
+A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# First: it makes mmtrack and mmdet importable.
+from tlpg_mmtrack import Tracker
+
+# isort: split
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from tlpg_mmtrack.apis.checkpoint import read_manifest
+from tlpg_mmtrack.apis.shipped import shipped_config, shipped_weights
+from tlpg_mmtrack.evaluation.analysis.files import new_figure, save_figure, write_csv
+from tlpg_mmtrack.evaluation.peers.harness import run_tracker
+from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
+from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
+from tlpg_mmtrack.evaluation.results import ResultsFolder
+from tlpg_mmtrack.models.heads import DCCHead
+from tlpg_mmtrack.models.heads.dcc_head import TargetModel, TemplateSamples
+from tlpg_mmtrack.models.optimizers import Parameters, ResidualProblem, SDOptimizer
+from tlpg_mmtrack.models.trackers import TLPG
+
+NO_UPDATES = dict(update_interval=10**9, hard_negative_iters=0)
+VARIANTS: dict[str, dict] = {
+    'as configured': {},
+    'first frame: 5 iterations': dict(first_iters=5),
+    'first frame: 1 iteration': dict(first_iters=1),
+    'first frame: none': dict(first_iters=0),
+    'memory: 10 frames': dict(memory_size=10),
+    'memory: 1 frame': dict(memory_size=1),
+    'no updates': NO_UPDATES,
+    'nothing learned online': dict(first_iters=0, **NO_UPDATES),
+}
+"""As configured: 10 iterations on the first frame, a memory of 50 frames."""
+ITERATIONS, SHOWN = 50, (1, 5, 10, 50)
+LBFGS_ITERATIONS = 200
+
+
+@dataclass(frozen=True)
+class Course:
+    """One minimisation on one sequence.
+
+    Attributes:
+        video: The sequence.
+        problem: Which of the stages' problems.
+        objectives: At the start and after every iteration.
+        optimum: The lowest value found.
+    """
+
+    video: str
+    problem: str
+    objectives: list[float]
+    optimum: float
+
+    @property
+    def left(self) -> np.ndarray:
+        """Share of the way to the optimum that is left, (iterations + 1,)."""
+        excess = np.array(self.objectives) - self.optimum
+        return excess / max(excess[0], 1e-12)
+
+
+def build(changes: dict) -> Tracker:
+    """The shipped tracker with other options."""
+    weights = shipped_weights()
+    config = Config.fromfile(shipped_config(read_manifest(weights).config))
+    config.model.test_cfg.update(changes)
+    return Tracker.from_pretrained(config, weights, 'cpu')
+
+
+def measure(name: str, videos: Sequence[OTBVideo], out: Path) -> list:
+    """One row: name, AUC, milliseconds of a frame and of the first one."""
+    folder = out / name.replace(':', '').replace(' ', '_')
+    figures = run_tracker(TLPGPeer(build(VARIANTS[name])), videos, folder)
+    results = ResultsFolder(folder)
+    starts = [results.read(video.name).times[0] for video in videos]
+    return [name, figures['otb/success'], 1000 / figures['fps'], 1000 * float(np.mean(starts))]
+
+
+def track(videos: Sequence[OTBVideo], out: Path) -> None:
+    """The table of the variants, and its picture."""
+    rows = [measure(name, videos, out) for name in VARIANTS]
+    print('| | AUC | ms a frame | ms, first frame |\n| --- | --- | --- | --- |')
+    for name, auc, frame, first in rows:
+        print(f'| {name} | {auc:.1f} | {frame:.1f} | {first:.0f} |')
+    write_csv(out / 'tracking.csv', ['variant', 'otb AUC', 'ms a frame', 'ms first frame'], rows)
+    figure = new_figure(7.0, 4.5)
+    axes = figure.add_subplot()
+    for name, auc, frame, _ in rows:
+        axes.plot(frame, auc, 'o')
+        axes.annotate(name, (frame, auc), xytext=(5, 3), textcoords='offset points', fontsize=8)
+    axes.margins(x=0.25)
+    axes.set(xlabel='milliseconds a frame, updates included', ylabel='AUC, percent')
+    axes.set_title(f'{len(videos)} sequences, shipped weights', fontsize='medium')
+    axes.grid(alpha=0.3)
+    save_figure(out / 'tracking.png', figure)
+
+
+def stages(model: TLPG, video: OTBVideo) -> list[tuple[DCCHead, TargetModel, TemplateSamples]]:
+    """Of both stages: the head, where learning starts, and the first frame's samples."""
+    frame, box = cv2.imread(str(video.images[0])), video.truth[0]
+    options = model.options
+    scale = options.crop_size / options.search_scale / np.sqrt(box[2] * box[3])
+    middle, half = (options.crop_size - 1) / 2, box[2:] * scale / 2
+    plain = torch.from_numpy(np.concatenate((middle - half, middle + half))).float()
+    heads = [model.head, model.refiner.head]
+    found = []
+    for head, stage in zip(heads, model.start(frame, box).stages, strict=True):
+        # The points that it ended with are no part of the problem.
+        samples = replace(stage.memory.samples, points=None)
+        start = head.initialise(samples.features[:, :1], plain.view(1, 1, 4))
+        found.append((head, start, samples))
+    return found
+
+
+def lowest(optimizer: SDOptimizer, problem: ResidualProblem, start: Parameters) -> float:
+    """The lowest objective that L-BFGS finds from a starting point."""
+    blocks = [block.detach().clone().requires_grad_() for block in start]
+    search = torch.optim.LBFGS(
+        blocks, max_iter=LBFGS_ITERATIONS, history_size=20, line_search_fn='strong_wolfe'
+    )
+
+    def closure() -> Tensor:
+        search.zero_grad()
+        value = optimizer.objective(problem.evaluate(tuple(blocks))).sum()
+        value.backward(inputs=blocks)
+        return value
+
+    with torch.enable_grad():
+        search.step(closure)
+    return optimizer.objective(problem.evaluate(tuple(blocks))).item()
+
+
+def follow(
+    video: str, name: str, optimizer: SDOptimizer, problem: ResidualProblem, start: Parameters
+) -> tuple[Course, list[Parameters]]:
+    """Minimise, and look for the optimum; also gives the iterates."""
+    course = optimizer.minimise(problem, start, ITERATIONS)
+    values = [value.item() for value in course.objectives]
+    optimum = min(values[-1], lowest(optimizer, problem, course.parameters))
+    return Course(video, name, values, optimum), course.iterates
+
+
+@torch.no_grad()
+def courses(model: TLPG, video: OTBVideo) -> list[Course]:
+    """Of both stages, the offset kernel's and the filter's course on a first frame."""
+    found = []
+    for number, (head, start, samples) in enumerate(stages(model, video), start=1):
+        offsets, iterates = follow(
+            video.name,
+            f'stage {number}, offset kernel',
+            head.offset_optimizer,
+            head.regression_problem(start, samples),
+            (start.affine, start.free),
+        )
+        affine, free = iterates[model.options.first_iters]
+        moved = replace(start, affine=affine, free=free)
+        filters, _ = follow(
+            video.name,
+            f'stage {number}, filter',
+            head.filter_optimizer,
+            head.filter_problem(moved, samples),
+            (moved.filter,),
+        )
+        found += [offsets, filters]
+    return found
+
+
+def report(found: Sequence[Course], out: Path) -> None:
+    """The table of the courses, and their picture."""
+    names = sorted({course.problem for course in found})
+    shown = ' | '.join(f'{count}' for count in SHOWN)
+    print(f'| share of the way gone after | {shown} | left after 10, of the optimum |')
+    print('| --- |' + ' --- |' * (len(SHOWN) + 1))
+    figure = new_figure(8.0, 6.0)
+    for axes, name in zip(
+        figure.subplots(2, 2, sharex=True, sharey=True).flat, names, strict=True
+    ):
+        chosen = [course for course in found if course.problem == name]
+        left = np.array([course.left for course in chosen])
+        excess = np.mean([course.objectives[10] / course.optimum - 1 for course in chosen])
+        gone = ' | '.join(f'{1 - left[:, count].mean():.3f}' for count in SHOWN)
+        print(f'| {name} | {gone} | {excess:.3f} |')
+        axes.semilogy(left.T, color='tab:gray', lw=0.8)
+        axes.semilogy(left.mean(axis=0), color='tab:blue', lw=2)
+        axes.axvline(10, color='black', lw=0.8, ls=':')
+        axes.set_title(name, fontsize='medium')
+        axes.set(xlabel='iterations', ylabel='share left', ylim=(1e-3, 1.1))
+        axes.grid(alpha=0.3)
+    save_figure(out / 'objective.png', figure)
+    write_csv(
+        out / 'objective.csv',
+        ['sequence', 'problem', 'lowest found', *(f'{i}' for i in range(ITERATIONS + 1))],
+        [[c.video, c.problem, c.optimum, *c.objectives] for c in found],
+    )
+
+
+def read(folder: Path, names: Sequence[str] | None, frames: int | None) -> list[OTBVideo]:
+    """The sequences to use, each up to so many frames."""
+    videos, problems = read_otb_folder(folder)
+    unknown = set(names or ()) - {video.name for video in videos}
+    if unknown or problems:
+        raise SystemExit(
+            f'--sequences: not in {folder}, or unusable: {sorted(unknown)} {problems}'
+        )
+    return [
+        replace(video, images=video.images[:frames], truth=video.truth[:frames])
+        for video in videos
+        if names is None or video.name in names
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('what', choices=('tracking', 'objective'))
+    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
+    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('--sequences', nargs='+', metavar='NAME', help='default: all')
+    parser.add_argument('--frames', type=int, help='of each sequence; default: all')
+    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
+    args = parser.parse_args(arguments)
+    logging.basicConfig(format='%(message)s', level=logging.INFO)
+    torch.set_num_threads(args.threads)
+    videos = read(args.data, args.sequences, args.frames)
+    args.out.mkdir(parents=True, exist_ok=True)
+    print(
+        f'{len(videos)} sequences, {sum(len(v.images) for v in videos)} frames, torch '
+        f'{torch.__version__}, {args.threads} threads'
+    )
+    if args.what == 'tracking':
+        track(videos, args.out)
+    else:
+        model = build({}).model
+        report([course for video in videos for course in courses(model, video)], args.out)
+
+
+if __name__ == '__main__':
+    main()

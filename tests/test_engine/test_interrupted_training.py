@@ -1,0 +1,166 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Trainings that end early leave what they can be resumed from, to the same curve."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.fileio import LocalBackend
+from mmengine.runner import Runner
+from torch.utils.data import get_worker_info
+from toy_training import BATCHES, EPOCHS, Numbers
+
+Make = Callable[..., Runner]
+EMA = dict(type='EMAHook', momentum=0.1)
+
+
+def weights_of(runner: Runner) -> list[torch.Tensor]:
+    """Copies of the trained weights."""
+    return [value.detach().clone() for value in runner.model.parameters()]
+
+
+def saved(folder: Path) -> list[str]:
+    """The checkpoints that are there."""
+    return sorted(path.name for path in folder.glob('*.pth'))
+
+
+def fail_at(iteration: int) -> Callable[[int], float]:
+    """Something that ends the process at an iteration."""
+
+    def spoil(index: int) -> float:
+        if index == iteration:
+            raise SystemError('gone')
+        return 0.0
+
+    return spoil
+
+
+@pytest.mark.parametrize('ema', [False, True])
+def test_a_resumed_training_ends_where_one_that_ran_through_does(
+    make_runner: Make, ema: bool
+) -> None:
+    def make(folder: str, **changes: object) -> Runner:
+        runner = make_runner(folder, **changes)
+        if ema:
+            runner.register_hook(EMA)
+        return runner
+
+    whole = make('whole')
+    whole.train()
+    assert len(whole.model.losses) == EPOCHS * BATCHES
+    stopped = make('stopped')
+    stopped.model.spoil = fail_at(2 * BATCHES + 1)
+    with pytest.raises(SystemError):
+        stopped.train()
+    resumed = make('stopped', resume=True)
+    resumed.train()
+    assert resumed.model.losses == whole.model.losses[2 * BATCHES :]
+    for one, other in zip(weights_of(resumed), weights_of(whole), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_epochs_draw_differently(make_runner: Make) -> None:
+    runner = make_runner(
+        'fixed',
+        dataset=Numbers(2),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
+        param_scheduler=None,
+    )
+    runner.train()
+    assert len(set(runner.model.losses)) == EPOCHS
+
+
+def test_a_loss_that_is_not_finite_stops_it_with_the_last_checkpoint_kept(
+    make_runner: Make, tmp_path: Path
+) -> None:
+    runner = make_runner('nan')
+    # The last iteration of the third epoch: its checkpoint would be the next thing.
+    runner.model.spoil = lambda index: float('nan') if index == 3 * BATCHES - 1 else 0.0
+    with pytest.raises(AssertionError):
+        runner.train()
+    assert saved(tmp_path / 'nan') == ['epoch_1.pth', 'epoch_2.pth']
+    assert (tmp_path / 'nan/last_checkpoint').read_text().endswith('epoch_2.pth')
+
+
+def test_weights_that_are_not_finite_are_not_saved(make_runner: Make, tmp_path: Path) -> None:
+    runner = make_runner('weights')
+
+    def spoil(index: int) -> float:
+        if index == 3 * BATCHES - 1:
+            runner.model.layer.weight.register_hook(lambda gradient: gradient * torch.nan)
+        return 0.0
+
+    runner.model.spoil = spoil
+    with pytest.raises(FloatingPointError, match=r'3 not written: 1 .*layer\.weight .*epoch_2'):
+        runner.train()
+    assert saved(tmp_path / 'weights') == ['epoch_1.pth', 'epoch_2.pth']
+
+
+def test_a_full_disk_leaves_the_last_whole_checkpoint(
+    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = LocalBackend.put
+
+    def fill(self: LocalBackend, content: bytes, path: str) -> None:
+        if not path.endswith('epoch_3.pth'):
+            return put(self, content, path)
+        put(self, content[:100], path)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalBackend, 'put', fill)
+        with pytest.raises(
+            OSError, match=r'epoch_3\.pth cannot be written \(No space.*goes on from .*epoch_2'
+        ):
+            make_runner('full').train()
+    assert saved(tmp_path / 'full') == ['epoch_2.pth']
+    resumed = make_runner('full', resume=True)
+    resumed.train()
+    whole = make_runner('whole')
+    whole.train()
+    assert resumed.model.losses == whole.model.losses[2 * BATCHES :]
+
+
+class Deadly(Numbers):
+    """Its worker is killed, as by a system that is out of memory."""
+
+    def __getitem__(self, index: int) -> dict:
+        if index == 0 and get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+def test_a_killed_worker_ends_it_at_once(make_runner: Make, tmp_path: Path) -> None:
+    make_runner('killed', train_cfg=dict(by_epoch=True, max_epochs=1)).train()
+    runner = make_runner('killed', dataset=Deadly(), resume=True)
+    loader = runner._train_dataloader
+    loader['num_workers'] = 1
+    with pytest.raises(RuntimeError, match=r'DataLoader worker .*(killed|exited)'):
+        runner.train()
+    assert saved(tmp_path / 'killed') == ['epoch_1.pth']
+    resumed = make_runner('killed', resume=True)
+    resumed.train()
+    assert len(resumed.model.losses) == (EPOCHS - 1) * BATCHES
+
+
+def test_epochs_without_a_batch_are_refused(make_runner: Make, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='no batch an epoch: 1 samples, batch_size 2, drop_last'):
+        make_runner('empty', dataset=Numbers(1)).train()
+    assert saved(tmp_path / 'empty') == []
+
+
+@pytest.mark.parametrize('count', [0, 1])
+def test_keeping_one_checkpoint_is_refused(make_runner: Make, count: int) -> None:
+    with pytest.raises(ValueError, match='max_keep_ckpts must be at least 2'):
+        make_runner(
+            'one',
+            default_hooks=dict(
+                checkpoint=dict(type='GuardedCheckpointHook', max_keep_ckpts=count)
+            ),
+        )

@@ -1,0 +1,77 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Runs tools/ablation.py on made-up clips, a stand-in tracker and made-up checkpoints."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from fake_model import FakeModel
+from written_runs import load_tool, write_square_clips
+
+from tlpg_mmtrack.apis.checkpoint import read_weights
+from tlpg_mmtrack.apis.tracker import Tracker
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> list[FakeModel]:
+    """The stand-ins that were built, in order; each reads its weights' file."""
+    built: list[FakeModel] = []
+
+    def from_pretrained(config: Path, weights: Path, device: str, seed: int) -> Tracker:
+        assert read_weights(weights)['head.x'].shape == (2,)
+        built.append(FakeModel())
+        return Tracker(built[-1], 'cpu', seed)
+
+    monkeypatch.setattr(Tracker, 'from_pretrained', from_pretrained)
+    return built
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, models: list[FakeModel]) -> list[str]:
+    """Table 1 on two clips, with checkpoints of two of its four trainings."""
+    write_square_clips(tmp_path / 'clips')
+    for name in ('rc_iou', 'dcc_iou'):
+        folder = tmp_path / 'work_dirs' / name
+        folder.mkdir(parents=True)
+        (folder / 'last_checkpoint').write_text(f'work_dirs/{name}/epoch_1.pth')
+        torch.save(dict(state_dict={'head.x': torch.ones(2)}), folder / 'epoch_1.pth')
+    paths = ['--data', str(tmp_path / 'clips'), '--out', str(tmp_path / 'out')]
+    return ['--table', '1', *paths, '--checkpoints', str(tmp_path / 'work_dirs')]
+
+
+def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_tool('ablation').main(arguments) == 1
+    printed = capsys.readouterr()
+    for label in ('DC+IoU', 'DC+Reg+IoU'):
+        assert f'left out: {label}: no ' in printed.err
+    with open(tmp_path / 'out/table1.csv', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['row'] for row in rows] == ['RC+IoU', 'DCC+NMS', 'DCC+IoU']
+    assert [float(row["the paper's AUC"]) for row in rows] == [57.7, 60.0, 60.3]
+    assert all(row['videos'] == '2' and float(row['otb AUC']) > 90 for row in rows)
+    assert (tmp_path / 'out/table1.md').read_text().strip() in printed.out
+    assert '| DCC+NMS | `dcc_nms` | 2 |' in printed.out
+    assert (tmp_path / 'out/table1.png').stat().st_size > 0
+
+
+def test_it_goes_on_where_it_stopped(arguments: list[str], models: list[FakeModel]) -> None:
+    tool = load_tool('ablation')
+    tool.main(arguments)
+    assert [len(model.starts) for model in models] == [2, 2, 2]
+    # Table 2 has two of these rows, and no other of its trainings is there.
+    models.clear()
+    tool.main([*arguments[:1], '2', *arguments[2:]])
+    assert [len(model.starts) for model in models] == [0, 0]
+
+
+def test_nothing_to_evaluate_is_an_error(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_tool('ablation').main([*arguments[:-1], str(tmp_path / 'clips')]) == 2
+    assert 'holds a checkpoint of no row; train one' in capsys.readouterr().err
+    assert not (tmp_path / 'out/table1.csv').exists()

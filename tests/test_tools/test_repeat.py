@@ -1,0 +1,96 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Runs tools/test.py --repeat in this process, on small clips."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import clip_config, write_clips
+from written_runs import load_tool
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The file of a config that runs the random walker over two clips, seed 3."""
+    write_clips(tmp_path / 'clips', {'Car1': 9, 'Vase': 7})
+    content = clip_config(tmp_path / 'clips', tmp_path / 'unused')
+    content.dump(tmp_path / 'walk.py')
+    return tmp_path / 'walk.py'
+
+
+def run_test(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    """Run the tool as from the command line."""
+    monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+    load_tool('test').main()
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """A run's figures, without the speed."""
+    content = json.loads((folder / 'results/summary.json').read_text())['figures']
+    return {name: value for name, value in content.items() if name != 'fps'}
+
+
+def test_repeats_differ_in_their_seed_and_go_on(
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work = tmp_path / 'work'
+    run_test(monkeypatch, config, '--work-dir', work, '--repeat', '2')
+    runs = [figures(work / f'seed{seed}') for seed in (3, 4)]
+    assert runs[0] != runs[1]
+    for seed in (3, 4):
+        manifest = json.loads((work / f'seed{seed}/results/manifest.json').read_text())
+        assert manifest['identity']['seed'] == seed
+    written = (work / 'seed4/results/videos/Vase.json').stat().st_mtime_ns
+    (work / 'seed3/results/videos/Vase.json').unlink()
+
+    capsys.readouterr()
+    run_test(monkeypatch, config, '--work-dir', work, '--repeat', '3')
+    assert figures(work / 'seed3') == runs[0], 'the video that was missing is tracked alike'
+    assert (work / 'seed4/results/videos/Vase.json').stat().st_mtime_ns == written
+    success = [figures(work / f'seed{seed}')['otb/success'] for seed in (3, 4, 5)]
+    content = json.loads((work / 'repeats.json').read_text())['figures']
+    assert content['otb/success']['mean'] == pytest.approx(np.mean(success))
+    assert content['otb/success']['spread'] == pytest.approx(np.std(success, ddof=1))
+    assert '3 runs, seeds 3 to 5' in capsys.readouterr().out
+
+
+def test_one_run_has_the_figures_of_that_seed(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_test(monkeypatch, config, '--work-dir', tmp_path / 'many', '--repeat', '2')
+    seed = ['--cfg-options', 'randomness.seed=4']
+    run_test(monkeypatch, config, '--work-dir', tmp_path / 'one', *seed)
+    assert figures(tmp_path / 'one') == figures(tmp_path / 'many/seed4')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--repeat', '1'], 'a spread takes 2 runs or more, got 1'),
+        (['--repeat', '2', '--cfg-options', 'test_cfg.type=TestLoop'], "test_cfg is 'TestLoop'"),
+        (['--repeat', '2', '--cfg-options', 'test_cfg.results_dir=a'], 'one folder for all runs'),
+    ],
+)
+def test_what_cannot_be_repeated_is_refused_at_once(
+    arguments: list[str], message: str, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        run_test(monkeypatch, config, *arguments)
+
+
+def test_help_names_it_beside_mmtracks_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_test(monkeypatch, '--help')
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert '--repeat N runs the test N times' in text
+    assert '--cfg-options' in text

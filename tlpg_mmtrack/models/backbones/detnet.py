@@ -1,0 +1,99 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""DetNet-59, the backbone that table 3 compares with ResNet-50 (arXiv 1804.06215)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmdet.models.backbones.resnet import Bottleneck
+from mmengine.model import kaiming_init
+from mmtrack.registry import MODELS
+from torch import nn
+
+from .feature_level import FeatureLevel
+from .tracking_resnet import TrackingResNet
+
+RESNET_STAGES = 3
+"""Stages 2 to 4, ResNet-50's; stage 1 is the stem."""
+NEW_STAGES = ('stage5', 'stage6')
+BLOCKS, WIDTH, DILATION = 3, 256, 2
+
+
+@MODELS.register_module()
+class DetNet(TrackingResNet):
+    """DetNet-59 with the feature maps C3, C4, C5 and C6, the last three of stride 16.
+
+    Up to C4 it is ResNet-50. Stages 5 and 6 keep the map's size: each has three bottlenecks of
+    width 256 whose 3x3 convolution is dilated by 2, and the first one's shortcut is a 1x1
+    projection (block B; the others are A). Their output has 1024 channels, as stage 4's: so the
+    whole costs the 4.8 GFLOPs that the paper states (with ``style='caffe'``, the ResNet of its
+    time); 256 are the width inside, and as the output would cost 0.8 less.
+
+    **Levels.** TLPG names conv3, conv4 and conv5 as the neck's input, so these are returned, and a
+    stage after the last level asked for is not built. C5 has stride 16 here and not 32: the neck
+    has nothing to interpolate, and the feature enhancer's third branch works at stride 16.
+
+    **Weights.** Of ImageNet weights of ResNet-50 (``init_cfg=dict(type='Pretrained',
+    checkpoint='torchvision://resnet50')``) the stem and stages 2 to 4 are taken; the new stages
+    have names of their own, and start at random, each block as its shortcut. torchvision has no
+    weights of DetNet.
+
+    Args:
+        out_indices: Maps to return, of 0 (C2) to 4 (C6); (1, 2, 3) are C3, C4, C5.
+        **kwargs: As in :class:`TrackingResNet`.
+
+    Attributes:
+        feature_info: One :class:`FeatureLevel` per returned map; see :class:`TrackingResNet` for
+            the others.
+
+    Raises:
+        ValueError: If ``out_indices`` is empty, out of order or names another map.
+    """
+
+    def __init__(self, out_indices: Sequence[int] = (1, 2, 3), **kwargs: Any) -> None:
+        out_indices = tuple(out_indices)
+        known = range(RESNET_STAGES + len(NEW_STAGES))
+        if not out_indices or out_indices != tuple(i for i in known if i in out_indices):
+            raise ValueError(
+                f'DetNet: out_indices must be some of {tuple(known)} in that order, got '
+                f'{out_indices}'
+            )
+        levels = tuple(range(RESNET_STAGES))
+        super().__init__(
+            50, levels, num_stages=RESNET_STAGES, strides=(1, 2, 2), dilations=(1, 1, 1), **kwargs
+        )
+        levels = list(self.feature_info)
+        for name in NEW_STAGES[: max(0, out_indices[-1] + 1 - RESNET_STAGES)]:
+            self.add_module(name, self._dilated_stage())
+            self.res_layers.append(name)
+            levels.append(FeatureLevel(f'C{len(levels) + 2}', *levels[-1][1:]))
+        self.out_indices = out_indices
+        self._declare(tuple(levels[index] for index in out_indices))
+
+    def _dilated_stage(self) -> nn.Sequential:
+        """Block B, then blocks A."""
+        channels = WIDTH * Bottleneck.expansion
+        projection = nn.Sequential(
+            nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels)
+        )
+        stage = nn.Sequential(
+            *(
+                Bottleneck(
+                    channels,
+                    WIDTH,
+                    dilation=DILATION,
+                    downsample=projection if index == 0 else None,
+                    norm_cfg=self.norm_cfg,
+                    with_cp=self.with_cp,
+                )
+                for index in range(BLOCKS)
+            )
+        )
+        # Not by an init_cfg: mmengine ignores those of parts where the whole has pretrained ones.
+        for module in stage.modules():
+            if isinstance(module, nn.Conv2d):
+                kaiming_init(module)
+            elif isinstance(module, Bottleneck):
+                nn.init.zeros_(module.norm3.weight)
+        return stage

@@ -1,0 +1,148 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""BReg of table 2: the classical second stage that centre-bias refinement is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from ...ops import prroi_pool_boxes
+from .iou_net_head import jitter_boxes
+
+GROUP = 16
+"""Channels that are normalised together."""
+
+
+@MODELS.register_module()
+class BoxRegressionRefiner(BaseModule):
+    """Regress the residual between a proposal and the target's box (section 4.1, BReg).
+
+    Each proposal is pooled from the map, two convolutions and a linear layer answer the residual
+    in centre and log size, and the proposal is moved by it. Its place in the ranking stays stage
+    1's. Nothing here is learned online. Before training the residual is zero.
+
+    Args:
+        in_channels: Channels of the map that proposals are pooled from.
+        enhancer: Config of the :class:`FeatureEnhancer`; without it that map is stage 1's.
+        feat_channels: Width of the convolutions, a multiple of 16.
+        pool_size: Bins a side of a pooled proposal.
+        stride: Crop pixels per cell.
+        cell_offset: Crop pixel of the centre of cell 0.
+        max_proposals: N_c, the most proposals of stage 1 that are refined.
+        num_training_proposals: Boxes drawn around each search box in :meth:`loss`.
+        positive_iou: Those that overlap it this much are trained on.
+        init_cfg: Initialisation config of mmengine.
+
+    Raises:
+        ValueError: When ``feat_channels`` is not a multiple of 16.
+    """
+
+    head = None
+    """There is no target model of its own."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        enhancer: dict | None = None,
+        feat_channels: int = 128,
+        pool_size: int = 5,
+        stride: int = 16,
+        cell_offset: float = 0.0,
+        max_proposals: int = 25,
+        num_training_proposals: int = 16,
+        positive_iou: float = 0.5,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if feat_channels <= 0 or feat_channels % GROUP:
+            raise ValueError(
+                f'BoxRegressionRefiner: feat_channels must be a multiple of {GROUP}, got '
+                f'{feat_channels}'
+            )
+        self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
+        self.pool_size = pool_size
+        self.stride = stride
+        self.cell_offset = cell_offset
+        self.max_proposals = max_proposals
+        self.num_training_proposals = num_training_proposals
+        self.positive_iou = positive_iou
+        # Faster R-CNN's scale of the residuals.
+        self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
+        self.convs = nn.Sequential(
+            _conv(in_channels, feat_channels), _conv(feat_channels, feat_channels)
+        )
+        self.residual = nn.Linear(feat_channels * pool_size**2, 4)
+        nn.init.zeros_(self.residual.weight)
+        nn.init.zeros_(self.residual.bias)
+
+    def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
+        """The second stage's map; see :meth:`CenterBiasRefiner.enhance`."""
+        if self.enhancer is None:
+            return x
+        return self.enhancer(x, levels[0], levels[-1])
+
+    def residuals(self, x: Tensor, boxes: Tensor) -> Tensor:
+        """What is to be added to proposals, in the coder's units.
+
+        Args:
+            x: (N, C, H, W), what :meth:`enhance` returned.
+            boxes: (N, R, 4), (x1, y1, x2, y2) in crop pixels.
+
+        Returns:
+            (N, R, 4).
+        """
+        pooled = prroi_pool_boxes(x, boxes - self.cell_offset, self.pool_size, 1 / self.stride)
+        return self.residual(self.convs(pooled.flatten(0, 1)).flatten(1)).view_as(boxes)
+
+    def refine(self, x: Tensor, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Move stage 1's best proposals.
+
+        Args:
+            x: (1, C, H, W), what :meth:`enhance` returned for the frame.
+            boxes: (P, 4) proposals of stage 1 in crop pixels.
+            scores: (P,) of stage 1.
+
+        Returns:
+            (R, 4) boxes in crop pixels and their (R,) scores of stage 1, the best first.
+        """
+        scores, best = scores.topk(min(self.max_proposals, len(scores)))
+        boxes = boxes[best]
+        return self.coder.decode(boxes, self.residuals(x, boxes[None])[0]), scores
+
+    def loss(
+        self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
+    ) -> dict[str, Tensor]:
+        """Smooth L1 of the residuals of jittered boxes.
+
+        Args:
+            template: Not needed: what is regressed does not depend on the target.
+            template_boxes: Not needed.
+            search: (B, m, C, H, W).
+            search_boxes: (B, m, 4), (x1, y1, x2, y2) in crop pixels.
+
+        Returns:
+            ``refine.loss_box``, the mean over positives of the sum over the four residuals.
+        """
+        truth = search_boxes.flatten(0, 1)
+        proposals, overlaps = jitter_boxes(truth, self.num_training_proposals)
+        positive = (overlaps >= self.positive_iou).to(overlaps.dtype)
+        targets = self.coder.encode(
+            proposals.flatten(0, 1),
+            truth.repeat_interleave(self.num_training_proposals, dim=0),
+        ).view_as(proposals)
+        answers = self.residuals(search.flatten(0, 1), proposals)
+        error = F.smooth_l1_loss(answers, targets, reduction='none').sum(-1)
+        return {'refine.loss_box': (error * positive).sum() / positive.sum().clamp(min=1)}
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.GroupNorm(out_channels // GROUP, out_channels),
+        nn.ReLU(inplace=True),
+    )
