@@ -23,7 +23,8 @@ def test_every_component_has_a_section() -> None:
         for name, component in MODELS.module_dict.items()
         if component.__module__.startswith('tlpg_mmtrack.')
     }
-    assert set(SECTIONS) == ours
+    # The exported network has a page of its own, docs/export.md.
+    assert set(SECTIONS) == ours - {'OnnxTLPG'}
 
 
 @pytest.mark.parametrize('name', SECTIONS)

@@ -14,7 +14,6 @@ from tlpg_mmtrack.models.optimizers import SDOptimizer
 
 PARTS = {
     'prdimp_efflite0': ('classifier', 'bbox_regressor'),
-    'prdimp_r50': ('backbone', 'classifier', 'bbox_regressor'),
     'prdimp_r50_sd-optimizer': (
         'backbone',
         'classifier.filter_optimizer.log_step',
