@@ -2,9 +2,9 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Measure how long a frame takes, two trackers at a time.
 
-efflite0  TLPG with EfficientNet-Lite0: boxes picked by score (NMS) against IoU-Net's search.
-          Weights as given, or shipped, or else untrained. Both really track, each following its
-          own boxes.
+efflite0  TLPG with EfficientNet-Lite0: boxes picked by score (NMS) against the configured way,
+          IoU-Net's search and box regression. Weights as given, or shipped, or else untrained.
+          Both really track, each following its own boxes.
 r50       TLPG-R50 against mmtrack's own PrDiMP-R50 at the same crop size and search region, both
           with random weights; PrDiMP with this project's PrRoIPool where mmcv's cannot run. What
           is computed must not depend on random weights: both take every frame for a sure find and
@@ -179,7 +179,7 @@ def efflite0_contenders(checkpoint: Path | None) -> list[Contender]:
     """TLPG-EfficientNet-Lite0 with either post-process."""
     return [
         _efflite0(name, {'test_cfg.postprocess': name}, checkpoint)
-        for name in ('nms', 'iou_search')
+        for name in ('nms', 'regression')
     ]
 
 
