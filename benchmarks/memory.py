@@ -41,7 +41,6 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich import progress
 
-from tlpg_mmtrack.allocator import keep_freed_memory
 from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
@@ -153,8 +152,10 @@ def run_demo(frames: int, folder: Path, meter: Meter) -> None:
 
 
 def run_test(frames: int, folder: Path, meter: Meter) -> None:
-    """Test on one video of OTB's layout, as tools/test.py."""
-    keep_freed_memory()
+    """Test on one video of OTB's layout, as tools/test.py, but for its allocator's settings.
+
+    They keep what the first frame needed resident, so that a leak would fill that first, unseen.
+    """
     write_video(frames, folder)
     config = Config.fromfile(CONFIG)
     config.merge_from_dict(
