@@ -89,6 +89,12 @@ def regressed(times: int) -> Search:
     return regress
 
 
+def searched_and_regressed(model: TLPG, case: Case, box: Tensor) -> Tensor:
+    """The mean of IoU-Net's search and of what is regressed from it."""
+    box = repeated(1)(model, case, box)
+    return (box + regressed(1)(model, case, box)) / 2
+
+
 def best_of(count: int) -> Search:
     """The mean of another number of the best variations."""
 
@@ -126,6 +132,7 @@ ROWS: dict[str, Search] = {
     'regression': regressed(1),
     'regression, twice': regressed(2),
     'search': repeated(1),
+    'search, regression, their mean': searched_and_regressed,
     'search, twice': repeated(2),
     'search, the best one alone': best_of(1),
     'search, mean of the best ten': best_of(10),
