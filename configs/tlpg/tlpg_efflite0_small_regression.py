@@ -1,14 +1,4 @@
 # Box regression alone, on stored features, as IoU-Net is trained in the config beside this one.
-_base_ = [
-    '../_base_/models/tlpg_efflite0.py',
-    '../_base_/datasets/tlpg_small_stored.py',
-    '../_base_/datasets/dev_test.py',
-    '../_base_/schedules/adamw_cosine.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './tlpg_efflite0_small_iou.py'
 model = dict(frozen_modules=['neck', 'head', 'refiner', 'iou_head'])
-train_dataloader = dict(
-    batch_size=16,
-    sampler=dict(samples_per_epoch=6000),
-    dataset=dict(num_template_frames=1, num_search_frames=3),
-)
+train_dataloader = dict(sampler=dict(samples_per_epoch=6000))

@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -212,6 +213,32 @@ class TestTracking:
         monkeypatch.setattr(model, 'options', replace(model.options, postprocess=postprocess))
         for index, result in enumerate(_track(model, clip, 5), start=1):
             assert _iou(result.box, clip.box(index)) > 0.3
+
+    def test_the_score_is_the_peak_of_the_mean_over_both_stages(self, model, clip, monkeypatch):
+        target = model.start(clip[0], clip.box(0))
+        observe, seen = model.observe, []
+
+        def without_stage_2(crop, models):
+            seen.append(observe(crop, models))
+            first, second = seen[-1].predictions
+            silent = replace(second, scores=torch.zeros_like(second.scores))
+            return replace(seen[-1], predictions=[first, silent])
+
+        monkeypatch.setattr(model, 'observe', without_stage_2)
+        result = model.step(clip[1], target)
+        peak = seen[-1].predictions[0].scores.max().item()
+        assert result.score == pytest.approx(peak / 2)
+
+    @pytest.mark.parametrize(('predicted', 'share'), [(0.75, 0.5), (0.65, 0.0)])
+    def test_iou_net_may_object_to_the_regressed_box(self, model, monkeypatch, predicted, share):
+        box, regressed = torch.tensor([[10.0, 10, 50, 50], [20.0, 20, 70, 80]])
+        monkeypatch.setattr(model.box_head, 'forward', lambda *_: regressed[None, None])
+        iou = torch.tensor([[0.8, predicted]])
+        monkeypatch.setattr(model.iou_head, 'predict_iou', lambda *_: iou)
+        nothing = SimpleNamespace(template=None, modulation=None, levels=None, iou_features=None)
+        torch.testing.assert_close(
+            model._regress(nothing, nothing, box), box + share * (regressed - box)
+        )
 
 
 class TestBadFrames:
