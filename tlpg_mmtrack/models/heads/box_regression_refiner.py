@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
 from .iou_net_head import jitter_boxes
-from .template_search import GROUP, conv
+
+GROUP = 16
+"""Channels that are normalised together."""
 
 
 @MODELS.register_module()
@@ -72,7 +74,7 @@ class BoxRegressionRefiner(BaseModule):
         # Faster R-CNN's scale of the residuals.
         self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
         self.convs = nn.Sequential(
-            conv(in_channels, feat_channels), conv(feat_channels, feat_channels)
+            _conv(in_channels, feat_channels), _conv(feat_channels, feat_channels)
         )
         self.residual = nn.Linear(feat_channels * pool_size**2, 4)
         nn.init.zeros_(self.residual.weight)
@@ -136,3 +138,11 @@ class BoxRegressionRefiner(BaseModule):
         answers = self.residuals(search.flatten(0, 1), proposals)
         error = F.smooth_l1_loss(answers, targets, reduction='none').sum(-1)
         return {'refine.loss_box': (error * positive).sum() / positive.sum().clamp(min=1)}
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.GroupNorm(out_channels // GROUP, out_channels),
+        nn.ReLU(inplace=True),
+    )

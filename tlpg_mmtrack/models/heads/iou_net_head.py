@@ -18,7 +18,6 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
-from .template_search import GROUP, check_feats, check_levels, conv, searches_per_template
 
 # Widest jitter of the training proposals, in box sizes: with it their IoU is spread about evenly.
 _MAX_JITTER = 0.4
@@ -78,8 +77,7 @@ class IoUNetHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
-        check_levels(
-            'IoUNetHead',
+        _check_levels(
             in_channels,
             strides=strides,
             cell_offsets=cell_offsets,
@@ -87,11 +85,6 @@ class IoUNetHead(BaseModule):
             template_pool_sizes=template_pool_sizes,
             search_pool_sizes=search_pool_sizes,
         )
-        if any(width < GROUP or width % GROUP for width in feat_channels):
-            raise ValueError(
-                f'IoUNetHead.feat_channels: must be multiples of {GROUP} (group norm has {GROUP} '
-                f'channels a group), got {tuple(feat_channels)}'
-            )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)
         self.cell_offsets = tuple(cell_offsets)
@@ -99,7 +92,7 @@ class IoUNetHead(BaseModule):
         self.search_pool_sizes = tuple(search_pool_sizes)
         self.num_training_proposals = num_training_proposals
 
-        self.template_convs = nn.ModuleList(map(conv, in_channels, feat_channels))
+        self.template_convs = nn.ModuleList(map(_conv, in_channels, feat_channels))
         self.template_fcs = nn.ModuleList(
             _linear(width * size**2, width)
             for width, size in zip(feat_channels, template_pool_sizes, strict=True)
@@ -108,7 +101,7 @@ class IoUNetHead(BaseModule):
             _linear(sum(feat_channels), width) for width in feat_channels
         )
         self.search_convs = nn.ModuleList(
-            nn.Sequential(conv(channels, width), conv(width, width))
+            nn.Sequential(_conv(channels, width), _conv(width, width))
             for channels, width in zip(in_channels, feat_channels, strict=True)
         )
         self.search_fcs = nn.ModuleList(
@@ -130,8 +123,8 @@ class IoUNetHead(BaseModule):
         Raises:
             ValueError: The number of maps or their channels differ from ``in_channels``.
         """
-        check_feats('IoUNetHead', self.in_channels, feats)
-        maps = [layer(feat) for layer, feat in zip(self.template_convs, feats, strict=True)]
+        self._check_feats(feats)
+        maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
         pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
         vectors = [fc(level[:, 0]) for fc, level in zip(self.template_fcs, pooled, strict=True)]
         target = torch.cat(vectors, dim=1)
@@ -149,8 +142,8 @@ class IoUNetHead(BaseModule):
         Raises:
             ValueError: The number of maps or their channels differ from ``in_channels``.
         """
-        check_feats('IoUNetHead', self.in_channels, feats)
-        return tuple(layer(feat) for layer, feat in zip(self.search_convs, feats, strict=True))
+        self._check_feats(feats)
+        return tuple(conv(feat) for conv, feat in zip(self.search_convs, feats, strict=True))
 
     def predict_iou(
         self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
@@ -219,10 +212,15 @@ class IoUNetHead(BaseModule):
         Raises:
             ValueError: The search crops are not a multiple of the templates, or maps do not fit.
         """
-        count = searches_per_template(template_boxes, search_boxes)
+        num_templates, num_search = len(template_boxes), len(search_boxes)
+        if num_search % num_templates:
+            raise ValueError(
+                f'search_boxes: expected the same number for each of the {num_templates} '
+                f'templates, got {num_search} in all'
+            )
         proposals, iou = jitter_boxes(search_boxes, self.num_training_proposals, generator)
         modulation = [
-            vector.repeat_interleave(count, dim=0)
+            vector.repeat_interleave(num_search // num_templates, dim=0)
             for vector in self.modulation(template_feats, template_boxes)
         ]
         predicted = self.predict_iou(modulation, self.features(search_feats), proposals)
@@ -242,6 +240,15 @@ class IoUNetHead(BaseModule):
                 maps, sizes, self.strides, self.cell_offsets, strict=True
             )
         ]
+
+    def _check_feats(self, feats: Sequence[Tensor]) -> None:
+        """Raise unless there is one map for each level, with its channels."""
+        got = tuple(feat.shape[1] for feat in feats)
+        if got != self.in_channels:
+            raise ValueError(
+                f'IoUNetHead.in_channels: configured for maps of {self.in_channels} channels, '
+                f'got {got}; pass those maps, or set in_channels={got}'
+            )
 
 
 def jitter_boxes(
@@ -296,6 +303,31 @@ def vary_boxes(boxes: Tensor) -> Tensor:
     centers = center + size * torch.cat((torch.zeros_like(sizes), shifts))
     half = size * torch.cat((sizes, torch.zeros_like(shifts))).exp() / 2
     return torch.cat((centers - half, centers + half), dim=-1)
+
+
+def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
+    """Raise unless every argument has one entry a level and the widths fit the group norm."""
+    for name, values in per_level.items():
+        if len(values) != len(in_channels):
+            raise ValueError(
+                f'IoUNetHead.{name}: expected {len(in_channels)} entries, one for each of '
+                f'in_channels {tuple(in_channels)}, got {tuple(values)}'
+            )
+    widths = tuple(per_level['feat_channels'])
+    if any(width < 16 or width % 16 for width in widths):
+        raise ValueError(
+            'IoUNetHead.feat_channels: must be multiples of 16 (group norm has 16 channels a '
+            f'group), got {widths}'
+        )
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    """3x3 convolution, group norm over 16 channels a group, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.GroupNorm(out_channels // 16, out_channels),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _linear(in_channels: int, out_channels: int) -> nn.Sequential:
