@@ -10,9 +10,11 @@ point and channel. This is exact, and each piece is a linear map whose transpose
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -31,25 +33,26 @@ def kernel_points(kernel_size: int, **factory: torch.device | torch.dtype) -> Te
     return torch.stack(torch.meshgrid(line, line, indexing='ij'), dim=-1).reshape(-1, 2)
 
 
+# Cells of zeros around a map: enough for both neighbours of a position outside it.
+_MARGIN = 2
+
+
 @dataclass(frozen=True)
 class BilinearSampler:
     """Bilinear sampling of scalar maps at fixed positions, as a linear operator.
 
     Built once for a set of positions and applied many times: the inner iterations of an
     optimiser over the filter reuse one sampler. Differentiable (to any order) in the maps, and in
-    the positions through the weights.
+    the positions through the fractions. A margin of zeros around the maps stands for everything
+    outside, so that no neighbour needs to be asked where it is.
 
     Attributes:
-        indices: 4 x (N, K, P) int64, flat index of each neighbour, clamped to the map.
-        inside: 4 x (N, K, P), 1 where the neighbour is inside the map, else 0.
-        weights: 4 x (N, K, P), bilinear weight of each neighbour, 0 outside the map.
-        fractions: Two (N, K, P), the positions' rows and columns past their upper left neighbour.
+        index: (N, K, P) int64, flat index of each upper left neighbour in the maps with margin.
+        fractions: Two (N, K, P), the positions' rows and columns past that neighbour, in cells.
         size: (H, W) of the maps.
     """
 
-    indices: tuple[Tensor, ...]
-    inside: tuple[Tensor, ...]
-    weights: tuple[Tensor, ...]
+    index: Tensor
     fractions: tuple[Tensor, Tensor]
     size: tuple[int, int]
 
@@ -63,23 +66,14 @@ class BilinearSampler:
             size: (H, W) of the maps to sample.
         """
         height, width = size
-        # Far outside everything is zero alike; the clamp keeps the integer conversion defined.
-        rows = rows.clamp(-2.0, height + 1.0)
-        columns = columns.clamp(-2.0, width + 1.0)
-        # A NaN position reads NaN (its weights are), but it needs an index that exists.
-        top, left = (line.detach().floor().nan_to_num(-2.0) for line in (rows, columns))
-        fraction_y, fraction_x = rows - top, columns - left
-        indices, insides, weights = [], [], []
-        for row, weight_y in ((top, 1 - fraction_y), (top + 1, fraction_y)):
-            row_inside = (row >= 0) & (row <= height - 1)
-            row = row.clamp(0, height - 1) * width
-            for column, weight_x in ((left, 1 - fraction_x), (left + 1, fraction_x)):
-                inside = row_inside & (column >= 0) & (column <= width - 1)
-                inside = inside.to(rows.dtype)
-                indices.append((row + column.clamp(0, width - 1)).long())
-                insides.append(inside)
-                weights.append(weight_y * weight_x * inside)
-        return cls(tuple(indices), tuple(insides), tuple(weights), (fraction_y, fraction_x), size)
+        # Far outside everything is zero alike, so the nearest such place will do.
+        rows = rows.clamp(-_MARGIN, height)
+        columns = columns.clamp(-_MARGIN, width)
+        # A NaN position reads NaN (its fractions are), but it needs an index that exists.
+        top, left = (line.detach().floor().nan_to_num(-_MARGIN) for line in (rows, columns))
+        row_length = width + 2 * _MARGIN
+        index = top * row_length + left + (_MARGIN * row_length + _MARGIN)
+        return cls(index.long(), (rows - top, columns - left), size)
 
     def sample(self, maps: Tensor) -> Tensor:
         """Values of the maps at the positions.
@@ -90,10 +84,11 @@ class BilinearSampler:
         Returns:
             (N, K, P).
         """
-        return sum(
-            maps.gather(2, index) * weight
-            for index, weight in zip(self.indices, self.weights, strict=True)
-        )
+        top_left, top_right, bottom_left, bottom_right = self._neighbours(maps)
+        fraction_y, fraction_x = self.fractions
+        top = torch.lerp(top_left, top_right, fraction_x)
+        bottom = torch.lerp(bottom_left, bottom_right, fraction_x)
+        return torch.lerp(top, bottom, fraction_y)
 
     def derivative(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Derivatives of :meth:`sample` in the row and the column coordinates.
@@ -104,10 +99,7 @@ class BilinearSampler:
         Returns:
             Two (N, K, P), per cell of displacement.
         """
-        top_left, top_right, bottom_left, bottom_right = (
-            maps.gather(2, index) * inside
-            for index, inside in zip(self.indices, self.inside, strict=True)
-        )
+        top_left, top_right, bottom_left, bottom_right = self._neighbours(maps)
         fraction_y, fraction_x = self.fractions
         left, right = bottom_left - top_left, bottom_right - top_right
         top, bottom = top_right - top_left, bottom_right - bottom_left
@@ -122,11 +114,32 @@ class BilinearSampler:
         Returns:
             (N, K, H*W).
         """
-        height, width = self.size
+        height, width = (side + 2 * _MARGIN for side in self.size)
+        fraction_y, fraction_x = self.fractions
+        bottom = values * fraction_y
+        top = values - bottom
+        top_right, bottom_right = top * fraction_x, bottom * fraction_x
+        shares = (top - top_right, top_right, bottom - bottom_right, bottom_right)
         maps = values.new_zeros(*values.shape[:2], height * width)
-        for index, weight in zip(self.indices, self.weights, strict=True):
-            maps = maps.scatter_add(2, index, weight * values)
-        return maps
+        for shifted, share in zip(self._shifted(maps), shares, strict=True):
+            shifted.scatter_add_(2, self.index, share)
+        inside = slice(_MARGIN, -_MARGIN)
+        return maps.unflatten(2, (height, width))[..., inside, inside].flatten(2)
+
+    def _neighbours(self, maps: Tensor) -> tuple[Tensor, ...]:
+        """4 x (N, K, P), values of the four neighbours, row by row."""
+        padded = F.pad(maps.unflatten(2, self.size), [_MARGIN] * 4).flatten(2)
+        return tuple(shifted.gather(2, self.index) for shifted in self._shifted(padded))
+
+    def _shifted(self, padded: Tensor) -> Iterator[Tensor]:
+        """Views of maps with margin, (N, K, cells), in which ``index`` is each neighbour's.
+
+        One at a time: autograd forbids to write into a view made before another one's writing.
+        """
+        row_length = self.size[1] + 2 * _MARGIN
+        length = padded.shape[2] - row_length - 1
+        for shift in (0, 1, row_length, row_length + 1):
+            yield padded[..., shift : shift + length]
 
 
 def kernel_sampler(

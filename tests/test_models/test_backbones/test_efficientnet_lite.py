@@ -74,6 +74,29 @@ def test_equals_the_package_on_a_crop_of_288_pixels(frozen: EfficientNetLite) ->
         torch.testing.assert_close(list(frozen(image)), expected, atol=2e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(('number', 'size'), [(1, 96), (3, 96), (2, 65)])
+def test_compiling_keeps_the_values_at_every_size_and_number(
+    frozen: EfficientNetLite, number: int, size: int
+) -> None:
+    images = random_images(size, number)
+    # An image that asks for a gradient is not given to what was compiled.
+    plain = frozen(images.clone().requires_grad_())
+    frozen(random_images(128))
+    with torch.no_grad():
+        torch.testing.assert_close(frozen(images), plain, atol=2e-4, rtol=1e-4)
+
+
+def test_what_was_compiled_does_not_outlive_its_weights() -> None:
+    backbone, image = EfficientNetLite(), random_images(64)
+    before = backbone(image)
+    weights = {
+        f'network.{key}': value * 0.5 for key, value in backbone.network.state_dict().items()
+    }
+    backbone.load_state_dict(weights)
+    assert not torch.allclose(backbone(image)[0], before[0])
+    assert backbone.double()(image.double())[0].dtype == torch.float64
+
+
 @pytest.mark.parametrize('size', [65, 80])
 def test_folding_keeps_the_values_at_odd_map_sizes(frozen: EfficientNetLite, size: int) -> None:
     plain = EfficientNetLite(frozen=False).eval()

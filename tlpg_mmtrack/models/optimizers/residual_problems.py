@@ -215,7 +215,7 @@ class FilterProblem(ResidualProblem):
 
     def predict_transpose(self, cotangent: Tensor) -> Parameters:
         """Gradient of the filter, ((B, C, K),)."""
-        points = self.sampler.indices[0].shape[1]
+        points = self.sampler.index.shape[1]
         values = cotangent.flatten(0, 1).flatten(1).unsqueeze(1).expand(-1, points, -1)
         return (project_transpose(self.features, self.sampler.splat(values)),)
 
