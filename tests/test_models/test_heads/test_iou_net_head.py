@@ -178,7 +178,7 @@ class TestOverfit:
         predicted = head.predict_iou(*_prepare(head, crops), boxes)
         assert (predicted - iou).abs().mean() < 0.15
 
-    @pytest.mark.parametrize('factor', [0.75, 1.3])
+    @pytest.mark.parametrize('factor', [0.6, 0.75, 1.3, 1.6])
     def test_search_corrects_a_wrong_size(self, overfitted, factor):
         head, crops, _ = overfitted
         true = crops['search_boxes']
@@ -201,9 +201,14 @@ class TestOverfit:
 
         monkeypatch.setattr(head, 'predict_iou', predict)
         found = head.search((), (), box)[0]
-        # Changes of log size (0.2, -0.2), (0.2, -0.1), (0.1, -0.2), (0.2, 0) and (0.1, -0.1).
-        width = 60 * torch.tensor([0.2, 0.2, 0.1, 0.2, 0.1]).exp().mean()
-        height = 30 * torch.tensor([-0.2, -0.1, -0.2, 0.0, -0.1]).exp().mean()
+        # Changes of log size (0.2, -0.2), (0.2, -0.1), (0.1, -0.2), (0.2, 0) and (0.1, -0.1), after
+        # twice as much in the first round.
+        wider, lower = (
+            torch.tensor([0.2, 0.2, 0.1, 0.2, 0.1]),
+            torch.tensor([0.2, 0.1, 0.2, 0, 0.1]),
+        )
+        width = 60 * (2 * wider).exp().mean() * wider.exp().mean()
+        height = 30 * (-2 * lower).exp().mean() * (-lower).exp().mean()
         center = torch.tensor([130.0, 135.0])
         half = torch.stack((width, height)) / 2
         torch.testing.assert_close(found, torch.cat((center - half, center + half)))
@@ -221,3 +226,5 @@ def test_variations_surround_the_box():
     size = variations[..., 2:] - variations[..., :2]
     changes = (size / size[:, 12:13]).log()
     assert changes.abs().max() == pytest.approx(0.2, abs=1e-4)
+    coarse = vary_boxes(box, 2.0)[..., 2:] - vary_boxes(box, 2.0)[..., :2]
+    assert (coarse / size[:, 12:13]).log().abs().max() == pytest.approx(0.4, abs=1e-4)

@@ -23,9 +23,10 @@ from ...ops import prroi_pool_boxes
 _MAX_JITTER = 0.4
 _MIN_PROPOSAL_IOU = 0.1
 # A search's variations: every pair of these changes of log width and log height, and the shifts by
-# this many box sizes in the eight directions.
+# this many box sizes in the eight directions; in the first round twice as much.
 _SIZE_CHANGES = (-0.2, -0.1, 0.0, 0.1, 0.2)
 _SHIFT = 0.08
+_ROUNDS = (2.0, 1.0)
 _BEST_VARIATIONS = 5
 
 
@@ -170,10 +171,10 @@ class IoUNetHead(BaseModule):
     def search(
         self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
     ) -> Tensor:
-        """Improve boxes without gradients: the mean of the best of their variations.
+        """Improve boxes without gradients: the mean of the best of their variations, twice.
 
-        All variations are judged at once, so that it costs one prediction. ATOM's gradient ascent
-        takes one, forward and backward, for each of its steps.
+        Coarse variations, then finer ones. All of a round are judged at once, so that it costs
+        one prediction. ATOM's gradient ascent takes one, forward and backward, for each step.
 
         Args:
             modulation: What :meth:`modulation` returned.
@@ -183,10 +184,12 @@ class IoUNetHead(BaseModule):
         Returns:
             (B, 4).
         """
-        variations = vary_boxes(boxes)
-        iou = self.predict_iou(modulation, features, variations)
-        best = iou.topk(_BEST_VARIATIONS).indices.unsqueeze(-1).expand(-1, -1, 4)
-        return variations.gather(1, best).mean(dim=1)
+        for extent in _ROUNDS:
+            variations = vary_boxes(boxes, extent)
+            iou = self.predict_iou(modulation, features, variations)
+            best = iou.topk(_BEST_VARIATIONS).indices.unsqueeze(-1).expand(-1, -1, 4)
+            boxes = variations.gather(1, best).mean(dim=1)
+        return boxes
 
     def loss(
         self,
@@ -285,17 +288,18 @@ def jitter_boxes(
         jitter = torch.where(too_far[..., None], jitter / 2, jitter)
 
 
-def vary_boxes(boxes: Tensor) -> Tensor:
+def vary_boxes(boxes: Tensor, extent: float = 1.0) -> Tensor:
     """Variations of boxes in size and place, the box itself among them.
 
     Args:
         boxes: (B, 4), (x1, y1, x2, y2).
+        extent: Factor on all changes.
 
     Returns:
         (B, 33, 4): 25 sizes at its place, then its own size at 8 places around it.
     """
-    changes = boxes.new_tensor(_SIZE_CHANGES)
-    steps = boxes.new_tensor([-_SHIFT, 0.0, _SHIFT])
+    changes = extent * boxes.new_tensor(_SIZE_CHANGES)
+    steps = extent * boxes.new_tensor([-_SHIFT, 0.0, _SHIFT])
     sizes = torch.cartesian_prod(changes, changes)
     shifts = torch.cartesian_prod(steps, steps)
     shifts = shifts[shifts.any(dim=1)]
