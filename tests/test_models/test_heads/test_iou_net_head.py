@@ -201,12 +201,10 @@ class TestOverfit:
 
         monkeypatch.setattr(head, 'predict_iou', predict)
         found = head.search((), (), box)[0]
-        # Changes of log size (0.2, -0.2), (0.2, -0.1), (0.1, -0.2), (0.2, 0) and (0.1, -0.1), after
-        # twice as much in the first round.
-        wider, lower = (
-            torch.tensor([0.2, 0.2, 0.1, 0.2, 0.1]),
-            torch.tensor([0.2, 0.1, 0.2, 0, 0.1]),
-        )
+        # Changes of log size (0.2, -0.2), (0.2, -0.1), (0.1, -0.2), (0.2, 0) and (0.1, -0.1); in
+        # the first round twice as much.
+        wider = torch.tensor([0.2, 0.2, 0.1, 0.2, 0.1])
+        lower = torch.tensor([0.2, 0.1, 0.2, 0.0, 0.1])
         width = 60 * (2 * wider).exp().mean() * wider.exp().mean()
         height = 30 * (-2 * lower).exp().mean() * (-lower).exp().mean()
         center = torch.tensor([130.0, 135.0])
