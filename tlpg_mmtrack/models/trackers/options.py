@@ -39,7 +39,7 @@ class TrackingOptions:
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
             IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
             its neighbourhood for a better box; ``'regression'``, the mean of that box and of what
-            is regressed from it, unless IoU-Net objects.
+            is regressed from it, weighted by the IoU that IoU-Net predicts for the two.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
     """

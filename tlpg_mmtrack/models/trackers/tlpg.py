@@ -35,8 +35,8 @@ from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions
 
-REGRESSION_MARGIN = 0.1
-"""A regressed box may have this much less predicted IoU than the one it starts from."""
+IOU_SCALE = 0.05
+"""A box with this much more predicted IoU than another counts e times as much in their mean."""
 
 
 @dataclass(frozen=True)
@@ -409,13 +409,13 @@ class TLPG(BaseSingleObjectTracker):
         return self._regress(target, seen, box)
 
     def _regress(self, target: TargetState, seen: Observation, box: Tensor) -> Tensor:
-        """(4,) mean of a box and what is regressed from it, or the box where IoU-Net objects."""
+        """(4,) mean of a box and what is regressed from it, weighted by predicted IoU."""
         regressed = self.box_head(target.template, seen.levels, box[None, None])[0, 0]
         both = torch.stack((box, regressed))
+        # In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
         iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, both[None])[0]
-        # In a crowd the regression may go over to a neighbour.
-        trusted = iou[1] > iou[0] - REGRESSION_MARGIN
-        return torch.where(trusted, both.mean(dim=0), box)
+        weights = (iou / IOU_SCALE).softmax(dim=0)
+        return (weights.unsqueeze(1) * both).sum(dim=0)
 
     def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
         """(H*W, 4), stage 1's box at every cell, in crop pixels.
