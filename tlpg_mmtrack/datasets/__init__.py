@@ -3,7 +3,6 @@
 
 from .stored_feature_dataset import StoredFeatureDataset
 from .tracking_image_dataset import TrackingImageDataset
-from .tracking_part_dataset import TrackingPartDataset
 from .tracking_source import TrackingSource
 from .tracking_video_dataset import TrackingVideoDataset
 from .transforms import (
@@ -26,7 +25,6 @@ __all__ = [
     'StoredFeatureDataset',
     'TrackingCrop',
     'TrackingImageDataset',
-    'TrackingPartDataset',
     'TrackingPhotometric',
     'TrackingSource',
     'TrackingVideoDataset',

@@ -127,6 +127,17 @@ class TestTracking:
             assert one.score == two.score
         assert not np.array_equal(first[-1].box, other[-1].box)
 
+    def test_a_rounding_error_of_a_box_does_not_grow(self, model, clip):
+        """Crops are cut at whole pixels, so the next box is found at the same place."""
+        exact, disturbed = (model.start(clip[0], clip.box(0)) for _ in range(2))
+        disturbed.box += 1e-4
+        first, second = (model.step(clip[1], target).box for target in (exact, disturbed))
+        centers = [box[:2] + (box[2:] - 1) / 2 for box in (first, second)]
+        np.testing.assert_allclose(*centers, rtol=0, atol=1e-9)
+        # The size moves by its share of the change alone.
+        left = 1e-4 * (1 - model.options.box_rate)
+        np.testing.assert_allclose(second[2:] - first[2:], left, rtol=1e-6)
+
     def test_interleaved_targets_do_not_meet(self, model, clip):
         """Two objects in one clip, tracked alone and in turns by the same network."""
         other = Clip(5, start=(220, 150), step=(-3, -2))

@@ -154,6 +154,7 @@ class EfficientNetLite(BaseModule):
             and not (torch.is_grad_enabled() and img.requires_grad)
             and not torch.is_autocast_enabled('cpu')
             and not torch.jit.is_tracing()
+            and not torch.compiler.is_compiling()
         )
 
     def _forget_copies(self) -> None:

@@ -368,7 +368,7 @@ class TLPG(BaseSingleObjectTracker):
         options = self.options
         target.frame += 1
         side = self._search_side(target.box)
-        center = target.box[:2] + (target.box[2:] - 1) / 2
+        center = np.round(target.box[:2] + (target.box[2:] - 1) / 2)
         crop = crop_patch(frame, center, side, options.crop_size)
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
         # Two stages, learned on different features, are wrong in different places.
@@ -486,7 +486,12 @@ class TLPG(BaseSingleObjectTracker):
         return replace(stage.model, filter=course.parameters[0])
 
     def _search_side(self, box: np.ndarray) -> float:
-        return self.options.search_scale * float(np.sqrt(box[2] * box[3]))
+        """Side of the search region in frame pixels.
+
+        Like its centre a whole number, so that boxes that differ by rounding errors look at the
+        same crop: else the errors of another machine or backend grow from frame to frame.
+        """
+        return max(1.0, round(self.options.search_scale * float(np.sqrt(box[2] * box[3]))))
 
     def _to_tensor(self, crops: np.ndarray) -> Tensor:
         """(n, S, S, 3) to (n, 3, S, S) on the network's device."""
