@@ -69,3 +69,28 @@ def write_square_clips(folder: Path, names: tuple[str, ...] = ('A', 'B'), frames
             cv2.imwrite(str(folder / name / 'img' / f'{index + 1:04d}.jpg'), white_square(x))
             rows.append(f'{x + 1},41,20,20')
         (folder / name / 'groundtruth_rect.txt').write_text('\n'.join(rows) + '\n')
+
+
+def write_square_run(
+    path: Path, changes: dict[str, tuple[float, ...]], frames: int = 4
+) -> ResultsFolder:
+    """Write a run over such clips.
+
+    Args:
+        path: The folder.
+        changes: By clip, what is added to the true box (x, y, width, height) in all frames but
+            the first.
+        frames: Frames of each clip.
+    """
+    folder = ResultsFolder(path)
+    folder.prepare({'tracker': path.name}, {'started': 'now'})
+    truth = np.array([[30.0 + 4 * index, 40.0, 20.0, 20.0] for index in range(frames)])
+    for name, change in changes.items():
+        boxes = truth.copy()
+        boxes[1:] += change
+        corners = [
+            np.hstack((part[:, :2], part[:, :2] + part[:, 2:])).tolist() for part in (boxes, truth)
+        ]
+        folder.write(VideoResult(name, SIZE, *corners, [True] * frames, [0.5] * frames))
+    folder.write_summary({'figures': {'videos': len(changes)}, 'left_out': {}})
+    return folder

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from written_runs import load_tool, write_run, write_square_clips
+from written_runs import load_tool, write_run, write_square_clips, write_square_run
 
 
 def test_plot_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,3 +64,24 @@ def test_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert tool.main([*arguments, '--frames', str(tmp_path / 'clips/A/img')]) == 0
     assert out.stat().st_size > 0
     assert 'A.mp4, 4 frames' in capsys.readouterr().out
+
+
+def test_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_square_clips(tmp_path / 'clips', ('A', 'B'))
+    write_square_run(tmp_path / 'run', {'A': (0, 0, 0, 0), 'B': (0, 0, 30, 0)})
+    tool = load_tool('analysis/failures')
+    out = tmp_path / 'deep' / 'out'
+    arguments = [str(tmp_path / 'run'), '--data', str(tmp_path / 'clips'), '--out', str(out)]
+    assert tool.main([*arguments, '--count', '1']) == 0
+    printed = capsys.readouterr().out
+    assert 'run: the 1 worst of 2 sequences' in printed
+    assert printed.splitlines()[-1].startswith('| B | 4 |')
+    assert printed == (out / 'failures.md').read_text()
+    assert {path.name for path in out.iterdir()} == {
+        f'failures.{kind}' for kind in ('csv', 'md', 'png')
+    }
+    assert tool.main([*arguments, '--count', '0']) == 2
+    assert 'count: must be at least 1, got 0' in capsys.readouterr().err
+    (tmp_path / 'run/videos/A.json').unlink()
+    assert tool.main(arguments) == 2
+    assert 'lacks 1 sequences' in capsys.readouterr().err

@@ -1,0 +1,66 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""benchmarks/size_feedback.py tells an error that feeds itself from one that does not."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from written_runs import write_square_clips
+
+from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
+
+BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'size_feedback.py'
+
+
+class GrowingModel:
+    """Finds a box a tenth larger than the last one, and goes half of the way there."""
+
+    options = SimpleNamespace(box_rate=0.5)
+
+    def start(self, frame: np.ndarray, box: np.ndarray, seed: int) -> SimpleNamespace:
+        return SimpleNamespace(box=box)
+
+    def step(self, frame: np.ndarray, target: SimpleNamespace) -> SimpleNamespace:
+        target.box = target.box * (1, 1, 1.05, 1.05)
+        return SimpleNamespace(box=target.box.copy())
+
+
+@pytest.fixture(scope='module')
+def benchmark() -> ModuleType:
+    """The benchmark's module."""
+    spec = importlib.util.spec_from_file_location('size_feedback', BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> OTBVideo:
+    """Four frames of a white square."""
+    write_square_clips(tmp_path, ('A',))
+    return read_otb_folder(tmp_path)[0][0]
+
+
+def test_an_error_compounds_in_the_own_crop_alone(benchmark: ModuleType, video: OTBVideo) -> None:
+    own, true = (benchmark.found_sizes(GrowingModel(), video, crop) for crop in (False, True))
+    np.testing.assert_allclose(own[:, 0], [1.1, 1.05 * 1.1, 1.05**2 * 1.1])
+    np.testing.assert_allclose(true, 1.1)
+
+
+def test_a_frame_that_cannot_be_read_is_named(benchmark: ModuleType, video: OTBVideo) -> None:
+    video.images[2].write_bytes(b'')
+    with pytest.raises(ValueError, match=r'0003\.jpg cannot be read'):
+        benchmark.found_sizes(GrowingModel(), video, False)
+
+
+def test_an_unknown_sequence_is_refused(
+    benchmark: ModuleType, video: OTBVideo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(video.images[0].parents[2])
+    with pytest.raises(SystemExit):
+        benchmark.main(['--data', folder, '--sequences', 'A', 'Z'])
+    assert "holds no 'Z'; it has ['A']" in capsys.readouterr().err
