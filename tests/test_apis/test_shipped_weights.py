@@ -36,3 +36,10 @@ def test_mmengine_reads_them_by_name():
     assert checkpoint['state_dict'].keys() == Tracker.from_pretrained().model.state_dict().keys()
     with pytest.raises(FileNotFoundError, match='no weights for the config unheard_of'):
         _load_checkpoint('tlpg://unheard_of')
+
+
+def test_the_tracker_reads_them_by_name_too():
+    by_name = Tracker.from_pretrained(checkpoint='tlpg://tlpg_efflite0_small')
+    assert by_name.provenance == Tracker.from_pretrained().provenance
+    with pytest.raises(FileNotFoundError, match='no weights for the config unheard_of'):
+        Tracker.from_pretrained(checkpoint='tlpg://unheard_of')

@@ -8,6 +8,7 @@ from pathlib import Path
 from .checkpoint import read_manifest
 
 PACKAGE = Path(__file__).resolve().parents[1]
+SCHEME = 'tlpg://'
 
 
 def shipped_config(name: str, package: Path = PACKAGE) -> Path:
@@ -49,3 +50,17 @@ def shipped_weights(config: str | None = None, package: Path = PACKAGE) -> Path:
         f'checkpoint: no weights{wanted} come with the package (looked in '
         f'{package / "weights"}); pass the checkpoint of a training run'
     )
+
+
+def checkpoint_path(checkpoint: str | Path) -> Path:
+    """The file of a checkpoint, named by its path or, if it is shipped, by ``tlpg://CONFIG``.
+
+    Args:
+        checkpoint: Path, or ``tlpg://`` and a config's name.
+
+    Raises:
+        FileNotFoundError: If no weights of that config come with the package.
+    """
+    if isinstance(checkpoint, str) and checkpoint.startswith(SCHEME):
+        return shipped_weights(checkpoint.removeprefix(SCHEME))
+    return Path(checkpoint)

@@ -21,7 +21,7 @@ from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from .checkpoint import file_sha256, load_weights, read_manifest
 from .inputs import check_box, check_frame, move_into_frame
-from .shipped import shipped_config, shipped_weights
+from .shipped import checkpoint_path, shipped_config, shipped_weights
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +87,9 @@ class Tracker:
         Args:
             config: Config, or path of its file. Where None, the one that the weights' manifest
                 names, from the checkout or the installed package.
-            checkpoint: Weights: ``.safetensors`` with its manifest, or an MMEngine ``.pth``.
-                Where None, the weights that come with the package.
+            checkpoint: Weights: ``.safetensors`` with its manifest, an MMEngine ``.pth``, or
+                ``tlpg://CONFIG`` for shipped ones. Where None, the weights that come with the
+                package.
             device: As in the constructor.
             seed: As in the constructor.
 
@@ -99,7 +100,7 @@ class Tracker:
         """
         _checked_device(device)
         name = None if config is None else _config_name(config)
-        weights = shipped_weights(name) if checkpoint is None else Path(checkpoint)
+        weights = shipped_weights(name) if checkpoint is None else checkpoint_path(checkpoint)
         cfg = _load_config(config, weights)
         init_default_scope(cfg.get('default_scope', 'mmtrack'))
         model = MODELS.build(cfg.model)

@@ -19,6 +19,6 @@ def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> d
     """
     # Not before it is needed: the API imports the models, and these are imported after this.
     from tlpg_mmtrack.apis.checkpoint import read_weights
-    from tlpg_mmtrack.apis.shipped import shipped_weights
+    from tlpg_mmtrack.apis.shipped import checkpoint_path
 
-    return dict(state_dict=read_weights(shipped_weights(filename.removeprefix('tlpg://'))))
+    return dict(state_dict=read_weights(checkpoint_path(filename)))
