@@ -56,7 +56,26 @@ def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
     assert all(row['videos'] == '2' and float(row['otb AUC']) > 90 for row in rows)
     assert (tmp_path / 'out/table1.md').read_text().strip() in printed.out
     assert '| DCC+NMS | `dcc_nms` | 2 |' in printed.out
+    # The row that DCC+IoU is held against was left out.
+    assert all(row['gain'] == '' for row in rows)
     assert (tmp_path / 'out/table1.png').stat().st_size > 0
+
+
+def test_a_gain_has_its_error(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work_dirs = tmp_path / 'work_dirs'
+    (work_dirs / 'rc_iou').rename(work_dirs / 'dc-reg_iou')
+    load_tool('ablation').main(arguments)
+    # The same stand-in tracks both rows.
+    assert '| +0.0 ± 0.0 `dc-reg_iou` |' in capsys.readouterr().out
+    with open(tmp_path / 'out/table1.csv', encoding='utf-8') as file:
+        gains = {row['config']: (row['gain over'], row['gain']) for row in csv.DictReader(file)}
+    assert gains == {
+        'dc-reg_iou': ('', ''),
+        'dcc_nms': ('', ''),
+        'dcc_iou': ('dc-reg_iou', '0.000000'),
+    }
 
 
 def test_it_goes_on_where_it_stopped(arguments: list[str], models: list[FakeModel]) -> None:

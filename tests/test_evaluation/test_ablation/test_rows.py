@@ -27,3 +27,16 @@ def test_the_papers_figures_are_in_the_papers_order() -> None:
     ]
     assert [len(column) for column in columns] == [5, 5, 5, 3, 3]
     assert all(column == sorted(column) for column in columns)
+
+
+def test_a_gain_is_over_a_row_of_the_same_table_and_postprocess() -> None:
+    for rows in TABLES.values():
+        paper = {row.config: row.paper for row in rows}
+        postprocess = [(row.config.endswith('_nms'), row.below) for row in rows if row.below]
+        assert all(below.endswith('_nms') == nms for nms, below in postprocess)
+        gains = [(row.paper, paper[row.below]) for row in rows if row.below]
+        assert all(above >= below for above, below in gains if above is not None)
+    below = {row.label: row.below for row in TABLES[2]}
+    assert below['BReg, NMS'] == 'dcc_nms'
+    assert below['CReg+EN, IoU'] == 'creg_iou'
+    assert below['Single stage, IoU'] is None
