@@ -49,7 +49,7 @@ class EfficientNetLite(BaseModule):
     **Speed.** A frozen backbone runs a copy with folded batch norms, made at the first call after
     the weights, their device or their type changed: twice as fast on a CPU, equal to within
     rounding. On a CPU, without gradients, that copy is also compiled (:func:`_compile`), which
-    takes another fifth off.
+    takes about another fifth off.
 
     **Geometry.** Each stride-2 layer pads one cell more after the map than before it (TensorFlow's
     'SAME'), which centres the receptive field of cell ``j`` on ``stride * j + stride - 1``.
