@@ -82,6 +82,7 @@ def test_compiling_keeps_the_values_at_every_size_and_number(
     # An image that asks for a gradient is not given to what was compiled.
     plain = frozen(images.clone().requires_grad_())
     frozen(random_images(128))
+    assert frozen._compiled
     with torch.no_grad():
         torch.testing.assert_close(frozen(images), plain, atol=2e-4, rtol=1e-4)
 
