@@ -23,7 +23,7 @@ from .measures import (
     score_video,
     score_videos,
 )
-from .results import SUBMISSIONS, ResultsFolder, VideoResult, write_submission
+from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
 from .vot_stand_in import box_region
 
 #: The convention of mmtrack's own metric, computed by its own function.
@@ -83,7 +83,7 @@ class TLPGSOTMetric(SOTMetric):
         self.submission = submission
         self._folder: ResultsFolder | None = None
         self._names: list[str] = []
-        self._times: list[float] = []
+        self._record: VideoRecord | None = None
         self._left_out: dict[str, str] = {}
 
     def attach(self, folder: ResultsFolder, names: Sequence[str]) -> None:
@@ -108,11 +108,21 @@ class TLPGSOTMetric(SOTMetric):
                 "TLPGSOTMetric: no folder for results; set test_cfg = dict(type='ResumableTestLoop"
                 "'), or use mmtrack's SOTMetric with mmengine's TestLoop"
             )
-        self._check_protocol(data_samples[0])
-        self._times.extend(sample['frame_time'] for sample in data_samples)
-        super().process(data_batch, data_samples)
-        if self.results:
-            self._folder.write(self._video_result(self.results.pop(), data_samples[0]))
+        sample = data_samples[0]
+        self._check_protocol(sample)
+        if self._record is None:
+            self._record = VideoRecord(sample['video_length'])
+        instance = sample['instances'][0]
+        self._record.add(
+            region=sample['pred_track_instances']['bboxes'][0].tolist(),
+            truth=instance.get('bbox'),
+            visible=instance['visible'],
+            time=sample['frame_time'],
+        )
+        if sample['frame_id'] == sample['video_length'] - 1:
+            height, width = sample['ori_shape']
+            record, self._record = self._record, None
+            self._folder.write(record.result(sample['video_name'], (width, height)))
 
     def _check_protocol(self, sample: dict) -> None:
         """A supervised run begins with a code, one pass with a box: hours before the figures."""
@@ -126,20 +136,7 @@ class TLPGSOTMetric(SOTMetric):
 
     def drop_video(self) -> None:
         """Forget the frames of a video that will not be finished."""
-        frames = (self.frame_ids, self.preds_per_video, self.gts_per_video, self.visible_per_video)
-        for values in (*frames, self._times, self.results):
-            values.clear()
-
-    def _video_result(self, result: dict, sample: dict) -> VideoResult:
-        times, self._times = self._times, []
-        return VideoResult(
-            name=sample['video_name'],
-            size=result['video_size'],
-            regions=[region.tolist() for region in result['pred_bboxes']],
-            truth=result['gt_bboxes'].tolist(),
-            visible=result['visible'].tolist(),
-            times=times,
-        )
+        self._record = None
 
     def evaluate(self, size: int, failures: dict[str, str] | None = None) -> dict[str, float]:
         """Read all results and compute the figures, in the main process.

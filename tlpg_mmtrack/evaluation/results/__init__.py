@@ -6,10 +6,12 @@ from .manifest import environment, run_identity, weights_sha256
 from .names import video_names
 from .repeats import summarise_repeats
 from .submission import SUBMISSIONS, write_submission
+from .video_record import VideoRecord
 
 __all__ = [
     'SUBMISSIONS',
     'ResultsFolder',
+    'VideoRecord',
     'VideoResult',
     'environment',
     'run_identity',
