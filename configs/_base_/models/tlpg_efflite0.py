@@ -21,5 +21,13 @@ model = dict(
     ),
     iou_head=dict(type='IoUNetHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
     box_head=dict(type='BoxRegressionHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
-    test_cfg=dict(postprocess='regression', search_scale=4.0, box_rate=0.5, update_interval=10),
+    test_cfg=dict(
+        postprocess='regression',
+        search_scale=4.0,
+        box_rate=0.5,
+        size_penalty=0.3,
+        trusted_iou=(0.5, 0.8),
+        update_interval=10,
+        update_iters=1,
+    ),
 )

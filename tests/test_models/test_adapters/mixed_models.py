@@ -55,7 +55,7 @@ def build(config: Config) -> nn.Module:
         return MODELS.build(config)
 
 
-def _training_batch(model: nn.Module) -> tuple[dict[str, Tensor], list[TrackDataSample]]:
+def training_batch(model: nn.Module) -> tuple[dict[str, Tensor], list[TrackDataSample]]:
     """Two sequences of two template crops and a search crop, with noise for images."""
     template, search = next(sizes for kind, sizes in CROPS.items() if isinstance(model, kind))
     generator = torch.Generator().manual_seed(0)
@@ -80,7 +80,7 @@ def _training_batch(model: nn.Module) -> tuple[dict[str, Tensor], list[TrackData
 def train_step(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Losses of one batch, and the gradients of every parameter that has one."""
     model.train()
-    inputs, samples = _training_batch(model)
+    inputs, samples = training_batch(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         losses = model.forward(inputs, samples, mode='loss')

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from mixed_models import CONFIGS, build, mix_config, train_step
+from mixed_models import CONFIGS, build, mix_config, train_step, training_batch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
@@ -115,6 +115,31 @@ def test_the_neck_is_built_and_learns(name: str) -> None:
     model = build(config)
     _, gradients = train_step(model)
     assert any(gradients[name].any() for name in gradients if name.startswith('neck.'))
+
+
+@pytest.mark.parametrize('neck', [None, dict(type='BalancedNeck')])
+def test_losses_on_stored_features_are_those_on_their_images(neck: dict | None) -> None:
+    config = mix_config('prdimp_efflite0_small')
+    config.neck = neck
+    model = build(config).train()
+    inputs, samples = training_batch(model)
+    images = dict(template=inputs['img'], search=inputs['search_img'])
+    with torch.no_grad():
+        # The backbone alone: the neck, a hook on it, comes after what is stored.
+        levels = build(mix_config('prdimp_efflite0_small')).eval().backbone
+        stored = {
+            name: [
+                list(level.unflatten(0, batch.shape[:2])) for level in levels(batch.flatten(0, 1))
+            ]
+            for name, batch in images.items()
+        }
+        losses = []
+        for batch in (inputs, stored):
+            torch.manual_seed(0)
+            losses.append(model.loss(batch, samples))
+    assert losses[0].keys() == losses[1].keys()
+    for name, value in losses[0].items():
+        torch.testing.assert_close(losses[1][name], value, rtol=1e-4, atol=1e-5)
 
 
 def test_a_neck_of_one_map_leaves_iou_net_the_backbone_s_first_level() -> None:

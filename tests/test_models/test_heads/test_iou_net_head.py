@@ -211,6 +211,23 @@ class TestOverfit:
         half = torch.stack((width, height)) / 2
         torch.testing.assert_close(found, torch.cat((center - half, center + half)))
 
+    def test_a_penalty_draws_the_size_to_the_last_one(self, monkeypatch):
+        head, box = _head(), torch.tensor([[100.0, 120.0, 160.0, 150.0]])
+        # Wider is better, by less than the second penalty and more than the first.
+        slope = 0.5
+        monkeypatch.setattr(
+            head,
+            'predict_iou',
+            lambda modulation, features, boxes: slope * (boxes[..., 2] - boxes[..., 0]).log(),
+        )
+        last = torch.tensor([[60.0, 30.0]])
+        free, weak, strong = (
+            head.search((), (), box, last, penalty)[0] for penalty in (0.0, 0.4, 0.6)
+        )
+        width = [float(found[2] - found[0]) for found in (free, weak, strong)]
+        assert width[0] >= width[1] > 1.2 * 60
+        assert width[2] == pytest.approx(60, rel=0.05)
+
 
 def test_variations_surround_the_box():
     box = torch.tensor([[100.0, 120.0, 160.0, 150.0], [10.0, 10.0, 20.0, 40.0]])

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tlpg_mmtrack.models.trackers import TrackingOptions
@@ -36,8 +38,10 @@ def test_the_crop_must_fit_the_strides():
         ('update_interval', 0),
         ('first_iters', -1),
         ('box_rate', -1.0),
+        ('size_penalty', -0.1),
+        ('trusted_iou', (0.8, 0.5)),
     ],
 )
 def test_a_value_out_of_range_is_named(name, value):
-    with pytest.raises(ValueError, match=f'test_cfg: {name} must be .* got {value}'):
+    with pytest.raises(ValueError, match=f'test_cfg: {name} must .* got {re.escape(str(value))}'):
         TrackingOptions(**{name: value})

@@ -211,6 +211,22 @@ class TestTracking:
             center = boxes[1.0][:2] + (boxes[1.0][2:] - 1) / 2
             np.testing.assert_allclose(box[:2] + (box[2:] - 1) / 2, center)
 
+    @pytest.mark.parametrize('postprocess', ['iou_search', 'regression'])
+    def test_a_size_that_is_not_trusted_counts_a_tenth(
+        self, model, clip, monkeypatch, postprocess
+    ):
+        options = replace(model.options, postprocess=postprocess, size_penalty=0.0)
+        monkeypatch.setattr(model, 'options', options)
+        start = model.start(clip[0], clip.box(0))
+        change = {}
+        # No prediction is as high as the first pair, none as low as the second.
+        for trusted in ((5.0, 6.0), (-6.0, -5.0), None):
+            monkeypatch.setattr(model, 'options', replace(options, trusted_iou=trusted))
+            change[trusted] = model.step(clip[1], deepcopy(start)).box[2:] - start.box[2:]
+        assert (np.abs(change[None]) > 0.01).all()
+        np.testing.assert_array_equal(change[-6.0, -5.0], change[None])
+        np.testing.assert_allclose(change[5.0, 6.0], 0.1 * change[None], rtol=1e-5)
+
     def test_one_stage_tracks_too(self, model, clip, monkeypatch):
         monkeypatch.setitem(model._modules, 'refiner', None)
         for index, result in enumerate(_track(model, clip, 5), start=1):
@@ -252,7 +268,7 @@ class TestTracking:
         monkeypatch.setattr(model.iou_head, 'predict_iou', lambda *_: iou)
         nothing = SimpleNamespace(template=None, modulation=None, levels=None, iou_features=None)
         torch.testing.assert_close(
-            model._regress(nothing, nothing, box),
+            model._regress(nothing, nothing, box)[0],
             box + share * (regressed - box),
             atol=2e-3,
             rtol=0.0,

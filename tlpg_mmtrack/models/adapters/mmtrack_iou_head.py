@@ -57,9 +57,22 @@ class MMTrackIoUHead(BaseModule):
         return self.head.predict_iou(modulation, features, boxes)
 
     def search(
-        self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
+        self,
+        modulation: Sequence[Tensor],
+        features: Sequence[Tensor],
+        boxes: Tensor,
+        last_size: Tensor | None = None,
+        size_penalty: float = 0.0,
     ) -> Tensor:
-        """Improve one box, (1, 4), by mmtrack's gradient ascent."""
+        """Improve one box, (1, 4), by mmtrack's gradient ascent, which knows no last size.
+
+        Raises:
+            ValueError: If there is a penalty.
+        """
+        if size_penalty:
+            raise ValueError(
+                f'MMTrackIoUHead: test_cfg.size_penalty must be 0 with it, got {size_penalty}'
+            )
         self.head.iou_modulation = modulation
         found, _ = self.head.optimize_bboxes(features, bbox_xyxy_to_cxcywh(boxes))
         return torch.cat((found[:, :2], found[:, :2] + found[:, 2:]), dim=1)

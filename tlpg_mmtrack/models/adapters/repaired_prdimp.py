@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmtrack.models.sot import PrDiMP
 from mmtrack.models.track_heads import IouNetHead
 from mmtrack.registry import MODELS
@@ -58,6 +59,30 @@ class RepairedPrDiMP(PrDiMP):
     def _apply_neck(self, backbone: nn.Module, images: Any, maps: Sequence[Tensor]) -> Sequence:
         return self._choose(maps, self.neck(maps))
 
+    def loss(self, batch_inputs: dict, batch_data_samples: list, **kwargs: Any) -> dict:
+        """Training losses, also on stored features.
+
+        Args:
+            batch_inputs: Images, as upstream takes them; or, of :class:`StoredFeatureDataset`,
+                ``template`` and ``search``: for each level of a frozen backbone, maps of every
+                sequence (frames, C, H, W).
+            batch_data_samples: As upstream takes them.
+            **kwargs: Handed on to the heads.
+        """
+        if 'template' not in batch_inputs:
+            return super().loss(batch_inputs, batch_data_samples, **kwargs)
+        template, search = (
+            self._heads_maps([_frame_major(level) for level in batch_inputs[name]])
+            for name in ('template', 'search')
+        )
+        return {
+            **self.classifier.loss(template, search, batch_data_samples, **kwargs),
+            **self.bbox_regressor.loss(template, search, batch_data_samples, **kwargs),
+        }
+
+    def _heads_maps(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(levels[:2]) if self.neck is None else self._choose(levels, self.neck(levels))
+
     @staticmethod
     def _choose(levels: Sequence, maps: Sequence) -> tuple:
         """The two maps for the heads, of the backbone's levels and the neck's maps."""
@@ -78,3 +103,8 @@ class RepairedPrDiMP(PrDiMP):
                 check_iou_net_slot(part, levels)
             elif hasattr(part, 'check_slot'):
                 part.check_slot(levels)
+
+
+def _frame_major(maps: Sequence[Tensor]) -> Tensor:
+    """B maps (frames, C, H, W) as (frames * B, C, H, W): PrDiMP counts sequences fastest."""
+    return torch.stack(tuple(maps), dim=1).flatten(0, 1)

@@ -144,7 +144,11 @@ class IoUNetHead(BaseModule):
             ValueError: The number of maps or their channels differ from ``in_channels``.
         """
         self._check_feats(feats)
-        return tuple(conv(feat) for conv, feat in zip(self.search_convs, feats, strict=True))
+        # As pooling reads them, so that it need not copy them for each set of boxes.
+        return tuple(
+            conv(feat).contiguous(memory_format=torch.channels_last)
+            for conv, feat in zip(self.search_convs, feats, strict=True)
+        )
 
     def predict_iou(
         self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
@@ -169,7 +173,12 @@ class IoUNetHead(BaseModule):
         return self.predictor(torch.cat(hidden, dim=2)).squeeze(2)
 
     def search(
-        self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
+        self,
+        modulation: Sequence[Tensor],
+        features: Sequence[Tensor],
+        boxes: Tensor,
+        last_size: Tensor | None = None,
+        size_penalty: float = 0.0,
     ) -> Tensor:
         """Improve boxes without gradients: the mean of the best of their variations, twice.
 
@@ -180,14 +189,22 @@ class IoUNetHead(BaseModule):
             modulation: What :meth:`modulation` returned.
             features: What :meth:`features` returned.
             boxes: (B, 4) of positive size.
+            last_size: (B, 2), width and height in the frame before; needed with a penalty.
+            size_penalty: What is taken from a variation's IoU for a change of the last size's
+                logarithm by 1, in width or in height. Targets change slowly, and IoU-Net errs to
+                the same side from frame to frame.
 
         Returns:
             (B, 4).
         """
         for extent in _ROUNDS:
             variations = vary_boxes(boxes, extent)
-            iou = self.predict_iou(modulation, features, variations)
-            best = iou.topk(_BEST_VARIATIONS).indices.unsqueeze(-1).expand(-1, -1, 4)
+            merit = self.predict_iou(modulation, features, variations)
+            if size_penalty:
+                sizes = variations[..., 2:] - variations[..., :2]
+                changes = (sizes / last_size.unsqueeze(1)).log().abs().sum(dim=-1)
+                merit = merit - size_penalty * changes
+            best = merit.topk(_BEST_VARIATIONS).indices.unsqueeze(-1).expand(-1, -1, 4)
             boxes = variations.gather(1, best).mean(dim=1)
         return boxes
 

@@ -42,6 +42,11 @@ class TrackingOptions:
             is regressed from it, weighted by the IoU that IoU-Net predicts for the two.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
+        size_penalty: Predicted IoU that a search must gain for a change of the last size's
+            logarithm by 1, in width or in height, beside what it gains without one.
+        trusted_iou: Two predicted IoU. Of a box with the higher one or more the size counts with
+            ``box_rate``, of one with the lower one or less with a tenth of it, evenly in between.
+            Without them all boxes are trusted.
     """
 
     test_mode: str = 'OPE'
@@ -65,6 +70,8 @@ class TrackingOptions:
     postprocess: str = 'nms'
     merge_iou: float = 0.5
     box_rate: float = 0.15
+    size_penalty: float = 0.0
+    trusted_iou: tuple[float, float] | None = None
 
     @property
     def uses_iou(self) -> bool:
@@ -101,3 +108,12 @@ class TrackingOptions:
                 )
         if not 0 <= self.box_rate <= 1:
             raise ValueError(f'test_cfg: box_rate must be in 0..1, got {self.box_rate}')
+        if self.size_penalty < 0:
+            raise ValueError(
+                f'test_cfg: size_penalty must not be negative, got {self.size_penalty}'
+            )
+        if self.trusted_iou is not None and not self.trusted_iou[0] < self.trusted_iou[1]:
+            raise ValueError(
+                'test_cfg: trusted_iou must be a lower and a higher value, got '
+                f'{tuple(self.trusted_iou)}'
+            )

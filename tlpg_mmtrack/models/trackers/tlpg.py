@@ -37,6 +37,8 @@ from .options import TrackingOptions
 
 IOU_SCALE = 0.05
 """A box with this much more predicted IoU than another counts e times as much in their mean."""
+LEAST_TRUST = 0.1
+"""A size that is not trusted still counts this much, or the box could not recover."""
 
 
 @dataclass(frozen=True)
@@ -373,20 +375,20 @@ class TLPG(BaseSingleObjectTracker):
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
         # Two stages, learned on different features, are wrong in different places.
         scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
-        size = target.box[2:] * options.crop_size / side / self.head.stride
+        size = target.box[2:] * self._crop_scale(target) / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
             target.box = _onto_frame(target.box, frame.shape)
             return TrackingResult(target.box.copy(), place.score, place.state)
-        crop_box = self._propose(target, seen, scores, place.cell)
-        self._move(target, crop_box, center, side, frame.shape)
+        crop_box, trust = self._propose(target, seen, scores, place.cell)
+        self._move(target, crop_box, trust, center, side, frame.shape)
         self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
     def _propose(
         self, target: TargetState, seen: Observation, scores: Tensor, cell: tuple[int, int]
-    ) -> Tensor:
-        """(4,) final box in crop pixels, from stage 1's proposals around the localised cell."""
+    ) -> tuple[Tensor, float]:
+        """(4,) final box in crop pixels, and how far its size is trusted, in 0..1."""
         boxes = self._proposals(target, seen.predictions[0])
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
@@ -396,26 +398,43 @@ class TLPG(BaseSingleObjectTracker):
         if self.refiner is not None:
             view = seen.predictions[1] if seen.enhanced is None else seen.enhanced
             boxes, scores = self.refiner.refine(view, boxes, scores)
-        if self.options.postprocess == 'nms':
-            return self._merge(boxes, scores)
-        iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])[0]
         if self.options.postprocess == 'iou':
-            return self._merge(boxes, iou)
-        # The score knows the target from what looks alike, which IoU-Net does not.
-        box = self._merge(boxes, scores.clamp(min=1e-6) * iou.clamp(min=1e-3))
-        box = self.iou_head.search(target.modulation, seen.iou_features, box[None])[0]
+            return self._merge(boxes, self._judge(target, seen, boxes)), 1.0
+        box = self._merge(boxes, scores)
+        if self.options.postprocess == 'nms':
+            return box, 1.0
+        last_size = box.new_tensor(target.box[2:] * self._crop_scale(target))[None]
+        box = self.iou_head.search(
+            target.modulation, seen.iou_features, box[None], last_size, self.options.size_penalty
+        )[0]
         if self.options.postprocess == 'iou_search':
-            return box
+            return box, self._trust(self._judge(target, seen, box[None])[0])
         return self._regress(target, seen, box)
 
-    def _regress(self, target: TargetState, seen: Observation, box: Tensor) -> Tensor:
-        """(4,) mean of a box and what is regressed from it, weighted by predicted IoU."""
+    def _judge(self, target: TargetState, seen: Observation, boxes: Tensor) -> Tensor:
+        """(R,) predicted IoU of (R, 4) boxes."""
+        return self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])[0]
+
+    def _regress(
+        self, target: TargetState, seen: Observation, box: Tensor
+    ) -> tuple[Tensor, float]:
+        """(4,) mean of a box and what is regressed from it, by predicted IoU; and its trust."""
         regressed = self.box_head(target.template, seen.levels, box[None, None])[0, 0]
         both = torch.stack((box, regressed))
         # In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
-        iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, both[None])[0]
+        iou = self._judge(target, seen, both)
         weights = (iou / IOU_SCALE).softmax(dim=0)
-        return (weights.unsqueeze(1) * both).sum(dim=0)
+        return weights @ both, self._trust(weights @ iou)
+
+    def _trust(self, iou: Tensor) -> float:
+        """How far the size of a box of this predicted IoU is trusted, in 0..1.
+
+        Where something passes before the target, the box that fits best takes in both.
+        """
+        if self.options.trusted_iou is None:
+            return 1.0
+        low, high = self.options.trusted_iou
+        return float(((iou - low) / (high - low)).clamp(LEAST_TRUST, 1.0))
 
     def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
         """(H*W, 4), stage 1's box at every cell, in crop pixels.
@@ -424,7 +443,7 @@ class TLPG(BaseSingleObjectTracker):
         """
         distances = prediction.distances[0]
         if not self.head.proposes:
-            scale = self.options.crop_size / self._search_side(target.box) / self.head.stride
+            scale = self._crop_scale(target) / self.head.stride
             half = distances.new_tensor(target.box[2:] * scale / 2)
             distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
         return self.head.proposal_boxes(distances)[0]
@@ -441,6 +460,7 @@ class TLPG(BaseSingleObjectTracker):
         self,
         target: TargetState,
         crop_box: Tensor,
+        trust: float,
         center: np.ndarray,
         side: float,
         shape: tuple[int, ...],
@@ -449,7 +469,7 @@ class TLPG(BaseSingleObjectTracker):
         x1, y1, x2, y2 = crop_box.double().cpu().numpy() * (side / self.options.crop_size)
         middle = (self.options.crop_size - 1) / 2 * (side / self.options.crop_size)
         size = np.clip([x2 - x1, y2 - y1], 0.5 * target.box[2:], 2.0 * target.box[2:])
-        size = target.box[2:] + self.options.box_rate * (size - target.box[2:])
+        size = target.box[2:] + self.options.box_rate * trust * (size - target.box[2:])
         center = center + np.array([x1 + x2, y1 + y2]) / 2 - middle
         target.box = _onto_frame(np.concatenate((center - (size - 1) / 2, size)), shape)
 
@@ -492,6 +512,10 @@ class TLPG(BaseSingleObjectTracker):
         same crop: else the errors of another machine or backend grow from frame to frame.
         """
         return max(1.0, round(self.options.search_scale * float(np.sqrt(box[2] * box[3]))))
+
+    def _crop_scale(self, target: TargetState) -> float:
+        """Crop pixels per frame pixel in the next crop."""
+        return self.options.crop_size / self._search_side(target.box)
 
     def _to_tensor(self, crops: np.ndarray) -> Tensor:
         """(n, S, S, 3) to (n, 3, S, S) on the network's device."""

@@ -1,0 +1,39 @@
+# The repaired PrDiMP, trained from the same frozen backbone, stored features, crops, optimiser and
+# schedule as TLPG's parts: what TLPG is to be held against (docs/model_zoo.md).
+_base_ = 'prdimp_efflite0.py'
+model = dict(data_preprocessor=dict(type='TLPGDataPreprocessor'))
+train_dataloader = dict(
+    _delete_=True,
+    batch_size=8,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=True,
+    sampler=dict(type='QuotaSampler', samples_per_epoch=1000),
+    dataset=dict(
+        type='StoredFeatureDataset',
+        folder='{{$TLPG_FEATURES:data/features}}',
+        num_template_frames=2,
+        num_search_frames=1,
+    ),
+)
+max_epochs = 4
+train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=max_epochs)
+optim_wrapper = dict(
+    _delete_=True,
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
+    clip_grad=dict(max_norm=10.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
+custom_hooks = [dict(type='EpochSizeHook'), dict(type='EpochSeedHook')]
+randomness = dict(_delete_=True, seed=0)
