@@ -195,7 +195,7 @@ def project_transpose(features: Tensor, maps: Tensor) -> Tensor:
     """
     sequences, frames = features.shape[:2]
     maps = maps.view(sequences, frames, *maps.shape[1:])
-    # Not the other way round: the narrow matrix first takes 0.6 of the time.
+    # Not the other way round: with the narrow matrix first it is faster.
     return (maps @ features.flatten(3).transpose(2, 3)).sum(dim=1).transpose(1, 2)
 
 
