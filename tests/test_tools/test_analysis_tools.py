@@ -31,6 +31,18 @@ def test_plot_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f'{out} holds no results' in capsys.readouterr().err
 
 
+def test_plot_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / 'run' / '20260101_000000' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text('{"loss": 2.0, "iter": 20}\n{"loss": 1.0, "iter": 40}\n')
+    tool, out = load_tool('analysis/plot_training'), tmp_path / 'out'
+    assert tool.main([str(tmp_path / 'run'), '--out', str(out)]) == 0
+    assert capsys.readouterr().out == f'{out / "run.png"}\n'
+    assert {path.name for path in out.iterdir()} == {'run.csv', 'run.png'}
+    assert tool.main([str(out), '--out', str(out)]) == 2
+    assert f'{out} holds no log of a training' in capsys.readouterr().err
+
+
 def test_compare_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / 'one', {'a': 10.0, 'b': 0.0})
     write_run(tmp_path / 'two', {'a': 0.0, 'b': 0.0})

@@ -96,9 +96,13 @@ def prroi_pool_boxes(
 
     # Half precision cannot hold a coordinate of a 36-cell map to better than 1/64 of a cell.
     compute_dtype = torch.promote_types(features.dtype, torch.float32)
-    x1, y1, x2, y2 = (boxes.to(compute_dtype) * spatial_scale).unbind(-1)
-    weights_y = _bin_weights(y1, y2, bins_y, height)
-    weights_x = _bin_weights(x1, x2, bins_x, width)
+    boxes = _finite_boxes(boxes.to(compute_dtype)) * spatial_scale
+    start, end = boxes.split(2, dim=-1)
+    if bins_y == bins_x and height == width:
+        weights_x, weights_y = _bin_weights(start, end, bins_y, height).unbind(2)
+    else:
+        weights_x = _bin_weights(start[..., 0], end[..., 0], bins_x, width)
+        weights_y = _bin_weights(start[..., 1], end[..., 1], bins_y, height)
 
     num_boxes = boxes.shape[1]
     # Channels last: both products are then batched matrix products that copy nothing large.
@@ -109,11 +113,17 @@ def prroi_pool_boxes(
     return pooled.permute(0, 1, 4, 2, 3).to(features.dtype)
 
 
+def _finite_boxes(boxes: Tensor) -> Tensor:
+    """Boxes (..., 4), those of a size that is not finite replaced by one without area."""
+    size = boxes[..., 2:] - boxes[..., :2]
+    return boxes.where(torch.isfinite(size.sum(dim=-1, keepdim=True)), 0.0)
+
+
 def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     """Mean of every cell's hat function over every bin of an interval.
 
     Args:
-        start: (...) lower ends, in cells.
+        start: (...) lower ends, in cells, finite.
         end: (...) upper ends.
         bins: Number of equal bins.
         length: Number of cells, centred on 0 .. length - 1.
@@ -121,9 +131,6 @@ def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     Returns:
         (..., bins, length); 0 where a bin has no length.
     """
-    # The masks come before the arithmetic, because the gradient of 0 * (0 / 0) would be NaN.
-    usable = torch.isfinite(end - start)
-    start, end = start.where(usable, 0.0), end.where(usable, 0.0)
     fractions = torch.linspace(0, 1, bins + 1, dtype=start.dtype, device=start.device)
     edges = torch.lerp(start[..., None], end[..., None], fractions)
     cells = torch.arange(length, dtype=start.dtype, device=start.device)
@@ -132,6 +139,7 @@ def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     # Dividing by the distance between the rounded edges, not by the exact bin, bounds the
     # rounding error of a box far smaller than a cell.
     bin_length = edges.diff(dim=-1)
+    # The mask comes before the division, because the gradient of 0 * (0 / 0) would be NaN.
     has_length = bin_length > torch.finfo(start.dtype).eps
     inverse = has_length / bin_length.where(has_length, 1.0)
     return integral.diff(dim=-2) * inverse[..., None]

@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.models.heads import IoUNetHead
-from tlpg_mmtrack.models.heads.iou_net_head import jitter_boxes, vary_boxes
+from tlpg_mmtrack.models.heads.iou_net_head import box_variations, jitter_boxes, vary_boxes
 
 CHANNELS = (8, 16)
 
@@ -231,7 +231,7 @@ class TestOverfit:
 
 def test_variations_surround_the_box():
     box = torch.tensor([[100.0, 120.0, 160.0, 150.0], [10.0, 10.0, 20.0, 40.0]])
-    variations = vary_boxes(box)
+    variations = vary_boxes(box, box_variations())
     assert variations.shape == (2, 33, 4)
     assert (variations[0] == box[0]).all(dim=1).sum() == 1
     assert len(variations[0].unique(dim=0)) == 33
@@ -241,5 +241,5 @@ def test_variations_surround_the_box():
     size = variations[..., 2:] - variations[..., :2]
     changes = (size / size[:, 12:13]).log()
     assert changes.abs().max() == pytest.approx(0.2, abs=1e-4)
-    coarse = vary_boxes(box, 2.0)[..., 2:] - vary_boxes(box, 2.0)[..., :2]
-    assert (coarse / size[:, 12:13]).log().abs().max() == pytest.approx(0.4, abs=1e-4)
+    shifts = (variations[:, 25:, :2] - box[:, None, :2]) / size[:, 12:13]
+    assert shifts.abs().amax(dim=(1, 2)).tolist() == pytest.approx([0.08, 0.08], abs=1e-4)

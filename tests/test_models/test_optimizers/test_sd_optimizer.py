@@ -279,6 +279,15 @@ class TestMmtrackSlot:
         assert torch.equal(found, weight)
         assert len(iterates) == 1
 
+    def test_in_mixed_precision_it_learns_in_float32(self):
+        weight, feat = torch.rand(1, 2, 3, 3), torch.rand(4, 2, 9, 9)
+        boxes = torch.tensor([[64.0, 64.0, 48.0, 48.0]]).expand(4, 4)
+        optimizer = SDOptimizer().eval()
+        half = weight.half(), feat.half()
+        with torch.autocast('cpu', torch.float16):
+            found = optimizer(*half, boxes)
+        assert torch.equal(found, optimizer(*(value.float() for value in half), boxes))
+
     def test_frames_count_by_their_weights(self):
         """A frame of no weight might as well be absent."""
         weight, feat = torch.zeros(1, 2, 3, 3), torch.rand(4, 2, 9, 9, generator=generator_of(0))

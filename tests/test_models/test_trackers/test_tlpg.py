@@ -455,6 +455,34 @@ BOX_TERMS = ('loss_iou', 'loss_side', 'loss_giou')
 TERMS = (*STAGE_TERMS, *(f'refine.{term}' for term in STAGE_TERMS), *BOX_TERMS)
 
 
+class TestMixedPrecision:
+    """What a GPU does under ``--amp``, float16 under autocast, on a CPU."""
+
+    def test_losses_and_gradients_are_those_of_full_precision(self):
+        batch = _training_batch(2)
+        losses, norms = [], []
+        for enabled in (False, True):
+            with _trainee() as model:
+                with torch.autocast('cpu', torch.float16, enabled=enabled):
+                    losses.append(model.loss(*batch))
+                sum(losses[-1].values()).backward()
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            norms.append(torch.stack([gradient.norm() for gradient in gradients]).norm())
+        full, mixed = losses
+        assert {loss.dtype for loss in mixed.values()} == {torch.float32}
+        for name, loss in full.items():
+            torch.testing.assert_close(mixed[name], loss, rtol=0.02, atol=0.02, msg=name)
+        torch.testing.assert_close(norms[1], norms[0], rtol=0.1, atol=0)
+
+    def test_boxes_are_those_of_full_precision_to_half_a_pixel(self, model, clip):
+        full = _track(model, clip, 4)
+        with torch.autocast('cpu', torch.float16):
+            mixed = _track(model, clip, 4)
+        for one, two in zip(full, mixed, strict=True):
+            assert one.box == pytest.approx(two.box, abs=0.5)
+            assert one.score == pytest.approx(two.score, abs=0.02)
+
+
 class TestTraining:
     def test_losses_are_finite_and_reach_every_trained_parameter(self):
         with _trainee() as model:

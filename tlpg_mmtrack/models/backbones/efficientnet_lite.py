@@ -197,7 +197,8 @@ def _run(network: EfficientNet, taps: Sequence[int], img: Tensor) -> tuple[Tenso
     for index, block in enumerate(network._blocks):
         x = block(x)
         if index in taps:
-            outputs.append(x.contiguous())
+            # Then a 1x1 convolution of the heads is a matrix product of the map as it lies.
+            outputs.append(x.contiguous(memory_format=torch.channels_last))
     return tuple(outputs)
 
 

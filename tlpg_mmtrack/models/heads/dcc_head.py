@@ -26,6 +26,7 @@ from tlpg_mmtrack.ops import (
     prroi_pool_boxes,
 )
 
+from ..full_precision import at_least_float32, in_full_precision
 from ..optimizers import (
     FilterProblem,
     JointProblem,
@@ -323,7 +324,7 @@ class DCCHead(BaseModule):
             x: (N, in_channels, H, W).
 
         Returns:
-            (N, feat_channels, H, W).
+            (N, feat_channels, H, W), float32 under autocast too.
 
         Raises:
             ValueError: When the number of channels does not fit.
@@ -333,7 +334,7 @@ class DCCHead(BaseModule):
                 f'DCCHead: in_channels is {self.in_channels}, but the input has {x.shape[1]} '
                 "channels; set in_channels to the neck's out_channels"
             )
-        x = self.filter_features(x)
+        x = at_least_float32(self.filter_features(x))
         energy = x.square().sum(dim=(1, 2, 3), keepdim=True) / (x.shape[-1] * x.shape[-2])
         return x / (energy * self.kernel_size**2 + 1e-8).sqrt()
 
@@ -397,6 +398,7 @@ class DCCHead(BaseModule):
             weights=weights,
         )
 
+    @in_full_precision
     def initialise(self, features: Tensor, boxes: Tensor) -> TargetModel:
         """Initial target model: region pooling inside the template boxes (section 3.5).
 
@@ -428,6 +430,7 @@ class DCCHead(BaseModule):
             size=size,
         )
 
+    @in_full_precision
     def learn(self, model: TargetModel, samples: TemplateSamples, num_iters: int) -> Learned:
         """Improve a target model on samples: the offset kernel, then the filter, or both at once.
 
@@ -460,6 +463,7 @@ class DCCHead(BaseModule):
             Minimisation([blocks[:1] for blocks in course.iterates], course.objectives),
         )
 
+    @in_full_precision
     def learn_filter(
         self, model: TargetModel, samples: TemplateSamples, num_iters: int
     ) -> Minimisation:
@@ -527,6 +531,7 @@ class DCCHead(BaseModule):
 
     # ---------------------------------------------------------------- prediction
 
+    @in_full_precision
     def predict(self, model: TargetModel, features: Tensor) -> Prediction:
         """Scores and proposals at every cell.
 
@@ -623,6 +628,7 @@ class DCCHead(BaseModule):
             loss_neg=self.loss_weights['neg'] * self._loss_neg(learned.model, truth, search_boxes),
         )
 
+    @in_full_precision
     def _loss_cls(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Mean squared hinge residual per frame, at the learned offsets, over all iterates."""
         score = self._scorer(self._points(learned.model, truth.features), truth.features)
@@ -632,6 +638,7 @@ class DCCHead(BaseModule):
         ]
         return torch.stack(residuals).square().sum(dim=(-2, -1)).mean()
 
+    @in_full_precision
     def _loss_reg(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Smooth L1 of the positives' proposals, in target sizes, over all iterates."""
         iterates = [
@@ -646,6 +653,7 @@ class DCCHead(BaseModule):
             losses.append((smooth_l1(error, problem.beta).sum(-1) * positive.flatten(1)).sum())
         return torch.stack(losses).mean() / positive.sum()
 
+    @in_full_precision
     def _loss_neg(self, model: TargetModel, truth: TemplateSamples, boxes: Tensor) -> Tensor:
         """Mean IoU of the negatives' proposals with the true box, where they overlap at all."""
         distances = self._distances(self._points(model, truth.features), truth.features)

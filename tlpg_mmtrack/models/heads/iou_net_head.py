@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
@@ -110,6 +111,7 @@ class IoUNetHead(BaseModule):
             for width, size in zip(feat_channels, search_pool_sizes, strict=True)
         )
         self.predictor = nn.Linear(hidden_channels * len(in_channels), 1)
+        self.register_buffer('variations', box_variations(), persistent=False)
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
         """Describe the targets of template crops.
@@ -198,7 +200,7 @@ class IoUNetHead(BaseModule):
             (B, 4).
         """
         for extent in _ROUNDS:
-            variations = vary_boxes(boxes, extent)
+            variations = vary_boxes(boxes, extent * self.variations)
             merit = self.predict_iou(modulation, features, variations)
             if size_penalty:
                 sizes = variations[..., 2:] - variations[..., :2]
@@ -248,7 +250,7 @@ class IoUNetHead(BaseModule):
 
     def loss_by_feat(self, predicted: Tensor, iou: Tensor) -> dict[str, Tensor]:
         """Squared error of predicted (B, R) against true (B, R) IoU, both scaled to [-1, 1]."""
-        return {'loss_iou': nn.functional.mse_loss(2 * predicted.float() - 1, 2 * iou - 1)}
+        return {'loss_iou': F.mse_loss(2 * predicted.float() - 1, 2 * iou - 1)}
 
     def _pool(self, maps: Sequence[Tensor], boxes: Tensor, sizes: Sequence[int]) -> list[Tensor]:
         """Pool (B, R, 4) boxes of each level's map to (B, R, bins * channels)."""
@@ -305,25 +307,33 @@ def jitter_boxes(
         jitter = torch.where(too_far[..., None], jitter / 2, jitter)
 
 
-def vary_boxes(boxes: Tensor, extent: float = 1.0) -> Tensor:
-    """Variations of boxes in size and place, the box itself among them.
+def box_variations() -> Tensor:
+    """The variations that a search tries: (33, 4), 25 sizes in place, then shifts to 8 places.
+
+    A row is the shift of the centre, (x, y) in box sizes, and the change of the size's logarithm,
+    (width, height).
+    """
+    sizes = torch.cartesian_prod(*[torch.tensor(_SIZE_CHANGES)] * 2)
+    shifts = torch.cartesian_prod(*[torch.tensor([-_SHIFT, 0.0, _SHIFT])] * 2)
+    shifts = shifts[shifts.any(dim=1)]
+    return torch.cat((F.pad(sizes, (2, 0)), F.pad(shifts, (0, 2))))
+
+
+def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
+    """Variations of boxes in place and size.
 
     Args:
         boxes: (B, 4), (x1, y1, x2, y2).
-        extent: Factor on all changes.
+        variations: (V, 4), such as :func:`box_variations`.
 
     Returns:
-        (B, 33, 4): 25 sizes at its place, then its own size at 8 places around it.
+        (B, V, 4).
     """
-    changes = extent * boxes.new_tensor(_SIZE_CHANGES)
-    steps = extent * boxes.new_tensor([-_SHIFT, 0.0, _SHIFT])
-    sizes = torch.cartesian_prod(changes, changes)
-    shifts = torch.cartesian_prod(steps, steps)
-    shifts = shifts[shifts.any(dim=1)]
     center, size = bbox_xyxy_to_cxcywh(boxes).unsqueeze(1).split(2, dim=-1)
-    centers = center + size * torch.cat((torch.zeros_like(sizes), shifts))
-    half = size * torch.cat((sizes, torch.zeros_like(shifts))).exp() / 2
-    return torch.cat((centers - half, centers + half), dim=-1)
+    shift, change = variations.split(2, dim=-1)
+    center = center + size * shift
+    half = size * change.exp() / 2
+    return torch.cat((center - half, center + half), dim=-1)
 
 
 def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:

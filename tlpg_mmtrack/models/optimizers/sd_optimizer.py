@@ -26,6 +26,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ..full_precision import at_least_float32, in_full_precision
 from .residual_problems import (
     Evaluation,
     FilterProblem,
@@ -161,6 +162,7 @@ class SDOptimizer(BaseModule):
         moved = line.at(step * factor)
         return moved, self.objective(moved)
 
+    @in_full_precision
     def forward(
         self,
         filter_weights: Tensor,
@@ -192,6 +194,7 @@ class SDOptimizer(BaseModule):
                 'filter_initializer'
             )
         num_iters = self.num_iters if num_iters is None else num_iters
+        filter_weights, feat = at_least_float32(filter_weights), at_least_float32(feat)
         if feat.dim() == 4:
             feat, bboxes = feat.unsqueeze(1), bboxes.reshape(-1, 1, 4)
         features = feat.transpose(0, 1)

@@ -424,7 +424,9 @@ class TLPG(BaseSingleObjectTracker):
         # In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
         iou = self._judge(target, seen, both)
         weights = (iou / IOU_SCALE).softmax(dim=0)
-        return weights @ both, self._trust(weights @ iou)
+        # No matrix products: autocast would round the box to whole pixels.
+        box = (weights.unsqueeze(1) * both).sum(dim=0)
+        return box, self._trust((weights * iou).sum())
 
     def _trust(self, iou: Tensor) -> float:
         """How far the size of a box of this predicted IoU is trusted, in 0..1.

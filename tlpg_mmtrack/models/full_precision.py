@@ -1,0 +1,34 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Keep what needs float32 in float32, in a training or a test with mixed precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def in_full_precision(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a module's method to run without autocast, whatever its caller runs in.
+
+    For learning online: sampling points are places on a map, which half precision rounds to an
+    eighth of a cell, and a step's length is a ratio of sums of small squares.
+    """
+
+    @wraps(method)
+    def run(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        device = next(self.parameters()).device.type
+        if not torch.is_autocast_enabled(device):
+            return method(self, *args, **kwargs)
+        with torch.autocast(device, enabled=False):
+            return method(self, *args, **kwargs)
+
+    return run
+
+
+def at_least_float32(value: Tensor) -> Tensor:
+    """A tensor of half precision as float32; another one as it is."""
+    return value.to(torch.promote_types(value.dtype, torch.float32))
