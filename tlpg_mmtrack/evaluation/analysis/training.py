@@ -87,7 +87,7 @@ def plot_training(name: str, course: TrainingCourse, folder: Path) -> list[Path]
     panels = [('loss', course.losses, '', 'log' if positive else 'linear')]
     if course.figures:
         panels.append(('validation, percent', course.figures, 'o', 'linear'))
-    figure = new_figure(6.4, 3.2 * len(panels))
+    figure = new_figure(8.0, 3.2 * len(panels))
     all_axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for axes, (label, curves, marker, scale) in zip(all_axes, panels, strict=True):
         for key, curve in curves.items():
@@ -95,7 +95,7 @@ def plot_training(name: str, course: TrainingCourse, folder: Path) -> list[Path]
         axes.set_ylabel(label)
         axes.set_yscale(scale)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize='x-small')
+        axes.legend(fontsize='x-small', loc='center left', bbox_to_anchor=(1, 0.5))
     all_axes[0].set_title(name, fontsize='medium')
     all_axes[-1].set_xlabel('iteration')
     picture, table = folder / f'{name}.png', folder / f'{name}.csv'
