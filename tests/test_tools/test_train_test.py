@@ -132,6 +132,20 @@ def test_trains_in_two_processes(trained: Path) -> None:
     assert all(value.isfinite().all() for value in checkpoint['state_dict'].values())
 
 
+def test_trains_in_mixed_precision(trained: Path) -> None:
+    run_tool(
+        *(sys.executable, REPOSITORY / 'tools/train.py', 'tiny.py', '--amp', '--work-dir', 'amp'),
+        folder=trained,
+    )
+    log = next((trained / 'amp').glob('*/vis_data/scalars.json')).read_text()
+    losses = [json.loads(line)['loss'] for line in log.splitlines()]
+    assert len(losses) == 4
+    assert np.isfinite(losses).all()
+    assert "type='AmpOptimWrapper'" in (trained / 'amp/tiny.py').read_text()
+    weights = load_checkpoint(trained / 'amp/epoch_1.pth')['state_dict'].values()
+    assert all(value.isfinite().all() and value.dtype == torch.float32 for value in weights)
+
+
 def test_resumes_in_one_process(trained: Path) -> None:
     output = run_tool(
         sys.executable,

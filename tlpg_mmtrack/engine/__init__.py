@@ -1,6 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """What runs beside the models in training and testing."""
 
+from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper, build_amp_optim_wrapper
 from .epoch_seed_hook import EpochSeedHook
 from .epoch_size_hook import EpochSizeHook
 from .guarded_checkpoint_hook import GuardedCheckpointHook
@@ -8,9 +9,11 @@ from .interrupt_hook import InterruptHook
 from .shipped_checkpoint import load_shipped_checkpoint
 
 __all__ = [
+    'CPUAmpOptimWrapper',
     'EpochSeedHook',
     'EpochSizeHook',
     'GuardedCheckpointHook',
     'InterruptHook',
+    'build_amp_optim_wrapper',
     'load_shipped_checkpoint',
 ]
