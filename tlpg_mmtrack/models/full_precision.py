@@ -14,8 +14,8 @@ from torch import Tensor, nn
 def in_full_precision(method: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a module's method to run without autocast, whatever its caller runs in.
 
-    For learning online: sampling points are places on a map, which half precision rounds to an
-    eighth of a cell, and a step's length is a ratio of sums of small squares.
+    For learning online: sampling points are places on a map, which float16 rounds to a 64th of a
+    cell and bfloat16 to an eighth, and a step's length is a ratio of sums of small squares.
     """
 
     @wraps(method)

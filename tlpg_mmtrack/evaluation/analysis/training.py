@@ -41,13 +41,12 @@ def load_training(work_dir: Path) -> TrainingCourse:
     figures: dict[str, Curve] = {}
     iteration = 0
     for entry in _entries(work_dir):
-        curves = losses if 'loss' in entry else figures
+        # The loss and its terms, or what an evaluator named; not rates, times or memory.
+        curves, mark = (losses, 'loss') if 'loss' in entry else (figures, '/')
         iteration = entry.get('iter', iteration)
-        for name, value in entry.items():
-            # The loss and its terms, and what an evaluator named; not rates, times or memory.
-            if ('loss' in name) if 'loss' in entry else ('/' in name):
-                # What was done again after an interruption replaces what was lost by it.
-                curves.setdefault(name, {})[iteration] = value
+        for name in (name for name in entry if mark in name):
+            # What was done again after an interruption replaces what was lost by it.
+            curves.setdefault(name, {})[iteration] = entry[name]
     if not losses:
         raise ValueError(
             f'{work_dir} holds no log of a training; pass what tools/train.py was given as '

@@ -424,7 +424,7 @@ class TLPG(BaseSingleObjectTracker):
         # In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
         iou = self._judge(target, seen, both)
         weights = (iou / IOU_SCALE).softmax(dim=0)
-        # No matrix products: autocast would round the box to whole pixels.
+        # No matrix products: autocast would round the box, in bfloat16 to two pixels.
         box = (weights.unsqueeze(1) * both).sum(dim=0)
         return box, self._trust((weights * iou).sum())
 
