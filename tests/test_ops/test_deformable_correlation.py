@@ -231,6 +231,15 @@ class TestMmcvParity:
         expected = deformable_correlation(*case)
         torch.testing.assert_close(deformable_correlation(*case, backend='mmcv'), expected)
 
+    def test_maps_with_channels_last_are_taken_too(self):
+        features, weight, offsets = _case(0, dtype=torch.float32)
+        expected = deformable_correlation(features, weight, offsets, backend='mmcv')
+        features, offsets = (
+            maps.contiguous(memory_format=torch.channels_last) for maps in (features, offsets)
+        )
+        scores = deformable_correlation(features, weight, offsets, backend='mmcv')
+        torch.testing.assert_close(scores, expected)
+
 
 def _sampler(
     seed: int, size: tuple[int, int] = (5, 4), batch: int = 2, points: int = 3, places: int = 7

@@ -233,6 +233,8 @@ def deformable_correlation(
         step = max(step for step in range(1, 33) if len(features) % step == 0)
         # By position: stride, padding, dilation, groups, offset groups, bias, step.
         padding = weight.shape[-1] // 2
+        # It refuses channels last.
+        features, offsets = features.contiguous(), offsets.contiguous()
         return deform_conv2d(features, offsets, weight, 1, padding, 1, 1, 1, False, step)
     if backend != 'torch':
         raise ValueError(f"backend: expected 'torch' or 'mmcv', got {backend!r}")
