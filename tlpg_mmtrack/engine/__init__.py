@@ -6,6 +6,7 @@ from .epoch_seed_hook import EpochSeedHook
 from .epoch_size_hook import EpochSizeHook
 from .guarded_checkpoint_hook import GuardedCheckpointHook
 from .interrupt_hook import InterruptHook
+from .main_process_logger_hook import MainProcessLoggerHook
 from .shipped_checkpoint import load_shipped_checkpoint
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     'EpochSizeHook',
     'GuardedCheckpointHook',
     'InterruptHook',
+    'MainProcessLoggerHook',
     'build_amp_optim_wrapper',
     'load_shipped_checkpoint',
 ]
