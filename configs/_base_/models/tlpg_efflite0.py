@@ -23,7 +23,8 @@ model = dict(
     box_head=dict(type='BoxRegressionHead', in_channels=(40, 112), cell_offsets=(3.0, 9.0)),
     test_cfg=dict(
         postprocess='regression',
-        search_scale=4.0,
+        crop_size=256,
+        search_scale=3.75,
         box_rate=0.5,
         size_penalty=0.3,
         trusted_iou=(0.5, 0.8),
