@@ -5,13 +5,22 @@
 Prints the median size of the boxes found in the last third of each sequence, width x height, as
 multiples of the true ones: as tracked, and where every crop is cut at the true size around the
 tracker's own centre. What a step finds is taken before box_rate smooths it, and every size is
-trusted (trusted_iou is off); each postprocess is tracked by itself. docs/failures.md quotes the
-table.
+trusted (trusted_iou is off); each postprocess is tracked by itself.
+
+With --one-step nothing is tracked: in eight frames of each sequence, spread over it, the last box
+is given, at the true place and 0.64 to 1.56 times as wide and as high as the target. Printed is
+the size that one step finds, as a multiple of the true one (geometric mean over frames and
+sequences), and how much of the error is left: the slope of the one logarithm over the other. A
+constant error becomes 1 / (1 - slope) times as large in tracking. The target models are those of
+the first frame.
+
+docs/failures.md quotes both tables.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +35,10 @@ import torch
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.models.trackers.tlpg import TargetState
 
 POSTPROCESSES = ('nms', 'iou_search', 'regression')
+SCALES, FRAMES = (0.64, 0.8, 1.0, 1.25, 1.56), 8
 
 
 def found_sizes(model: TLPG, video: OTBVideo, true_crop: bool) -> np.ndarray:
@@ -47,13 +58,44 @@ def found_sizes(model: TLPG, video: OTBVideo, true_crop: bool) -> np.ndarray:
     target = model.start(_read(video.images[0]), video.truth[0].copy(), seed=0)
     ratios = []
     for path, truth in zip(video.images[1:], video.truth[1:], strict=True):
-        before = target.box[2:].copy()
-        reported = model.step(_read(path), target).box[2:]
-        ratios.append((before + (reported - before) / model.options.box_rate) / truth[2:])
+        ratios.append(_found_size(model, path, target) / truth[2:])
         if true_crop:
             corner = target.box[:2] + (target.box[2:] - truth[2:]) / 2
             target.box = np.concatenate((corner, truth[2:]))
     return np.array(ratios)
+
+
+def one_step(model: TLPG, video: OTBVideo) -> np.ndarray:
+    """Find the target in some frames, given boxes of wrong sizes.
+
+    Args:
+        model: The tracker.
+        video: The sequence.
+
+    Returns:
+        (frames, scales, 2), log of the found width and height, as multiples of the true ones.
+
+    Raises:
+        ValueError: If a frame cannot be read; it names the file.
+    """
+    first = model.start(_read(video.images[0]), video.truth[0].copy(), seed=0)
+    visible = np.flatnonzero(video.truth[1:, 2] > 0) + 1
+    errors = []
+    for index in visible[np.linspace(0, len(visible) - 1, FRAMES).astype(int)]:
+        truth = video.truth[index]
+        for scale in SCALES:
+            target = copy.deepcopy(first)
+            size = scale * truth[2:]
+            target.box = np.concatenate((truth[:2] + (truth[2:] - size) / 2, size))
+            errors.append(np.log(_found_size(model, video.images[index], target) / truth[2:]))
+    return np.array(errors).reshape(-1, len(SCALES), 2)
+
+
+def _found_size(model: TLPG, path: Path, target: TargetState) -> np.ndarray:
+    """(2,) size that a step finds, before box_rate smooths it."""
+    before = target.box[2:].copy()
+    reported = model.step(_read(path), target).box[2:]
+    return before + (reported - before) / model.options.box_rate
 
 
 def _read(path: Path) -> np.ndarray:
@@ -75,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--data', type=Path, required=True, help='folder in the layout of OTB')
     parser.add_argument('--sequences', nargs='+', help='names of some (default: all)')
+    parser.add_argument(
+        '--one-step', action='store_true', help='give wrong sizes to single steps (see above)'
+    )
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
     videos = {video.name: video for video in read_otb_folder(args.data)[0]}
@@ -84,16 +129,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     model = Tracker.from_pretrained().model
+    chosen = [videos[name] for name in args.sequences or videos]
+    (print_one_step if args.one_step else print_tracked)(model, chosen)
+
+
+def print_tracked(model: TLPG, videos: Sequence[OTBVideo]) -> None:
+    """The sizes at the end of each sequence."""
     options = model.options
     print(f'{"sequence":20s} {"postprocess":12s} {"own crop":>12s} {"true crop":>12s}', flush=True)
-    for name in args.sequences or videos:
+    for video in videos:
         for postprocess in POSTPROCESSES:
             model.options = replace(options, postprocess=postprocess, trusted_iou=None)
             own, true = (
-                _last_third(found_sizes(model, videos[name], true_crop))
-                for true_crop in (False, True)
+                _last_third(found_sizes(model, video, true_crop)) for true_crop in (False, True)
             )
-            print(f'{name:20s} {postprocess:12s} {own:>12s} {true:>12s}', flush=True)
+            print(f'{video.name:20s} {postprocess:12s} {own:>12s} {true:>12s}', flush=True)
+
+
+def print_one_step(model: TLPG, videos: Sequence[OTBVideo]) -> None:
+    """What a step makes of a wrong size."""
+    options = model.options
+    print(f'{"postprocess":12s}', *(f'{scale:6.2f}' for scale in SCALES), '  left', flush=True)
+    for postprocess in POSTPROCESSES:
+        model.options = replace(
+            options, postprocess=postprocess, trusted_iou=None, update_interval=10**6
+        )
+        errors = np.mean([one_step(model, video).mean(axis=(0, 2)) for video in videos], axis=0)
+        left = np.polyfit(np.log(SCALES), errors, 1)[0]
+        sizes = (f'{size:6.2f}' for size in np.exp(errors))
+        print(f'{postprocess:12s}', *sizes, f'{left:6.2f}', flush=True)
 
 
 if __name__ == '__main__':

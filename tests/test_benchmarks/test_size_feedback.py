@@ -29,6 +29,18 @@ class GrowingModel:
         return SimpleNamespace(box=target.box.copy())
 
 
+class ShyModel(GrowingModel):
+    """Takes half of the logarithm of a size back to that of the first frame."""
+
+    def start(self, frame: np.ndarray, box: np.ndarray, seed: int) -> SimpleNamespace:
+        return SimpleNamespace(box=box, first=box[2:])
+
+    def step(self, frame: np.ndarray, target: SimpleNamespace) -> SimpleNamespace:
+        found = np.sqrt(target.box[2:] * target.first)
+        size = (target.box[2:] + found) / 2
+        return SimpleNamespace(box=np.concatenate((target.box[:2], size)))
+
+
 @pytest.fixture(scope='module')
 def benchmark() -> ModuleType:
     """The benchmark's module."""
@@ -49,6 +61,15 @@ def test_an_error_compounds_in_the_own_crop_alone(benchmark: ModuleType, video: 
     own, true = (benchmark.found_sizes(GrowingModel(), video, crop) for crop in (False, True))
     np.testing.assert_allclose(own[:, 0], [1.1, 1.05 * 1.1, 1.05**2 * 1.1])
     np.testing.assert_allclose(true, 1.1)
+
+
+def test_half_of_a_wrong_size_is_left_after_one_step(
+    benchmark: ModuleType, video: OTBVideo
+) -> None:
+    errors = benchmark.one_step(ShyModel(), video)
+    assert errors.shape == (benchmark.FRAMES, len(benchmark.SCALES), 2)
+    expected = np.log(benchmark.SCALES)[:, None] / 2
+    np.testing.assert_allclose(errors, np.broadcast_to(expected, errors.shape), atol=1e-12)
 
 
 def test_a_frame_that_cannot_be_read_is_named(benchmark: ModuleType, video: OTBVideo) -> None:
