@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -345,13 +346,29 @@ class TestDistributedOnCpu:
         monkeypatch.setattr('torch.multiprocessing.get_start_method', lambda allow_none: 'fork')
         init_dist('pytorch', backend='nccl')
         yield torch.distributed
-        torch.distributed.destroy_process_group()
+        compat.leave_process_group()
 
     def test_trains(self, process_group: Any) -> None:
         assert process_group.get_backend() == 'gloo'
         wrapped = MMDistributedDataParallel(module=LinearModel(), device_ids=[0])
         wrapped([torch.ones(2)], mode='loss')['loss'].backward()
         assert wrapped.module.linear.weight.grad is not None
+
+    @pytest.mark.parametrize('name', ['train.py', 'test.py'])
+    def test_our_tools_leave_the_group(
+        self, name: str, process_group: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that ends in a group of gloo's may abort after all of its work."""
+        calls = []
+        ran = SimpleNamespace(main=lambda: calls.append(process_group.is_initialized()))
+        monkeypatch.setattr(compat, 'load_mmtrack_tool', lambda tool: ran)
+        monkeypatch.setattr('tlpg_mmtrack.allocator.keep_freed_memory', lambda: None)
+        monkeypatch.setattr(sys, 'argv', [name, 'config.py'])
+        monkeypatch.setattr(sys, 'path', sys.path.copy())
+        runpy.run_path(str(REPOSITORY / 'tools' / name), run_name='__main__')
+        assert calls == [True]
+        assert not process_group.is_initialized()
+        compat.leave_process_group()  # Nothing to leave: no error.
 
     def test_set_device_is_restored(self, process_group: Any) -> None:
         assert torch.cuda.set_device.__module__ == 'torch.cuda'

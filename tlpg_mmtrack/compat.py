@@ -269,6 +269,20 @@ def allow_distributed_on_cpu() -> None:
     _patch(MMDistributedDataParallel, '__init__', _wrap_without_device_ids)
 
 
+def leave_process_group() -> None:
+    """Destroy torch's default process group, as a program should before it ends.
+
+    mmengine never does. With gloo, a process that ends while its group's threads run may abort
+    (``terminate called without an active exception``), now and then and more often on a busy
+    machine; the launcher then calls a run failed that has done all of its work.
+
+    Does nothing where there is no process group. Meant for runs that went well: after an error,
+    it could wait for processes that wait for this one.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def _patch(owner: Any, name: str, decorate: Callable[[Callable], Callable]) -> None:
     """Replace ``owner.name`` by its decorated self, once."""
     original = getattr(owner, name)

@@ -124,3 +124,4 @@ def check_repeatable(config: dict, count: int) -> None:
 if __name__ == '__main__':
     keep_freed_memory()
     main()
+    compat.leave_process_group()

@@ -25,6 +25,7 @@ if __name__ == '__main__':
     keep_freed_memory()
     try:
         compat.load_mmtrack_tool('train.py').main()
+        compat.leave_process_group()
     except KeyboardInterrupt as interrupt:
         print(interrupt.args[0] if interrupt.args else 'interrupted', file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
