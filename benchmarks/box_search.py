@@ -81,8 +81,8 @@ def rounds(*extents: float, count: int = 5) -> Search:
     return search
 
 
-def as_shipped(model: TLPG, case: Case, box: Tensor) -> Tensor:
-    """The search of IoU-Net's head itself."""
+def searched(model: TLPG, case: Case, box: Tensor) -> Tensor:
+    """The search of IoU-Net's head itself, without a last size to be drawn to."""
     return model.iou_head.search(case.modulation, case.features, box)
 
 
@@ -99,7 +99,7 @@ def regressed(times: int) -> Search:
 
 def searched_and_regressed(model: TLPG, case: Case, box: Tensor) -> Tensor:
     """The mean of IoU-Net's search and of what is regressed from it."""
-    box = as_shipped(model, case, box)
+    box = searched(model, case, box)
     return (box + regressed(1)(model, case, box)) / 2
 
 
@@ -128,8 +128,8 @@ ROWS: dict[str, Search] = {
     'none': unchanged,
     'regression': regressed(1),
     'regression, twice': regressed(2),
-    'search, as shipped': as_shipped,
-    'search, regression, their mean': searched_and_regressed,
+    'search': searched,
+    'search, regression, their plain mean': searched_and_regressed,
     'search, a fine round': rounds(1),
     'search, a coarse round': rounds(2),
     'search, two fine rounds': rounds(1, 1),

@@ -102,7 +102,7 @@ def jointly(offset_gradient_scale: float) -> dict:
 
 
 VARIANTS = (
-    Variant('as configured'),
+    Variant('reference: 40 warps'),
     Variant('first frame: no scale and aspect warps', warps=0),
     Variant('first frame: 24 warps (TLPG default)', warps=24),
     Variant('grid: square, not template-sized', dict(offset_prior='square')),

@@ -1,4 +1,4 @@
-# The other part: IoU-Net alone, on stored features. It sees the backbone's maps, nothing else.
+# IoU-Net alone, on stored features. It sees the backbone's maps, nothing else.
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small_stored.py',

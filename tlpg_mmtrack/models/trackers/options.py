@@ -37,7 +37,7 @@ class TrackingOptions:
         displacement: A peak farther than this from the last place, in target sizes, is not
             trusted over a nearer one.
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
-            IoU that IoU-Net predicts; ``'iou_search'``, their product, and then IoU-Net searches
+            IoU that IoU-Net predicts; ``'iou_search'``, the score, and then IoU-Net searches
             its neighbourhood for a better box; ``'regression'``, the mean of that box and of what
             is regressed from it, weighted by the IoU that IoU-Net predicts for the two.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.

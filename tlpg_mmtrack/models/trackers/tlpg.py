@@ -555,7 +555,7 @@ class TLPG(BaseSingleObjectTracker):
         return [instances]
 
     def loss(self, inputs: dict, data_samples: list, **kwargs: object) -> dict[str, Tensor]:
-        """Training losses of both stages and of IoU-Net, as far as they are not frozen.
+        """Training losses of the stages, IoU-Net and box regression, those that are not frozen.
 
         Args:
             inputs: ``img`` (B, n, 3, S, S) template frames and ``search_img`` (B, m, 3, S, S),
