@@ -10,7 +10,8 @@ Writes into OUT: tableN.csv, tableN.md and tableN.png; each row's results in OUT
 tools/compare.py; its weights in OUT/weights. The same command, run again, goes on where it
 stopped. Rows of two tables that are the same are tracked once.
 
-Exit status: 0; 1 where a row or a video was left out; 2 for input that cannot be used.
+Exit status: 0; 1 where a row or a video was left out; 2 for input that cannot be used;
+130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -79,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, RuntimeError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('interrupted; the same command goes on', file=sys.stderr)
+        return 130
 
 
 def run(args: argparse.Namespace) -> int:

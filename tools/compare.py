@@ -17,7 +17,7 @@ Frames a second are those of tracking: reading images and a tracker's start are 
 are of the machine, and its load, at the time each video was tracked.
 
 Exit status: 0; 1 where a video was left out, so that the rows may be of different videos; 2 for
-input that cannot be used.
+input that cannot be used; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('interrupted; the same command goes on', file=sys.stderr)
+        return 130
 
 
 def run(args: argparse.Namespace) -> int:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     Frames: TypeAlias = Iterator[tuple[int, np.ndarray | None]]
 
+OUTPUTS = ('tracked.mp4', 'boxes.csv', 'contact_sheet.png', 'scores.png', 'manifest.json')
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 WINDOW = 'TLPG-Tracker (q stops)'
@@ -97,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format='%(levelname)s: %(message)s')
     try:
         # Checked before the imports and the model, which take seconds.
+        if args.source is not None:
+            protect_source(Path(args.source), args.out)
         prepare_folder(args.out)
         if args.show:
             require_display('--show')
@@ -109,6 +112,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def protect_source(source: Path, folder: Path) -> None:
+    """Make sure that no output takes the place of the source.
+
+    Raises:
+        ValueError: If one would: the source is the output folder, or a file that is written there.
+    """
+    targets = [folder] if source.is_dir() else [folder / name for name in OUTPUTS]
+    # The same file may go by other names: by a link, or in capitals on some systems.
+    if source.exists() and any(path.exists() and source.samefile(path) for path in targets):
+        raise ValueError(
+            f'--out: {folder} holds the source {source}, which would be overwritten; '
+            'pass another folder'
+        )
 
 
 def prepare_folder(folder: Path) -> None:

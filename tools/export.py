@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,7 +34,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', type=Path, help='config of a TLPG model')
     parser.add_argument(
-        '--checkpoint', type=Path, help='trained weights (default: those shipped for the config)'
+        '--checkpoint', help='trained weights (default: those shipped for the config)'
     )
     parser.add_argument('--out', type=Path, required=True, help='file to write, ending in .onnx')
     return parser.parse_args(arguments)
@@ -43,18 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Export.
 
     Returns:
-        Exit code: 0, or 2 for input that cannot be used.
+        Exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C.
     """
     args = parse_args(arguments)
-    from tlpg_mmtrack import Tracker
-    from tlpg_mmtrack.apis.export import export_onnx
-
     try:
+        from tlpg_mmtrack import Tracker
+        from tlpg_mmtrack.apis.export import export_onnx
+
         model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
         differences = export_onnx(model, args.out)
     except (OSError, ValueError, ImportError) as error:
         print(f'error: {error}', file=sys.stderr)
         return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        return EXIT_INTERRUPTED
     name = max(differences, key=differences.get)
     print(
         f'wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB; onnxruntime against PyTorch: '

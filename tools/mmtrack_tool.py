@@ -23,17 +23,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        Exit code: 0, or 2 where there is no such tool.
+        Exit code: 0, or 2 where there is no such tool, or it is none of Python's.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0].startswith('-'):
         print(__doc__)
         return 0 if arguments else EXIT_BAD_INPUT
+    if not arguments[0].endswith('.py'):
+        print(f'error: {arguments[0]} is no .py file; pass one of those', file=sys.stderr)
+        return EXIT_BAD_INPUT
     from tlpg_mmtrack import compat
 
     try:
         tool = compat.load_mmtrack_tool(arguments[0])
-    except FileNotFoundError as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return EXIT_BAD_INPUT
     sys.argv = arguments

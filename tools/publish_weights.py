@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+EXIT_BAD_INPUT = 2
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -45,26 +47,59 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def trained_weights(path: Path) -> dict[str, Tensor]:
-    """The weights of one checkpoint that its run trained."""
-    import torch
+    """The weights of one checkpoint that its run trained.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, or not of a training.
+    """
     from mmengine.config import Config
 
     from tlpg_mmtrack.apis.checkpoint import read_weights
 
     weights = read_weights(path)
-    text = torch.load(path, map_location='cpu', weights_only=True)['meta']['cfg']
-    frozen = Config.fromstring(text, '.py').model.get('frozen_modules', ())
+    frozen = Config.fromstring(training_config(path), '.py').model.get('frozen_modules', ())
     prefixes = tuple(f'{name}.' for name in frozen)
     return {name: value for name, value in weights.items() if not name.startswith(prefixes)}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def training_config(path: Path) -> str:
+    """The text of the config that a checkpoint was trained with.
+
+    Raises:
+        ValueError: If the checkpoint does not have it.
+    """
+    import torch
+
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)['meta']['cfg']
+    except Exception as error:  # Of a file that is no .pth, torch.load raises nearly anything.
+        raise ValueError(
+            f'checkpoint: {path} does not say what its run trained ({type(error).__name__}); pass '
+            'what tools/train.py wrote'
+        ) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Convert checkpoints.
 
     Args:
         arguments: Command line without the program's name; that of the process if None.
+
+    Returns:
+        Exit code: 0, or 2 for input that cannot be used.
     """
     args = parse_arguments(arguments)
+    try:
+        run(args)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert checkpoints, and say what was written."""
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
@@ -81,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:
-        raise SystemExit(
+        raise ValueError(
             f'checkpoint: the weights are not those of {args.config.name}: {sorted(missing)[:5]} '
             f'... ({len(missing)}); pass the checkpoint of every part'
         )
@@ -92,4 +127,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -30,6 +30,8 @@ from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
 from tlpg_mmtrack.datasets.feature_store import FeatureStore, FeatureStoreManifest, source_hash
 
+EXIT_BAD_INPUT = 2
+
 BATCH = 4
 """Samples whose crops run through the backbone together."""
 
@@ -123,9 +125,23 @@ def _write(numbers: Sequence[int]) -> int:
     return len(numbers)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a store."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write a store.
+
+    Returns:
+        Exit code: 0, or 2 for input that cannot be used.
+    """
     args = parse_arguments(arguments)
+    try:
+        run(args)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write what the store lacks."""
     compat.apply()
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
@@ -153,4 +169,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

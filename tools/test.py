@@ -31,6 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
 
+EXIT_INTERRUPTED = 130
+
 
 def name_checkpoint(arguments: list[str]) -> list[str]:
     """The command line with ``--checkpoint`` before a checkpoint that follows the config."""
@@ -48,13 +50,16 @@ def main() -> None:
         print(__doc__)
     sys.argv[1:] = name_checkpoint(rest)
     tool = compat.load_mmtrack_tool('test.py')
-    if args.repeat is None:
-        tool.main()
-        return
     try:
-        repeat(tool, args.repeat)
-    except ValueError as error:
+        if args.repeat is None:
+            tool.main()
+        else:
+            repeat(tool, args.repeat)
+    except (FileNotFoundError, ValueError) as error:
         sys.exit(f'error: {error}')
+    except KeyboardInterrupt:
+        print('interrupted; with ResumableTestLoop the same command goes on', file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def repeat(tool: ModuleType, count: int) -> None:

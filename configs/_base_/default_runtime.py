@@ -12,6 +12,7 @@ custom_hooks = [
     dict(type='InterruptHook'),
     dict(type='EpochSizeHook'),
     dict(type='EpochSeedHook'),
+    dict(type='FittingCheckpointHook'),
     # At every iteration: a later look might come after the epoch's checkpoint.
     dict(type='mmdet.CheckInvalidLossHook', interval=1),
 ]

@@ -35,5 +35,9 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-custom_hooks = [dict(type='EpochSizeHook'), dict(type='EpochSeedHook')]
+custom_hooks = [
+    dict(type='EpochSizeHook'),
+    dict(type='EpochSeedHook'),
+    dict(type='FittingCheckpointHook'),
+]
 randomness = dict(_delete_=True, seed=0)

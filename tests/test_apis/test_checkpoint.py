@@ -12,7 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from tlpg_mmtrack.apis.checkpoint import load_weights, read_manifest, save_weights
+from tlpg_mmtrack.apis.checkpoint import (
+    check_fit,
+    file_sha256,
+    load_weights,
+    read_manifest,
+    save_weights,
+)
 
 
 def model_of_seed(seed: int, width: int = 3) -> nn.Module:
@@ -76,6 +82,14 @@ class TestSafetensors:
     def test_without_manifest(self, weights):
         weights.with_suffix('.json').unlink()
         with pytest.raises(ValueError, match=r'model\.json must hold.*save_weights'):
+            load_weights(model_of_seed(2), weights)
+
+    def test_a_text_file_with_a_manifest_that_matches(self, weights):
+        weights.write_text('hello, this is no checkpoint')
+        manifest = json.loads(weights.with_suffix('.json').read_text())
+        manifest['sha256'] = file_sha256(weights)
+        weights.with_suffix('.json').write_text(json.dumps(manifest))
+        with pytest.raises(ValueError, match=r'^checkpoint: .*is no safetensors file'):
             load_weights(model_of_seed(2), weights)
 
     @pytest.mark.parametrize('text', ['', '[]', '{"sha256": "00"}'])
@@ -148,3 +162,35 @@ class TestWrongModel:
     def test_no_such_file(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r'checkpoint: .*check the path'):
             load_weights(model_of_seed(2), tmp_path / 'a.pth')
+
+
+class TestCheckFit:
+    def test_a_missing_parameter(self):
+        weights = model_of_seed(1).state_dict()
+        del weights['0.bias'], weights['1.weight']
+        with pytest.raises(
+            ValueError, match=r'^checkpoint: a\.pth belongs to another model \(missing: 0\.bias, 1'
+        ):
+            check_fit(model_of_seed(1), weights, 'a.pth')
+
+    def test_a_parameter_of_another_shape(self):
+        weights = model_of_seed(1, width=4).state_dict()
+        with pytest.raises(ValueError, match=r'another model \(other shapes: 0\.weight\)'):
+            check_fit(model_of_seed(1), weights, 'a.pth')
+
+    def test_more_than_is_needed_and_missing_buffers_are_fine(self):
+        model = model_of_seed(1)
+        weights = dict(model.state_dict(), teacher=torch.zeros(3))
+        del weights['1.running_mean'], weights['1.num_batches_tracked']
+        check_fit(model, weights, 'a.pth')
+
+    def test_what_the_model_does_not_save_need_not_be_there(self):
+        class Frozen(nn.Sequential):
+            def state_dict(self, *args, **kwargs):
+                weights = super().state_dict(*args, **kwargs)
+                return {key: value for key, value in weights.items() if key != '0.weight'}
+
+        model = Frozen(*model_of_seed(1))
+        check_fit(model, model.state_dict(), 'a.pth')
+        with pytest.raises(ValueError, match=r'missing: 0\.bias'):
+            check_fit(model, {}, 'a.pth')

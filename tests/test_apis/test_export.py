@@ -121,3 +121,36 @@ def test_the_file_must_be_named_onnx(tmp_path: Path, capsys: pytest.CaptureFixtu
     arguments = [str(shipped_config(NAME)), '--out', str(tmp_path / 'model.pt')]
     assert export.main(arguments) == 2
     assert 'error: out: must end in .onnx, got model.pt' in capsys.readouterr().err
+
+
+def test_the_weights_may_be_shipped_ones(tmp_path: Path, capsys: pytest.CaptureFixture):
+    weights = ['--checkpoint', f'tlpg://{NAME}']
+    arguments = [str(shipped_config(NAME)), *weights, '--out', str(tmp_path / 'model.pt')]
+    assert export.main(arguments) == 2
+    # All but the file's name was right.
+    assert 'error: out: must end in .onnx' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('config', 'checkpoint', 'message'),
+    [
+        (str(shipped_config(NAME)), 'missing.pth', 'checkpoint: missing.pth is not a file'),
+        (str(REPOSITORY / 'README.md'), f'tlpg://{NAME}', 'config: '),
+    ],
+)
+def test_bad_input_is_explained(
+    config: str, checkpoint: str, message: str, capsys: pytest.CaptureFixture
+):
+    assert export.main([config, '--checkpoint', checkpoint, '--out', 'model.onnx']) == 2
+    assert capsys.readouterr().err.startswith(f'error: {message}')
+
+
+def test_ctrl_c_shows_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tracker, 'from_pretrained', interrupted)
+    assert export.main([str(shipped_config(NAME)), '--out', str(tmp_path / 'model.onnx')]) == 130
+    assert capsys.readouterr().err == 'interrupted\n'

@@ -117,6 +117,31 @@ class TestFolder:
         assert frames[0] is not None
         assert frames[1:] == [None, None]
 
+    def test_picture_that_claims_an_enormous_size_is_none(self, tmp_path):
+        # At such a size OpenCV raises.
+        (tmp_path / '0.png').write_bytes(b'P6 900000 900000 255\n')
+        assert [frame for _, frame in open_source(tmp_path)] == [None]
+
+    def test_jpeg_without_its_end_is_none(self, tmp_path, caplog):
+        noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        for name in ('0.jpg', '1.jpg'):
+            cv2.imwrite(str(tmp_path / name), noise)
+        (tmp_path / '1.jpg').write_bytes((tmp_path / '0.jpg').read_bytes()[:2000])
+        assert cv2.imread(str(tmp_path / '1.jpg')) is not None
+        assert [frame is None for _, frame in open_source(tmp_path)] == [False, True]
+        assert '1.jpg: the image is truncated; the frame counts as corrupt' in caplog.text
+
+    def test_hidden_files_are_passed_over(self, tmp_path):
+        cv2.imwrite(str(tmp_path / '0.png'), np.zeros((8, 8, 3), np.uint8))
+        (tmp_path / '._0.png').write_bytes(b'of macOS')
+        assert [path.name for path in FolderSource(tmp_path).paths] == ['0.png']
+
+    def test_superscript_in_a_name(self, tmp_path):
+        for name in ('10.png', '1²2.png', '2.png'):
+            (tmp_path / name).write_bytes(b'')
+        names = [path.name for path in FolderSource(tmp_path).paths]
+        assert names == ['1²2.png', '2.png', '10.png']
+
     def test_no_picture(self, tmp_path):
         with pytest.raises(ValueError, match='holds no picture'):
             open_source(tmp_path)
@@ -130,6 +155,10 @@ class TestCamera:
     def test_absent_camera(self):
         with pytest.raises(ValueError, match='source: camera 97 cannot be opened'):
             open_source('97')
+
+    def test_number_beyond_all_cameras(self):
+        with pytest.raises(ValueError, match='source: 99999999999 is neither a file nor'):
+            open_source('99999999999')
 
     def test_frames_until_it_stops(self, monkeypatch, tmp_path, caplog):
         path = write_video(tmp_path / 'a.mp4', 'mp4v', count=3)

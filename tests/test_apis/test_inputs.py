@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tlpg_mmtrack.apis.inputs import check_box, check_frame, move_into_frame
 
@@ -15,6 +16,9 @@ FRAME = np.full((60, 80, 3), 7, dtype=np.uint8)
 class TestCheckFrame:
     def test_accepts_what_opencv_reads(self):
         assert check_frame(FRAME) is FRAME
+
+    def test_accepts_the_longest_side_that_opencv_warps(self):
+        assert check_frame(np.zeros((8, 32766, 3), np.uint8)).shape == (8, 32766, 3)
 
     def test_makes_views_contiguous(self):
         mirrored = check_frame(FRAME[:, ::-1])
@@ -34,6 +38,8 @@ class TestCheckFrame:
             (FRAME.astype(np.int64), TypeError, 'int64; pass frame.clip'),
             (FRAME[:, :1], ValueError, '1 x 60 pixels'),
             (FRAME[:0], ValueError, '80 x 0 pixels'),
+            (np.broadcast_to(FRAME[:8, :1], (8, 32767, 3)), ValueError, 'than 32766; pass'),
+            (np.broadcast_to(FRAME[:1, :8], (32767, 8, 3)), ValueError, '8 x 32767 pixels'),
             (FRAME[None], ValueError, 'one BGR picture at a time'),
             (np.empty(0, np.uint8), ValueError, 'must be H x W x 3'),
         ],
@@ -74,6 +80,10 @@ class TestCheckBox:
             (((1, 2), (3, 4)), 'must be 4 numbers'),
             ((1, 2, float('nan'), 4), 'must be finite'),
             ((float('inf'), 2, 3, 4), 'must be finite'),
+            ((0, 0, 1e200, 1e200), 'must be within 1000000 pixels'),
+            ((-1e7, 0, 1e7 + 5, 9), 'must be within'),
+            ((10**400, 0, 1, 1), 'must be 4 numbers'),
+            (torch.ones(4, requires_grad=True), r'must be 4 numbers, got tensor'),
             ((1, 2, 0, 4), 'width must be positive, got 0.0; pass'),
             ((1, 2, 3, -4), 'height must be positive, got -4.0; pass'),
             ((80, 2, 10, 10), 'outside the 80 x 60 frame'),

@@ -108,6 +108,7 @@ class TestBadInput:
             white_square(30)[:, :1],
             np.zeros((120, 160, 4), np.uint8),
             white_square(30).astype(np.uint16),
+            np.zeros((8, 32767, 3), np.uint8),
         ],
     )
     def test_unusable_frame_on_the_way_is_a_state(self, tracker, frame):
@@ -238,6 +239,39 @@ class TestFromPretrained:
         (package / '.mim' / 'configs' / 'tlpg' / 'tlpg_fake.py').unlink()
         with pytest.raises(FileNotFoundError, match=r'config: no tlpg/tlpg_fake\.py'):
             Tracker.from_pretrained(device='cpu')
+
+    @pytest.mark.parametrize(
+        ('text', 'message'),
+        [
+            ('model = dict(', r'bad\.py cannot be read \(SyntaxError'),
+            ('1 / 0', r'bad\.py cannot be read \(ZeroDivisionError'),
+            ("_base_ = 'absent.py'", r'bad\.py cannot be read \(FileNotFoundError'),
+            ('x = 1', r'bad\.py has no `model`'),
+            ('model = 3', r'bad\.py has no `model`'),
+            ("model = dict(type='Unheard')", r'bad\.py cannot be built \(KeyError: .*Unheard'),
+            ("model = dict(type='FakeTrackingModel', a=1)", r'cannot be built \(TypeError'),
+        ],
+    )
+    def test_a_config_that_is_none(self, package, tmp_path, text, message):
+        config = tmp_path / 'bad.py'
+        config.write_text(text)
+        weights = package / 'weights' / 'fake.safetensors'
+        with pytest.raises(ValueError, match=f'^config: .*{message}.* pass one of configs/tlpg$'):
+            Tracker.from_pretrained(config, weights, 'cpu')
+
+    def test_a_config_of_another_kind_of_model(self, package):
+        config = shipped.PACKAGE.parent / 'configs' / 'mix' / 'prdimp_efflite0_small.py'
+        weights = package / 'weights' / 'fake.safetensors'
+        message = r'^config: .*small\.py builds a RepairedPrDiMP, which is no TLPG tracker'
+        with pytest.raises(ValueError, match=message):
+            Tracker.from_pretrained(config, weights, 'cpu')
+
+    @pytest.mark.parametrize('name', ['missing.pth', 'missing.safetensors'])
+    def test_missing_checkpoint(self, tmp_path, name):
+        message = f'^checkpoint: .*{name} is not a file; check the path'
+        for config in (None, tmp_path / 'none.py'):
+            with pytest.raises(FileNotFoundError, match=message):
+                Tracker.from_pretrained(config, tmp_path / name, 'cpu')
 
     def test_manifest(self, package):
         manifest = Tracker.from_pretrained(device='cpu', seed=4).manifest()

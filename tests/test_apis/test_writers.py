@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.writers import CSV_COLUMNS, BoxWriter, VideoFileWriter, fit, part_path
+from tlpg_mmtrack.apis.writers import (
+    CSV_COLUMNS,
+    BoxWriter,
+    VideoFileWriter,
+    expressible_fps,
+    fit,
+    part_path,
+)
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 RESULT = TrackingResult(np.array([1.25, -2, 3, 4]), 0.123456, TrackingState.UNCERTAIN)
@@ -85,6 +92,49 @@ class TestVideoFileWriter:
         assert frames[1].shape == (48, 64, 3)
         assert frames[1][24, 32].mean() > 180
         assert frames[1][24, 5].mean() < 20
+
+    @pytest.mark.parametrize(
+        ('fps', 'written'),
+        [(239.853, 239.85), (66.667, 66.67), (119.941, 119.94), (29.97, 29.97), (1e-4, 0.01)],
+    )
+    def test_rates_beyond_mpeg_4_are_rounded(self, tmp_path, fps, written):
+        with VideoFileWriter(tmp_path / 'a.mp4', fps) as writer:
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+        source = open_source(tmp_path / 'a.mp4')
+        assert expressible_fps(fps) == written
+        assert source.fps == pytest.approx(written, abs=1e-3)
+
+    @pytest.mark.parametrize('fps', [0, -1.0, float('nan'), float('inf')])
+    def test_no_rate(self, tmp_path, fps):
+        with pytest.raises(ValueError, match='fps: must be positive and finite'):
+            VideoFileWriter(tmp_path / 'a.mp4', fps)
+
+    @pytest.mark.parametrize(
+        ('size', 'written'), [((8191, 20), (8190, 20)), ((20, 16380), (10, 8190))]
+    )
+    def test_frames_beyond_mpeg_4_are_scaled_down(self, tmp_path, size, written):
+        with VideoFileWriter(tmp_path / 'a.mp4', fps=10.0) as writer:
+            writer.write(np.full((size[1], size[0], 3), 200, np.uint8))
+        (frame,) = [frame for _, frame in open_source(tmp_path / 'a.mp4')]
+        assert frame.shape == (written[1], written[0], 3)
+        assert abs(frame.mean() - 200) < 5
+
+    def test_full_disk_leaves_no_video(self, tmp_path):
+        resource = pytest.importorskip('resource', reason='no file-size limits here')
+        path, noise = tmp_path / 'a.mp4', np.random.default_rng(0)
+        _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with (
+            pytest.raises(OSError, match=r'a\.mp4: the video could not be written whole'),
+            VideoFileWriter(path, fps=10.0) as writer,
+        ):
+            try:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+                for _ in range(20):
+                    writer.write(noise.integers(0, 255, (48, 64, 3), dtype=np.uint8))
+                writer._finish()
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert not list(tmp_path.iterdir())
 
     def test_no_frame_no_file(self, tmp_path):
         with VideoFileWriter(tmp_path / 'a.mp4', fps=10.0):

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.datasets.image_files import read_image
+from tlpg_mmtrack.datasets.image_files import decode_image, read_image
+
+#: A picture whose header claims a size at which OpenCV raises.
+HUGE_PICTURE = b'P6 900000 900000 255\n'
 
 
 @pytest.mark.parametrize('shape', [(8, 9), (8, 9, 3), (8, 9, 4)])
@@ -26,6 +29,14 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / 'broken.jpg'
     path.write_bytes(b'not a picture')
     with pytest.warns(UserWarning, match=r'broken\.jpg: cannot be read'):
+        assert read_image(str(path)) is None
+
+
+def test_a_header_that_claims_an_enormous_size_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'huge.jpg'
+    path.write_bytes(HUGE_PICTURE)
+    assert decode_image(path) is None
+    with pytest.warns(CorpusWarning, match=r'huge\.jpg: cannot be read'):
         assert read_image(str(path)) is None
 
 

@@ -85,6 +85,19 @@ def test_a_folder_without_frames_or_boxes_is_left_out(videos: Path) -> None:
     assert 'second: video left out' in text
 
 
+def test_a_video_whose_first_frame_claims_an_enormous_size_is_left_out(videos: Path) -> None:
+    frames = write_video(videos / 'second') / 'img'
+    # At such a size OpenCV raises.
+    min(frames.iterdir()).write_bytes(b'P6 900000 900000 255\n')
+    with pytest.warns(UserWarning, match='second: video left out: its first frame'):
+        assert len(build(videos)) == 1
+
+
+def test_hidden_files_are_no_frames(videos: Path) -> None:
+    (videos / 'first' / 'img' / '._000001.jpg').write_bytes(b'of macOS')
+    assert build(videos).get_sequence(0)['video_length'] == 12
+
+
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match='nowhere is not a folder of videos'):
         build(tmp_path / 'nowhere')

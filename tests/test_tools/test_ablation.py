@@ -94,3 +94,14 @@ def test_nothing_to_evaluate_is_an_error(
     assert load_tool('ablation').main([*arguments[:-1], str(tmp_path / 'clips')]) == 2
     assert 'holds a checkpoint of no row; train one' in capsys.readouterr().err
     assert not (tmp_path / 'out/table1.csv').exists()
+
+
+def test_ctrl_c_says_how_to_go_on(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeModel, 'step', interrupted)
+    assert load_tool('ablation').main(arguments) == 130
+    assert capsys.readouterr().err.endswith('interrupted; the same command goes on\n')

@@ -78,6 +78,15 @@ def test_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert 'A.mp4, 4 frames' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('fps', ['0', '-25', 'nan', 'inf', 'fast'])
+def test_side_by_side_needs_a_rate(capsys: pytest.CaptureFixture[str], fps: str) -> None:
+    tool = load_tool('analysis/side_by_side')
+    with pytest.raises(SystemExit) as caught:
+        tool.main(['one', 'two', 'A', '--out', 'A.mp4', f'--fps={fps}'])
+    assert caught.value.code == 2
+    assert 'argument --fps: ' in capsys.readouterr().err
+
+
 def test_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_square_clips(tmp_path / 'clips', ('A', 'B'))
     write_square_run(tmp_path / 'run', {'A': (0, 0, 0, 0), 'B': (0, 0, 30, 0)})

@@ -69,3 +69,14 @@ def test_bad_input_is_explained_before_anything_runs(
     assert tool.main([*arguments[:1], 'mil', 'mil', *arguments[3:]]) == 2
     assert 'each name can be there once' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+def test_ctrl_c_says_how_to_go_on(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeModel, 'step', interrupted)
+    assert load_tool('compare').main(arguments) == 130
+    assert capsys.readouterr().err.endswith('interrupted; the same command goes on\n')

@@ -157,6 +157,9 @@ class TestRun:
         assert [row['state'] for row in rows[1:]] == ['not_found'] * 3
         assert np.isfinite([[float(row[key]) for key in 'xywh'] for row in rows]).all()
 
+    def test_source_beside_the_outputs(self, video):
+        assert demo.main([video, *BOX, '--out', str(Path(video).parent)]) == 0
+
     def test_second_run_replaces_the_first(self, video, out):
         demo.main([video, *BOX, '--out', str(out)])
         assert demo.main([video, *BOX, '--out', str(out), '--max-frames', '2']) == 0
@@ -225,6 +228,22 @@ class TestBadInput:
     def test_out_is_a_file(self, video, capsys):
         error = self.error_of(capsys, video, *BOX, '--out', video)
         assert '--out: cannot write to' in error
+
+    def test_source_is_an_output(self, tmp_path, capsys):
+        source = write_video(tmp_path / 'tracked.mp4')
+        content = Path(source).read_bytes()
+        (tmp_path / 'link').symlink_to(tmp_path)
+        for folder in (tmp_path, tmp_path / 'link'):
+            error = self.error_of(capsys, source, *BOX, '--out', str(folder))
+            assert f'--out: {folder} holds the source {source}, which would be' in error
+        assert Path(source).read_bytes() == content
+        assert files_in(tmp_path) == ['link', 'tracked.mp4']
+
+    def test_source_folder_is_the_output_folder(self, tmp_path, capsys):
+        cv2.imwrite(str(tmp_path / '0.png'), white_square(20))
+        error = self.error_of(capsys, str(tmp_path), *BOX, '--out', str(tmp_path / '.'))
+        assert 'would be overwritten; pass another folder' in error
+        assert files_in(tmp_path) == ['0.png']
 
     def test_out_is_not_writable(self, video, tmp_path, capsys, monkeypatch):
         def refuse(*_, **__):

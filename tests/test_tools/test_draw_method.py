@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,3 +31,25 @@ def test_the_figures_are_drawn(tmp_path: Path):
 def test_a_frame_beyond_the_end_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture):
     assert draw_method.main(['--out', str(tmp_path), '--frame', '500']) == 2
     assert 'has 120 frames, got 500' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--frame', '-1'], '--frame: must be 0 or more, got -1'),
+        (['--frame', '2', '--box', '500', '0', '10', '10'], 'lies outside the 176 x 144 frame'),
+    ],
+)
+def test_a_frame_or_box_that_cannot_be_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], message: str
+):
+    assert draw_method.main(['--out', str(tmp_path), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_unreadable_frame_is_named(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / '0.png'), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / '1.png').write_bytes(b'damaged')
+    assert len(draw_method.read_frames(tmp_path, 0)) == 1
+    with pytest.raises(ValueError, match=r'--video: frame 1 of .* cannot be read'):
+        draw_method.read_frames(tmp_path, 1)

@@ -158,6 +158,8 @@ def test_an_unheard_of_tool_is_named(
 ):
     assert run_mmtrack_tool(monkeypatch, 'misc/unheard_of.py') == 2
     assert 'misc/unheard_of.py is not at' in capsys.readouterr().err
+    assert run_mmtrack_tool(monkeypatch, 'dist_train.sh') == 2
+    assert 'error: dist_train.sh is no .py file' in capsys.readouterr().err
     assert run_mmtrack_tool(monkeypatch, '--help') == 0
     assert 'analysis_tools/analyze_logs.py' in capsys.readouterr().out
 

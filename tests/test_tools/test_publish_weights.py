@@ -38,7 +38,8 @@ def test_each_part_comes_from_the_run_that_trained_it(tmp_path: Path) -> None:
     stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
     iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
 
-    publish_weights.main([str(CONFIG), str(stages), str(iou), '--out', str(tmp_path / 'out')])
+    arguments = [str(CONFIG), str(stages), str(iou), '--out', str(tmp_path / 'out')]
+    assert publish_weights.main(arguments) == 0
 
     path = tmp_path / 'out' / 'tlpg_efflite0_small.safetensors'
     for name, weight in load_file(path).items():
@@ -48,15 +49,17 @@ def test_each_part_comes_from_the_run_that_trained_it(tmp_path: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
-def test_a_missing_part_is_named(tmp_path: Path) -> None:
+def test_a_missing_part_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
     content = torch.load(stages, weights_only=True)
     for name in [name for name in content['state_dict'] if name.startswith('iou_head.')]:
         del content['state_dict'][name]
     torch.save(content, stages)
     arguments = [str(CONFIG), str(stages), str(stages), '--out', str(tmp_path / 'out')]
-    with pytest.raises(SystemExit, match=r'iou_head.*pass the checkpoint of every part'):
-        publish_weights.main(arguments)
+    assert publish_weights.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert 'iou_head' in error
+    assert 'pass the checkpoint of every part' in error
     assert not (tmp_path / 'out').exists()
 
 
@@ -66,3 +69,21 @@ def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
     weights = load_file(tmp_path / 'out' / 'tlpg_efflite0_small.safetensors')
     assert all((weight == 2.0).all() for weight in weights.values())
     assert any(name.startswith('head.') for name in weights)
+
+
+def test_files_that_are_no_checkpoints_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    missing, text, bare = (tmp_path / f'{name}.pth' for name in ('missing', 'text', 'bare'))
+    text.write_text('hello')
+    torch.save({'head.x': torch.ones(1)}, bare)
+    for checkpoints, message in (
+        ([missing], 'missing.pth is not a file'),
+        ([text], 'text.pth is truncated, no checkpoint'),
+        ([bare, bare], 'bare.pth does not say what its run trained (KeyError)'),
+    ):
+        arguments = [str(CONFIG), *map(str, checkpoints), '--out', str(tmp_path / 'out')]
+        assert publish_weights.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith('error: checkpoint: ')
+        assert message in error

@@ -75,11 +75,31 @@ def _in_order(dataset: StoredFeatureDataset, samples: list[dict], indices: tuple
         sample['data_samples'].gt_instances.bboxes = boxes
 
 
-def test_another_configuration_is_refused(config: Path, tmp_path: Path) -> None:
+def test_another_configuration_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     arguments = [str(config), str(tmp_path), '--samples', '1', '--workers', '1']
-    store_features.main(arguments)
-    with pytest.raises(ValueError, match='another configuration'):
-        store_features.main([*arguments, '--cfg-options', 'image_dataset.seed=1'])
+    assert store_features.main(arguments) == 0
+    assert store_features.main([*arguments, '--cfg-options', 'image_dataset.seed=1']) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ')
+    assert 'another configuration' in error
+
+
+def test_a_missing_config_and_missing_data_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv('TLPG_DATA', str(tmp_path / 'absent'))
+    for config, message in (
+        (tmp_path / 'none.py', 'none.py'),
+        (REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py', str(tmp_path / 'absent')),
+    ):
+        arguments = [str(config), str(tmp_path / 'features'), '--samples', '1', '--workers', '1']
+        assert store_features.main(arguments) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith('error: ')
+        assert message in error
+    assert not (tmp_path / 'features').exists()
 
 
 class KilledPool:

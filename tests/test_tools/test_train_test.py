@@ -207,6 +207,22 @@ def test_tests_alike_in_one_and_two_processes(trained: Path) -> None:
     assert read_metrics(trained / 'double') == metrics
 
 
+def test_a_checkpoint_of_another_model_gives_no_figures(trained: Path) -> None:
+    torch.save(dict(state_dict=dict(weight=torch.zeros(2))), trained / 'other.pth')
+    command = [sys.executable, REPOSITORY / 'tools/test.py', 'tiny.py', 'other.pth']
+    done = subprocess.run(
+        [str(word) for word in [*command, '--work-dir', 'other']],
+        cwd=trained,
+        env=tool_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert 'error: checkpoint: other.pth belongs to another model' in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert 'sot/success' not in done.stdout + done.stderr
+
+
 def test_mmtracks_analyze_logs_reads_our_logs(trained: Path) -> None:
     tool = [sys.executable, REPOSITORY / 'tools/mmtrack_tool.py', 'analysis_tools/analyze_logs.py']
     log = min(trained.glob('work_dirs/tiny/*/vis_data/*_*.json'))

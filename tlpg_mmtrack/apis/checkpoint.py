@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -118,6 +119,34 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         raise ValueError(_wrong_model(path, problems))
 
 
+def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
+    """Make sure that weights are a model's, for loaders that leave out what does not fit.
+
+    Every parameter that the model would save must be there, in its shape. Further weights, and
+    missing buffers, make no difference: checkpoints of other versions have such.
+
+    Args:
+        model: The model the weights are for.
+        state_dict: The weights.
+        name: What messages call the weights: the path of their file.
+
+    Raises:
+        ValueError: If a parameter is missing or of another shape.
+    """
+    # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
+    saved = model.state_dict().keys()
+    parameters = {key: value for key, value in model.named_parameters() if key in saved}
+    missing = [key for key in parameters if key not in state_dict]
+    reshaped = [
+        key
+        for key, parameter in parameters.items()
+        if key in state_dict and getattr(state_dict[key], 'shape', None) != parameter.shape
+    ]
+    if missing or reshaped:
+        problems = [_some('missing', missing), _some('other shapes', reshaped)]
+        raise ValueError(_wrong_model(name, problems))
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a checkpoint's weights, safely: no code in the file is run.
 
@@ -135,7 +164,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise FileNotFoundError(f'checkpoint: {path} is not a file; check the path')
     if path.suffix == '.safetensors':
         _verify_hash(path)
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(
+                f'checkpoint: {path} is no safetensors file ({error}); write it with save_weights'
+            ) from error
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # A damaged pickle can raise nearly anything.
@@ -170,7 +204,7 @@ def _some(kind: str, names: list[str]) -> str:
     return f'{kind}: {", ".join(names[:_SHOWN_KEYS])}{more}'
 
 
-def _wrong_model(path: Path, problems: list[str]) -> str:
+def _wrong_model(path: str | Path, problems: list[str]) -> str:
     details = '; '.join(problem for problem in problems if problem)
     return (
         f'checkpoint: {path} belongs to another model ({details}); '

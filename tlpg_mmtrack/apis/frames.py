@@ -11,12 +11,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
+
 logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 DEFAULT_FPS = 25.0
 """Frames a second where a source does not say."""
 _MAX_FAILED_READS = 100
+_MAX_CAMERA = 2**31 - 1
 
 
 class FrameSource:
@@ -115,7 +118,7 @@ class FolderSource(FrameSource):
     """The pictures in a folder, in natural order (2.jpg before 10.jpg).
 
     Args:
-        path: The folder; files that are no pictures are passed over.
+        path: The folder; hidden files and files that are no pictures are passed over.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -128,7 +131,7 @@ class FolderSource(FrameSource):
         if not folder.is_dir():
             raise FileNotFoundError(f'source: {path} is not a folder; check the path')
         self.paths = sorted(
-            (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES),
+            (file for file in folder.iterdir() if _is_picture(file)),
             key=lambda file: _natural_key(file.name),
         )
         if not self.paths:
@@ -137,10 +140,9 @@ class FolderSource(FrameSource):
         self.frame_count = len(self.paths)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Yield (index, frame); None stands for a file that cannot be read."""
+        """Yield (index, frame); None stands for a file that cannot be read, or lacks its end."""
         for index, path in enumerate(self.paths):
-            # Grey and 16-bit pictures arrive as three 8-bit channels.
-            yield index, cv2.imread(str(path), cv2.IMREAD_COLOR)
+            yield index, read_picture(path)
 
 
 class CameraSource(FrameSource):
@@ -150,10 +152,16 @@ class CameraSource(FrameSource):
         index: Number of the camera, from 0.
 
     Raises:
-        ValueError: If the camera does not answer.
+        ValueError: If there can be no such camera, or it does not answer.
     """
 
     def __init__(self, index: int) -> None:
+        # OpenCV takes the number as a C int.
+        if index > _MAX_CAMERA:
+            raise ValueError(
+                f'source: {index} is neither a file nor the number of a camera (at most '
+                f'{_MAX_CAMERA}); check the path'
+            )
         self.name = f'camera {index}'
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
@@ -194,11 +202,39 @@ def open_source(source: str | Path | int) -> FrameSource:
     return VideoSource(path)
 
 
+def read_picture(path: str | Path) -> np.ndarray | None:
+    """Read one picture file as a frame.
+
+    Args:
+        path: The file; grey, 16-bit and 4-channel pictures are converted.
+
+    Returns:
+        (H, W, 3) uint8, BGR, or None, with a logged warning that names the file, if it cannot be
+        read, or is a JPEG without its end.
+    """
+    frame = decode_image(path)
+    if frame is None:
+        reason: str | None = f'{path}: cannot be read as an image'
+    else:
+        # OpenCV makes the missing part grey, which the tracker would learn from.
+        reason = truncated_image(path)
+    if reason is None:
+        return frame
+    logger.warning('%s; the frame counts as corrupt', reason)
+    return None
+
+
+def _is_picture(file: Path) -> bool:
+    # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
+    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
+
+
 def _sound_fps(capture: cv2.VideoCapture) -> float:
     fps = capture.get(cv2.CAP_PROP_FPS)
     return fps if 0 < fps <= 1000 else DEFAULT_FPS
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
+    # Not isdigit: it takes in characters that int() refuses, such as a superscript 2.
     parts = re.split(r'(\d+)', name)
-    return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts]

@@ -10,6 +10,12 @@ import numpy as np
 MIN_FRAME_SIDE = 8
 """Shortest frame side in pixels: one cell of the finest feature map."""
 
+MAX_FRAME_SIDE = 32766
+"""Longest frame side in pixels: OpenCV's warps count them in 16 bits."""
+
+MAX_BOX_NUMBER = 1e6
+"""Largest absolute value in a box: crops of far larger ones overflow OpenCV's integers."""
+
 
 def check_frame(frame: Any) -> np.ndarray:
     """Make sure that a frame is what OpenCV reads.
@@ -22,7 +28,8 @@ def check_frame(frame: Any) -> np.ndarray:
 
     Raises:
         TypeError: If it is not an array, or not of unsigned bytes.
-        ValueError: If it is not of that shape, empty, or narrower than ``MIN_FRAME_SIDE``.
+        ValueError: If it is not of that shape, empty, or a side is shorter than
+            ``MIN_FRAME_SIDE`` or longer than ``MAX_FRAME_SIDE``.
     """
     if frame is None:
         raise TypeError(
@@ -55,6 +62,11 @@ def check_frame(frame: Any) -> np.ndarray:
             f'frame: is {width} x {height} pixels; pass one of at least '
             f'{MIN_FRAME_SIDE} x {MIN_FRAME_SIDE}'
         )
+    if max(height, width) > MAX_FRAME_SIDE:
+        raise ValueError(
+            f'frame: is {width} x {height} pixels, and OpenCV warps no side longer than '
+            f'{MAX_FRAME_SIDE}; pass a smaller one'
+        )
     return np.ascontiguousarray(frame)
 
 
@@ -69,18 +81,25 @@ def check_box(box: Any, frame_size: tuple[int, int]) -> np.ndarray:
         The box, (4,) float64.
 
     Raises:
-        ValueError: If it is not four finite numbers, has no area, or covers less than a pixel of
-            the frame in either direction (less than its whole side, where that is shorter).
+        ValueError: If it is not four finite numbers, up to ``MAX_BOX_NUMBER``, has no area, or
+            covers less than a pixel of the frame in either direction (less than its whole side,
+            where that is shorter).
     """
     try:
         checked = np.array(box, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        # The last two are of whole numbers beyond a float and of tensors that need gradients.
         checked = np.empty(0)
     if checked.shape != (4,):
         raise ValueError(f'box: must be 4 numbers, got {box!r}; pass (x, y, width, height)')
     if not np.isfinite(checked).all():
         raise ValueError(
             f'box: must be finite, got {checked.tolist()}; pass (x, y, width, height) in pixels'
+        )
+    if np.abs(checked).max() > MAX_BOX_NUMBER:
+        raise ValueError(
+            f'box: must be within {MAX_BOX_NUMBER:.0f} pixels, got {checked.tolist()}; '
+            'pass (x, y, width, height) in pixels'
         )
     for name, side in zip(('width', 'height'), checked[2:], strict=True):
         if side <= 0:

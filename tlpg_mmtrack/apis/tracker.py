@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
+from torch import nn
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
@@ -95,15 +96,18 @@ class Tracker:
 
         Raises:
             FileNotFoundError: If a file is not there.
-            ValueError: If the weights are truncated, altered or of another model; or, for a
-                ``.pth``, if the config is missing; or as in the constructor.
+            ValueError: If the weights are truncated, altered or of another model; if the config
+                cannot be read or built, is of no TLPG tracker or, for a ``.pth``, is missing; or
+                as in the constructor.
         """
         _checked_device(device)
         name = None if config is None else _config_name(config)
         weights = shipped_weights(name) if checkpoint is None else checkpoint_path(checkpoint)
+        if not weights.is_file():
+            # Before the config, which may take seconds to build.
+            raise FileNotFoundError(f'checkpoint: {weights} is not a file; check the path')
         cfg = _load_config(config, weights)
-        init_default_scope(cfg.get('default_scope', 'mmtrack'))
-        model = MODELS.build(cfg.model)
+        model = _build_model(cfg)
         load_weights(model, weights)
         tracker = cls(model, device, seed)
         tracker._provenance = {
@@ -220,7 +224,33 @@ def _load_config(config: str | Path | Config | None, weights: Path) -> Config:
     path = Path(config)
     if not path.is_file():
         raise FileNotFoundError(f'config: {path} is not a file; check the path')
-    return Config.fromfile(path)
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # A config is a program, which can raise anything.
+        raise ValueError(
+            f'config: {path} cannot be read ({type(error).__name__}: {error}); correct it, or '
+            'pass one of configs/tlpg'
+        ) from error
+
+
+def _build_model(cfg: Config) -> nn.Module:
+    name = cfg.filename or 'the one given'
+    if not isinstance(cfg.get('model'), dict):
+        raise ValueError(f'config: {name} has no `model`; pass one of configs/tlpg')
+    init_default_scope(cfg.get('default_scope', 'mmtrack'))
+    try:
+        model = MODELS.build(cfg.model)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'config: the `model` of {name} cannot be built ({type(error).__name__}: {error}); '
+            'correct it, or pass one of configs/tlpg'
+        ) from error
+    if not all(callable(getattr(model, method, None)) for method in ('start', 'step')):
+        raise ValueError(
+            f'config: {name} builds a {cfg.model.type}, which is no TLPG tracker; pass one '
+            'of configs/tlpg'
+        )
+    return model
 
 
 def _model_hash(cfg: Config) -> str:

@@ -2,12 +2,14 @@
 """Writing results so that a file under its final name is always a whole one.
 
 Writers are context managers that write under a temporary name beside the final one. Leaving the
-block, or Ctrl-C in it, finishes the file and puts it in place; an error in the block removes it.
+block, or Ctrl-C in it, finishes the file and puts it in place; an error in the block, or in
+finishing the file, removes it.
 """
 
 from __future__ import annotations
 
 import csv
+import math
 import os
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,12 @@ import numpy as np
 from tlpg_mmtrack.structures import TrackingResult
 
 CSV_COLUMNS = ('frame', 'x', 'y', 'w', 'h', 'score', 'state')
+
+# What MPEG-4 can express: a side in pixels, even, and the numerator of a rate.
+_MAX_SIDE = 8190
+_MAX_RATE = 65535
+# OpenCV takes lower rates for 0.
+_MIN_RATE = 0.01
 
 
 def part_path(path: Path) -> Path:
@@ -41,30 +49,40 @@ class _Writer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._finish()
-        if kind is None or issubclass(kind, KeyboardInterrupt):
-            if self._part.exists():
+        try:
+            self._finish()
+            keep = kind is None or issubclass(kind, KeyboardInterrupt)
+            if keep and self._part.exists():
+                self._check()
                 os.replace(self._part, self.path)
-        else:
+        finally:
             self._part.unlink(missing_ok=True)
 
     def _finish(self) -> None:
         raise NotImplementedError
 
+    def _check(self) -> None:
+        """Raise OSError if the finished temporary file is not whole."""
+
 
 class VideoFileWriter(_Writer):
     """Writes an MP4 (MPEG-4 part 2, which OpenCV encodes everywhere).
 
-    The first frame sets the size; frames of other sizes are scaled to fit and centred on black.
+    The first frame sets the size, scaled down where a side is above the 8190 pixels that MPEG-4
+    allows; frames of other sizes are scaled to fit and centred on black. Leaving the block raises
+    OSError if the file cannot be read back, as on a full disk.
 
     Args:
         path: File to write, ending in ``.mp4``.
-        fps: Frames a second.
+        fps: Frames a second; rounded where MPEG-4 cannot express them.
+
+    Raises:
+        ValueError: If ``fps`` is not positive and finite.
     """
 
     def __init__(self, path: str | Path, fps: float) -> None:
         super().__init__(path)
-        self._fps = fps
+        self._fps = expressible_fps(fps)
         self._size: tuple[int, int] = (0, 0)
         self._writer: cv2.VideoWriter | None = None
 
@@ -75,8 +93,7 @@ class VideoFileWriter(_Writer):
             OSError: If OpenCV cannot encode to this file.
         """
         if self._writer is None:
-            # The codec halves the colour planes, so that sides must be even.
-            self._size = tuple(side + side % 2 for side in (frame.shape[1], frame.shape[0]))
+            self._size = _video_size(frame.shape[1], frame.shape[0])
             codec = cv2.VideoWriter.fourcc(*'mp4v')
             self._writer = cv2.VideoWriter(str(self._part), codec, self._fps, self._size)
             if not self._writer.isOpened():
@@ -86,6 +103,16 @@ class VideoFileWriter(_Writer):
     def _finish(self) -> None:
         if self._writer is not None:
             self._writer.release()
+
+    def _check(self) -> None:
+        # OpenCV's writer says nothing when the disk is full.
+        capture = cv2.VideoCapture(str(self._part))
+        readable, _ = capture.read()
+        capture.release()
+        if not readable:
+            raise OSError(
+                f'{self.path}: the video could not be written whole; check that the disk has room'
+            )
 
 
 class BoxWriter(_Writer):
@@ -109,6 +136,30 @@ class BoxWriter(_Writer):
 
     def _finish(self) -> None:
         self._file.close()
+
+
+def expressible_fps(fps: float) -> float:
+    """The nearest rate, of at most three decimals, that MPEG-4 can express.
+
+    Raises:
+        ValueError: If it is not positive and finite.
+    """
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f'fps: must be positive and finite, got {fps}; pass frames a second')
+    fps = min(max(fps, _MIN_RATE), float(_MAX_RATE))
+    for digits in (3, 2, 1):
+        thousandths = round(round(fps, digits) * 1000)
+        if thousandths // math.gcd(thousandths, 1000) <= _MAX_RATE:
+            return thousandths / 1000
+    return float(round(fps))
+
+
+def _video_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) of the video for a first frame of this size."""
+    scale = min(_MAX_SIDE / max(width, height), 1.0)
+    width, height = (max(round(side * scale), 1) for side in (width, height))
+    # The codec halves the colour planes, so that sides must be even.
+    return width + width % 2, height + height % 2
 
 
 def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

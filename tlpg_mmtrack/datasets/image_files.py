@@ -16,6 +16,22 @@ from .corpus_warning import CorpusWarning
 _JPEG_TAIL = 4096
 
 
+def decode_image(path: str | Path) -> np.ndarray | None:
+    """Decode an image file as far as OpenCV can.
+
+    Args:
+        path: The file; grey, 16-bit and 4-channel images are converted.
+
+    Returns:
+        (H, W, 3) uint8, BGR, or None if it cannot be read.
+    """
+    try:
+        return cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:
+        # OpenCV raises where the file's header claims an enormous size.
+        return None
+
+
 def read_image(path: str, shape: Sequence[int] | None = None) -> np.ndarray | None:
     """Read an image as 3-channel BGR.
 
@@ -27,7 +43,7 @@ def read_image(path: str, shape: Sequence[int] | None = None) -> np.ndarray | No
         (H, W, 3) uint8, or None, with a warning that names the file, if it cannot be read, lacks
         its end or does not have the shape.
     """
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    image = decode_image(path)
     if image is None:
         warnings.warn(f'{path}: cannot be read as an image; skipped', CorpusWarning, stacklevel=2)
         return None

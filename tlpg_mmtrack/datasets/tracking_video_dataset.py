@@ -8,11 +8,11 @@ import os.path as osp
 import warnings
 from typing import Any
 
-import cv2
 import numpy as np
 from mmtrack.registry import DATASETS
 
 from .corpus_warning import CorpusWarning
+from .image_files import decode_image
 from .tracking_source import TrackingSource
 
 
@@ -77,14 +77,19 @@ class TrackingVideoDataset(TrackingSource):
     def _parse(self, folder: str) -> dict:
         """One video as a dict; raises if its boxes cannot be used."""
         frames = osp.join(folder, 'img')
-        names = sorted(n for n in os.listdir(frames) if n.lower().endswith(self.FRAME_SUFFIXES))
+        # Hidden files hold no picture: macOS puts ._0001.jpg beside 0001.jpg.
+        names = sorted(
+            name
+            for name in os.listdir(frames)
+            if name.lower().endswith(self.FRAME_SUFFIXES) and not name.startswith('.')
+        )
         boxes = read_boxes(osp.join(folder, self.annotation_name))
         if len(boxes) != len(names):
             raise ValueError(f'{len(boxes)} boxes for {len(names)} frames')
         if self.one_based:
             boxes[:, :2] -= 1.0
         paths = [osp.join(frames, name) for name in names]
-        first = cv2.imread(paths[0], cv2.IMREAD_COLOR) if paths else None
+        first = decode_image(paths[0]) if paths else None
         if first is None:
             raise ValueError('its first frame is missing or cannot be read')
         usable = np.array([self._is_usable(box, *first.shape[:2]) for box in boxes], dtype=bool)

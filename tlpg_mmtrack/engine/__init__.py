@@ -4,6 +4,7 @@
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper, build_amp_optim_wrapper
 from .epoch_seed_hook import EpochSeedHook
 from .epoch_size_hook import EpochSizeHook
+from .fitting_checkpoint_hook import FittingCheckpointHook
 from .guarded_checkpoint_hook import GuardedCheckpointHook
 from .interrupt_hook import InterruptHook
 from .main_process_logger_hook import MainProcessLoggerHook
@@ -13,6 +14,7 @@ __all__ = [
     'CPUAmpOptimWrapper',
     'EpochSeedHook',
     'EpochSizeHook',
+    'FittingCheckpointHook',
     'GuardedCheckpointHook',
     'InterruptHook',
     'MainProcessLoggerHook',

@@ -30,6 +30,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.apis.inputs import check_box, check_frame
 from tlpg_mmtrack.models.trackers.crop import crop_patch
 
 if TYPE_CHECKING:
@@ -63,12 +64,10 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
     """Track up to frame ``index`` and keep what is seen of it.
 
     Raises:
-        ValueError: If the video is shorter.
+        ValueError: If the video is shorter, a frame cannot be used, or the box lies outside.
     """
-    frames = [frame for _, frame in itertools.islice(open_source(source), index + 1)]
-    if len(frames) <= index:
-        raise ValueError(f'--frame: {source} has {len(frames)} frames, got {index}')
-    target = model.start(frames[0], np.array(box, dtype=np.float64))
+    frames = read_frames(source, index)
+    target = model.start(frames[0], check_box(box, (frames[0].shape[1], frames[0].shape[0])))
     for frame in frames[1:-1]:
         model.step(frame, target)
     size = model.options.crop_size
@@ -85,6 +84,24 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
         sizes=[stage.size[0].numpy() for stage in models],
         box=corners + (size - 1) / 2,
     )
+
+
+def read_frames(source: str | Path, index: int) -> list[np.ndarray]:
+    """The frames up to and including ``index``, each (H, W, 3) uint8, BGR.
+
+    Raises:
+        ValueError: If the video is shorter, or one of them cannot be read or is too small.
+    """
+    if index < 0:
+        raise ValueError(f'--frame: must be 0 or more, got {index}')
+    frames = []
+    for number, frame in itertools.islice(open_source(source), index + 1):
+        if frame is None:
+            raise ValueError(f'--video: frame {number} of {source} cannot be read')
+        frames.append(check_frame(frame))
+    if len(frames) <= index:
+        raise ValueError(f'--frame: {source} has {len(frames)} frames, got {index}')
+    return frames
 
 
 def draw_offsets(model: TLPG, view: Look) -> Figure:

@@ -8,6 +8,7 @@ all.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,9 +35,17 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         '(default: where tools/compare.py read them; needed for results of tools/test.py)',
     )
     parser.add_argument(
-        '--fps', type=float, default=25.0, help='frames a second (default: %(default)s)'
+        '--fps', type=positive, default=25.0, help='frames a second (default: %(default)s)'
     )
     return parser.parse_args(arguments)
+
+
+def positive(text: str) -> float:
+    """Read a positive, finite number."""
+    number = float(text)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f'must be positive and finite, got {text}')
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

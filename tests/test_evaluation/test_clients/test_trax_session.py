@@ -8,11 +8,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 trax = pytest.importorskip('trax', reason='TraX is not installed (pip install vot-trax)')
 
 TESTS = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TESTS))
+
+from fake_model import white_square  # noqa: E402
+
+#: The header of a picture at whose size OpenCV raises.
+HUGE = b'P6 900000 900000 255\n'
 #: What tools/trax_tracker.py does, with a small model.
 SERVER = f"""
 import sys
@@ -61,9 +68,17 @@ def test_a_session_over_a_real_connection(client: object, square_files: list[Pat
             ((region, properties),), _ = client.frame(image(path), objects=[])
             assert region.bounds() == pytest.approx((10 + 4 * index, 40, 20, 20), abs=0.6)
             assert float(properties['confidence']) == pytest.approx(0.9)
-    # A frame that is not there: the last box.
-    ((region, properties),), _ = client.frame(
-        image(square_files[0].with_name('no.png')), objects=[]
-    )
-    assert region.bounds()[0] == pytest.approx(30, abs=0.6)
-    assert float(properties['confidence']) == 0.0
+    # A frame that is not there, too large to be true, or cut off: the last box.
+    for name, content in (('no.png', None), ('huge.png', HUGE), ('cut.jpg', _cut_jpeg())):
+        path = square_files[0].with_name(name)
+        if content is not None:
+            path.write_bytes(content)
+        ((region, properties),), _ = client.frame(image(path), objects=[])
+        assert region.bounds()[0] == pytest.approx(30, abs=0.6)
+        assert float(properties['confidence']) == 0.0
+
+
+def _cut_jpeg() -> bytes:
+    """The upper part of a frame, the square at x = 40 included; OpenCV makes the rest grey."""
+    content = cv2.imencode('.jpg', white_square(40))[1].tobytes()
+    return content[:-20]

@@ -21,6 +21,8 @@ def test_known_names() -> None:
         ('dimp=a.py:', 'for random weights, to try a config, pass NAME=CONFIG:untrained'),
         ('../a=a.py:b.pth', 'must have the form'),
         ('=a.py:b.pth', 'must have the form'),
+        ('.=a.py:b.pth', 'must have the form'),
+        ('..=a.py:b.pth', 'must have the form'),
     ],
 )
 def test_others_are_refused(text: str, message: str) -> None:

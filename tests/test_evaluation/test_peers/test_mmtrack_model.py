@@ -70,3 +70,30 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     config.test_dataloader = None
     with pytest.raises(ValueError, match='its config has no test_dataloader'):
         MMTrackPeer('stark', config, None)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    weights = MODELS.build(small_config('stark').model).state_dict()
+    # As of a model trained in parallel, where every name has a prefix.
+    weights = {f'module.{name}': value for name, value in weights.items()}
+    path = tmp_path / 'a.pth'
+    torch.save({'state_dict': weights}, path)
+    MMTrackPeer('stark', small_config('stark'), path)
+    del weights[next(name for name in weights if name.endswith('pred.0.conv.weight'))]
+    torch.save({'state_dict': weights}, path)
+    with pytest.raises(ValueError, match=r'^checkpoint: .*a\.pth belongs to another model'):
+        MMTrackPeer('stark', small_config('stark'), path)
+
+
+@pytest.mark.parametrize('text', ['', 'hello, this is no checkpoint', 'epoch 1'])
+def test_a_text_file_is_no_checkpoint(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'a.pth').write_text(text)
+    with pytest.raises(ValueError, match=r'^checkpoint: .*a\.pth is truncated or no checkpoint'):
+        MMTrackPeer('stark', small_config('stark'), tmp_path / 'a.pth')
+
+
+def test_a_checkpoint_without_weights_is_refused(tmp_path: Path) -> None:
+    for content in ([1], {'state_dict': {}}):
+        torch.save(content, tmp_path / 'a.pth')
+        with pytest.raises(ValueError, match=r'^checkpoint: .*a\.pth holds no state dict'):
+            MMTrackPeer('stark', small_config('stark'), tmp_path / 'a.pth')

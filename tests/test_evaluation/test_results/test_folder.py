@@ -93,7 +93,7 @@ def test_another_run_is_refused_with_the_reason(
     change: dict, message: str, folder: ResultsFolder
 ) -> None:
     before = folder.manifest_path.read_text()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f'{message}.* Pass another folder, or remove'):
         folder.prepare(IDENTITY | change, RUN)
     assert folder.manifest_path.read_text() == before
 
@@ -110,7 +110,7 @@ def test_results_without_a_manifest_are_refused(folder: ResultsFolder) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(OSError, match='file/results/videos cannot be made'):
+    with pytest.raises(OSError, match=r'results/videos cannot be made .*; pass another folder$'):
         ResultsFolder(tmp_path / 'file' / 'results').prepare(IDENTITY, RUN)
 
 
@@ -119,7 +119,7 @@ def test_a_read_only_folder_is_named(
 ) -> None:
     # The superuser may write anywhere: the answer of the system is replaced.
     monkeypatch.setattr('os.access', lambda path, mode: False)
-    with pytest.raises(PermissionError, match='videos is read-only'):
+    with pytest.raises(PermissionError, match=r'videos is read-only; pass another folder$'):
         folder.prepare(IDENTITY, RUN)
 
 
@@ -145,7 +145,7 @@ def test_a_second_run_on_the_folder_is_refused_until_the_first_ends(
     )
     try:
         assert other.stdout.readline() == 'locked\n'
-        with pytest.raises(RuntimeError, match='another run is writing'):
+        with pytest.raises(RuntimeError, match=r'another run is writing .* pass another folder$'):
             folder.lock()
     finally:
         other.kill()

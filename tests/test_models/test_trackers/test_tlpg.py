@@ -310,6 +310,17 @@ class TestBadFrames:
             _assert_sound(result, frame)
             assert _iou(result.box, clip.box(index)) > 0.5
 
+    def test_one_small_frame_does_not_move_the_search(self, model, clip):
+        target = model.start(clip[0], clip.box(0))
+        black = np.zeros((10, 10, 3), dtype=np.uint8)
+        result = model.step(black, target)
+        assert result.state is TrackingState.NOT_FOUND
+        _assert_sound(result, black)
+        for index in (1, 2):
+            result = model.step(clip[index], target)
+        assert result.state is TrackingState.NORMAL
+        assert _iou(result.box, clip.box(2)) > 0.5
+
     @pytest.mark.parametrize('size', [(1, 240), (240, 1), (1, 1), (20, 30)])
     def test_after_a_tiny_frame_boxes_stay_on_it(self, model, clip, size):
         target = model.start(clip[0], clip.box(0))

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from tlpg_mmtrack.datasets.image_files import decode_image
 from tlpg_mmtrack.models.trackers.crop import crop_patch
 
 from ..measures import Convention, TrackedVideo, get_convention, score_video
@@ -292,7 +292,7 @@ def _markdown_row(row: Diagnosis) -> str:
 
 def _show_frame(axis: Axes, row: Diagnosis, index: int, path: Path) -> None:
     """One frame, cut around the boxes, which keep their coordinates."""
-    frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    frame = decode_image(path)
     if frame is None:
         raise ValueError(f'data: {path} cannot be read as an image; put the whole file there')
     overlap = row.overlaps[index]

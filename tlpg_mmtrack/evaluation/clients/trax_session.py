@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import cv2
-from trax import FileImage, Rectangle, TraxStatus
+from trax import Rectangle, TraxStatus
 from trax.image import Image, ImageChannel
 from trax.region import Region
 from trax.server import Server
 
+from tlpg_mmtrack.apis.frames import read_picture
 from tlpg_mmtrack.apis.tracker import Tracker
 
 
@@ -17,7 +17,7 @@ def serve(tracker: Tracker) -> None:
 
     It talks through standard input and output, or through the socket that the environment variable
     ``TRAX_SOCKET`` names. One object is tracked, by boxes, in image files. An image that cannot be
-    read is answered with the last box and confidence 0.
+    read, or lacks its end, is answered with the last box and confidence 0.
 
     Args:
         tracker: The tracker; each session starts it anew.
@@ -31,7 +31,7 @@ def serve(tracker: Tracker) -> None:
             request = server.wait()
             if request.type == TraxStatus.QUIT:
                 return
-            frame = _read(request.image[ImageChannel.COLOR])
+            frame = read_picture(request.image[ImageChannel.COLOR].path())
             if request.type == TraxStatus.INITIALIZE:
                 box = _only_box(request.objects)
                 tracker.init(frame, box)
@@ -40,10 +40,6 @@ def serve(tracker: Tracker) -> None:
                 result = tracker.track(frame)
                 confidence = {'confidence': f'{result.score:.6f}'}
                 server.status([(Rectangle.create(*result.box), confidence)])
-
-
-def _read(image: FileImage) -> cv2.typing.MatLike | None:
-    return cv2.imread(image.path(), cv2.IMREAD_COLOR)
 
 
 def _only_box(objects: list) -> tuple[float, float, float, float]:

@@ -37,7 +37,9 @@ def build_tracker(
         path, _, weights = files.rpartition(':')
         # Of mmtrack::CONFIG without a checkpoint a colon is left.
         complete = path and weights and not path.endswith(':')
-        if not complete or not name or any(mark in name for mark in '/\\'):
+        # A results folder gets the name.
+        usable = name not in ('', '.', '..') and not any(mark in name for mark in '/\\')
+        if not complete or not usable:
             raise ValueError(
                 f'trackers: {text!r} must have the form NAME=CONFIG:CHECKPOINT; nothing is '
                 f'downloaded: for random weights, to try a config, pass NAME=CONFIG:{UNTRAINED}'

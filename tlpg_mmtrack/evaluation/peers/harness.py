@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from mmengine.runner import set_random_seed
 
-from tlpg_mmtrack.datasets.image_files import truncated_image
+from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
 
 from ..results import ResultsFolder, VideoResult, environment
 from ..resumable_test_loop import clock
@@ -88,7 +88,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
     cv2.setRNGSeed(seed)
     boxes, times, size = [], [], (0, 0)
     for index, path in enumerate(video.images):
-        frame = None if truncated_image(path) else cv2.imread(str(path), cv2.IMREAD_COLOR)
+        frame = None if truncated_image(path) else decode_image(path)
         if frame is None:
             raise ValueError(f'frame {index} (counted from 0), {path}, is truncated or no image')
         start = clock()

@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.runner import CheckpointLoader
 from mmtrack.apis import inference_sot, init_model
 from mmtrack.registry import MODELS
+
+from tlpg_mmtrack.apis.checkpoint import check_fit
 
 from ..results import weights_sha256
 
@@ -38,7 +41,8 @@ class MMTrackPeer:
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If the config has no test pipeline.
+        ValueError: If the config has no test pipeline; or the checkpoint is damaged, none, or of
+            another model.
     """
 
     def __init__(
@@ -64,7 +68,10 @@ class MMTrackPeer:
         self._config = json.loads(json.dumps(config.model.to_dict(), default=repr))
         _drop_pretrained(config.model)
         if weights:
+            state_dict = _read_state_dict(weights)
             self._model = init_model(config, weights, device)
+            # It loads what fits: the rest would be random, and the figures look plausible.
+            check_fit(self._model, state_dict, weights)
         else:
             self._model = _untrained_model(config, device, seed)
         self._box = np.zeros(4)
@@ -103,6 +110,25 @@ def _existing(name: str, path: Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f'tracker {name!r}: {path} is not a file; check the path')
     return path
+
+
+def _read_state_dict(path: str) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint, under the names by which ``init_model`` looks for them.
+
+    Raises:
+        ValueError: If it is damaged or no checkpoint.
+    """
+    try:
+        content = CheckpointLoader.load_checkpoint(path, 'cpu')
+    except Exception as error:  # A damaged pickle can raise nearly anything.
+        raise ValueError(
+            f'checkpoint: {path} is truncated or no checkpoint ({type(error).__name__}: {error}); '
+            "copy it again, or pass another of mmtrack's"
+        ) from error
+    weights = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not weights:
+        raise ValueError(f"checkpoint: {path} holds no state dict; pass one of mmtrack's")
+    return {str(key).removeprefix('module.'): value for key, value in weights.items()}
 
 
 def _untrained_model(config: Config, device: str, seed: int) -> torch.nn.Module:

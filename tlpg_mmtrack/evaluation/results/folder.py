@@ -98,7 +98,7 @@ class ResultsFolder:
             raise ValueError(
                 f'results: {self.path} belongs to another config, checkpoint or seed, and is not '
                 f'mixed with this one: {shown}{f"; and {more} more" if more > 0 else ""}. Pass '
-                'another folder (--work-dir, or test_cfg.results_dir), or remove this one'
+                'another folder, or remove this one'
             )
         run = json.loads(json.dumps(run))
         last = manifest['runs'][-1] if manifest['runs'] else run
@@ -127,7 +127,7 @@ class ResultsFolder:
             file.close()
             raise RuntimeError(
                 f'results: another run is writing to {self.path}; wait for it, or pass another '
-                'folder (--work-dir, or test_cfg.results_dir)'
+                'folder'
             ) from error
         return file
 
@@ -193,14 +193,11 @@ class ResultsFolder:
         except OSError as error:
             raise OSError(
                 error.errno,
-                f'results: the folder {self._videos} cannot be made ({error.strerror}); pass one '
-                'that can be written to (--work-dir, or test_cfg.results_dir)',
+                f'results: the folder {self._videos} cannot be made ({error.strerror}); pass '
+                'another folder',
             ) from error
         if not os.access(self._videos, os.W_OK):
-            raise PermissionError(
-                f'results: {self._videos} is read-only; pass a folder that can be written to '
-                '(--work-dir, or test_cfg.results_dir)'
-            )
+            raise PermissionError(f'results: {self._videos} is read-only; pass another folder')
 
     def _read_manifest(self) -> dict[str, Any] | None:
         try:

@@ -378,8 +378,9 @@ class TLPG(BaseSingleObjectTracker):
         size = target.box[2:] * self._crop_scale(target) / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
-            target.box = _onto_frame(target.box, frame.shape)
-            return TrackingResult(target.box.copy(), place.score, place.state)
+            # Only the report: after one small frame the search goes on where it was.
+            reported = _onto_frame(target.box, frame.shape)
+            return TrackingResult(reported, place.score, place.state)
         crop_box, trust = self._propose(target, seen, scores, place.cell)
         self._move(target, crop_box, trust, center, side, frame.shape)
         self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
