@@ -41,11 +41,7 @@ def overfitted(
 def _template(head: BoxRegressionHead, crops: dict[str, Tensor]) -> Template:
     """The template of every search crop."""
     template = head.template(crops['template_feats'], crops['template_boxes'])
-    frames = len(crops['search_boxes']) // len(crops['template_boxes'])
-    return Template(
-        template.map.repeat_interleave(frames, dim=0),
-        template.gains.repeat_interleave(frames, dim=0),
-    )
+    return template.repeat(len(crops['search_boxes']) // len(crops['template_boxes']))
 
 
 class TestInterface:
@@ -58,6 +54,7 @@ class TestInterface:
         template = _template(head, crops)
         assert template.map.shape == (6, 16, 16, 16)
         assert template.gains.shape == (6, 16)
+        assert template.keys.shape == (6, 8, 16, 16)
         boxes = crops['search_boxes'][:, None].expand(-1, 3, -1)
         assert head(template, crops['search_feats'], boxes).shape == (6, 3, 4)
 
@@ -130,10 +127,36 @@ class TestGeometry:
             if isinstance(module, torch.nn.Conv2d):
                 module.weight.data = module.weight.data.transpose(2, 3).contiguous()
         mirrored.columns, mirrored.rows = mirrored.rows, mirrored.columns
+        # One input of the trunk for each bin of the target, which is turned, too.
+        first = mirrored.trunk[0][0].weight.data
+        on_target = first[:, 48:-1].unflatten(1, (8, 8))
+        first[:, 48:-1] = on_target.transpose(1, 2).flatten(1, 2)
         swap = [1, 0, 3, 2]
         found = head(head.template(feats, boxes), feats, boxes[:, None])
         other = mirrored(mirrored.template(turned, boxes[:, swap]), turned, boxes[:, None, swap])
         torch.testing.assert_close(other[..., swap], found, rtol=1e-4, atol=1e-3)
+
+
+class TestMatches:
+    def test_are_cosines_with_each_bin_of_the_target_and_the_best_around_it(self):
+        head = _head()
+        keys = torch.nn.functional.normalize(torch.randn(1, 8, 16, 16), dim=1)
+        windows = torch.randn(1, 16, 16, 16)
+        matches = head._matches(keys, windows)[0]
+        seen = head.match(windows)[0, :, 3, 11]
+        cosines = torch.nn.functional.cosine_similarity(keys[0], seen[:, None, None], dim=0)
+        on_target = torch.zeros(16, 16, dtype=torch.bool)
+        on_target[4:12, 4:12] = True
+        torch.testing.assert_close(matches[:-1, 3, 11], cosines[on_target])
+        torch.testing.assert_close(matches[-1, 3, 11], cosines[~on_target].max())
+
+    def test_the_template_matches_itself(self, synthetic_crops):
+        head, crops = _head(), synthetic_crops(seed=0)
+        feats, boxes = crops['template_feats'], crops['template_boxes']
+        windows = head._windows(feats, boxes[:, None])
+        matches = head._matches(head.template(feats, boxes).keys, windows)
+        own = matches[:, :-1].unflatten(1, (8, 8))[..., 4:12, 4:12].flatten(1, 2).flatten(2)
+        assert own.diagonal(dim1=1, dim2=2).allclose(torch.ones(()), atol=1e-5)
 
 
 class TestDrawProposals:

@@ -4,7 +4,9 @@
 TLPG's proposals come from a filter of 25 points that is learned online; this head, learned
 offline, says where the sides lie in between. It pools a fixed grid from a window around the
 proposal, whatever its size and aspect, and the same grid around the template's box, so that both
-show the target alike. Each side is read off as the mean of a distribution over the rows or columns
+show the target alike. Every bin of the search window is compared with every bin of the target, so
+that the head sees which part of the target lies where (pixel-wise correlation, Alpha-Refine,
+arXiv 2012.06815). Each side is read off as the mean of a distribution over the rows or columns
 of the grid, as in side-aware boundary localisation (SABL, arXiv 1912.04260), which needs no
 separate answer for large and small corrections.
 """
@@ -38,10 +40,18 @@ class Template:
     Attributes:
         map: (B, C, bins, bins), the window around each target.
         gains: (B, C), which channels of a search window matter.
+        keys: (B, C / 2, bins, bins), unit vectors that a search window's bins are compared with.
     """
 
     map: Tensor
     gains: Tensor
+    keys: Tensor
+
+    def repeat(self, times: int) -> Template:
+        """Each target several times in a row."""
+        return Template(
+            *(x.repeat_interleave(times, dim=0) for x in (self.map, self.gains, self.keys))
+        )
 
 
 @MODELS.register_module()
@@ -102,14 +112,20 @@ class BoxRegressionHead(BaseModule):
             _conv(width, channels, 1 if level else 3) for level, width in enumerate(in_channels)
         )
         self.gains = nn.Linear(channels, channels)
+        self.match = nn.Conv2d(channels, channels // 2, 1, bias=False)
+        matches = (bins // 2) ** 2 + 1
         self.trunk = nn.Sequential(
-            _conv(3 * channels, channels), _conv(channels, channels), _conv(channels, channels)
+            _conv(3 * channels + matches, channels),
+            _conv(channels, channels),
+            _conv(channels, channels),
         )
         self.columns = _side_convs(channels)
         self.rows = _side_convs(channels)
         # Centres of the bins, in half windows.
         centers = (torch.arange(bins) + 0.5) / bins * 2 - 1
         self.register_buffer('bin_centers', centers, persistent=False)
+        near = centers.abs() < 1 / _WINDOW
+        self.register_buffer('_on_target', near[:, None] & near, persistent=False)
 
     def template(self, feats: Sequence[Tensor], boxes: Tensor) -> Template:
         """Describe the targets of template crops.
@@ -122,9 +138,8 @@ class BoxRegressionHead(BaseModule):
             ValueError: The number of maps or their channels differ from ``in_channels``.
         """
         windows = self._windows(feats, boxes.unsqueeze(1))
-        margin = windows.shape[-1] // 4
-        inside = windows[..., margin:-margin, margin:-margin]
-        return Template(windows, self.gains(inside.mean(dim=(2, 3))))
+        gains = self.gains(windows[..., self._on_target].mean(dim=2))
+        return Template(windows, gains, F.normalize(self.match(windows), dim=1))
 
     def forward(self, template: Template, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """Regress boxes.
@@ -143,9 +158,10 @@ class BoxRegressionHead(BaseModule):
         """
         count = boxes.shape[1]
         windows = self._windows(feats, boxes)
-        gains = template.gains.repeat_interleave(count, dim=0)[..., None, None]
-        target = template.map.repeat_interleave(count, dim=0)
-        hidden = self.trunk(torch.cat((windows * gains, windows, target), dim=1))
+        template = template.repeat(count)
+        weighted = windows * template.gains[..., None, None]
+        matches = self._matches(template.keys, windows)
+        hidden = self.trunk(torch.cat((weighted, windows, template.map, matches), dim=1))
         left_right = self._sides(self.columns, hidden, dim=2)
         top_bottom = self._sides(self.rows, hidden, dim=3)
         sides = torch.stack((left_right, top_bottom), dim=-1).flatten(1).view_as(boxes)
@@ -184,10 +200,7 @@ class BoxRegressionHead(BaseModule):
                 f'templates, got {num_search} in all'
             )
         template = self.template(template_feats, template_boxes)
-        template = Template(
-            template.map.repeat_interleave(num_search // num_templates, dim=0),
-            template.gains.repeat_interleave(num_search // num_templates, dim=0),
-        )
+        template = template.repeat(num_search // num_templates)
         proposals = draw_proposals(search_boxes, generator).unsqueeze(1)
         return self.loss_by_feat(self(template, search_feats, proposals)[:, 0], search_boxes)
 
@@ -227,6 +240,23 @@ class BoxRegressionHead(BaseModule):
             F.interpolate(level, size, mode='bilinear', align_corners=False) for level in maps[1:]
         ]
         return sum(coarse, start=maps[0])
+
+    def _matches(self, keys: Tensor, windows: Tensor) -> Tensor:
+        """How much each bin of a search window looks like the bins of the template's window.
+
+        Args:
+            keys: (N, C / 2, bins, bins), of :class:`Template`.
+            windows: (N, C, bins, bins).
+
+        Returns:
+            (N, bins**2 / 4 + 1, bins, bins), cosines: with each bin of the target, and the highest
+            with any bin of its surroundings.
+        """
+        query = F.normalize(self.match(windows), dim=1)
+        cosines = torch.einsum('ncp,nchw->nphw', keys.flatten(2), query)
+        inside = self._on_target.flatten()
+        around = cosines[:, ~inside].amax(dim=1, keepdim=True)
+        return torch.cat((cosines[:, inside], around), dim=1)
 
     def _sides(self, convs: nn.Module, hidden: Tensor, dim: int) -> Tensor:
         """(N, 2) near and far side along one axis, in half windows; ``dim`` is the other axis."""
