@@ -227,6 +227,18 @@ class TestTracking:
         np.testing.assert_array_equal(change[-6.0, -5.0], change[None])
         np.testing.assert_allclose(change[5.0, 6.0], 0.1 * change[None], rtol=1e-5)
 
+    def test_bgr_to_rgb_is_the_order_that_the_backbone_gets(self, model, monkeypatch):
+        images = torch.arange(3.0).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+        seen = []
+        monkeypatch.setattr(
+            model.backbone, 'forward', lambda x: seen.append(x * model.std + model.mean)
+        )
+        monkeypatch.setattr(model, '_combine', lambda levels: None)
+        for bgr_to_rgb, order in ((True, [2, 1, 0]), (False, [0, 1, 2])):
+            monkeypatch.setattr(model, 'bgr_to_rgb', bgr_to_rgb)
+            model.extract(images)
+            assert seen[-1][0, :, 0, 0].tolist() == pytest.approx(order, abs=1e-4)
+
     def test_one_stage_tracks_too(self, model, clip, monkeypatch):
         monkeypatch.setitem(model._modules, 'refiner', None)
         for index, result in enumerate(_track(model, clip, 5), start=1):

@@ -12,10 +12,14 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
-from .iou_net_head import jitter_boxes
+from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
 
 GROUP = 16
 """Channels that are normalised together."""
+
+# Bins a side of a pooled proposal, and the overlap from which on one is trained on.
+_BINS = 5
+_POSITIVE_IOU = 0.5
 
 
 @MODELS.register_module()
@@ -30,12 +34,9 @@ class BoxRegressionRefiner(BaseModule):
         in_channels: Channels of the map that proposals are pooled from.
         enhancer: Config of the :class:`FeatureEnhancer`; without it that map is stage 1's.
         feat_channels: Width of the convolutions, a multiple of 16.
-        pool_size: Bins a side of a pooled proposal.
         stride: Crop pixels per cell.
         cell_offset: Crop pixel of the centre of cell 0.
         max_proposals: N_c, the most proposals of stage 1 that are refined.
-        num_training_proposals: Boxes drawn around each search box in :meth:`loss`.
-        positive_iou: Those that overlap it this much are trained on.
         init_cfg: Initialisation config of mmengine.
 
     Raises:
@@ -50,12 +51,9 @@ class BoxRegressionRefiner(BaseModule):
         in_channels: int,
         enhancer: dict | None = None,
         feat_channels: int = 128,
-        pool_size: int = 5,
         stride: int = 16,
         cell_offset: float = 0.0,
         max_proposals: int = 25,
-        num_training_proposals: int = 16,
-        positive_iou: float = 0.5,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -65,18 +63,15 @@ class BoxRegressionRefiner(BaseModule):
                 f'{feat_channels}'
             )
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
-        self.pool_size = pool_size
         self.stride = stride
         self.cell_offset = cell_offset
         self.max_proposals = max_proposals
-        self.num_training_proposals = num_training_proposals
-        self.positive_iou = positive_iou
         # Faster R-CNN's scale of the residuals.
         self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
         self.convs = nn.Sequential(
             _conv(in_channels, feat_channels), _conv(feat_channels, feat_channels)
         )
-        self.residual = nn.Linear(feat_channels * pool_size**2, 4)
+        self.residual = nn.Linear(feat_channels * _BINS**2, 4)
         nn.init.zeros_(self.residual.weight)
         nn.init.zeros_(self.residual.bias)
 
@@ -96,7 +91,7 @@ class BoxRegressionRefiner(BaseModule):
         Returns:
             (N, R, 4).
         """
-        pooled = prroi_pool_boxes(x, boxes - self.cell_offset, self.pool_size, 1 / self.stride)
+        pooled = prroi_pool_boxes(x, boxes - self.cell_offset, _BINS, 1 / self.stride)
         return self.residual(self.convs(pooled.flatten(0, 1)).flatten(1)).view_as(boxes)
 
     def refine(self, x: Tensor, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,11 +124,11 @@ class BoxRegressionRefiner(BaseModule):
             ``refine.loss_box``, the mean over positives of the sum over the four residuals.
         """
         truth = search_boxes.flatten(0, 1)
-        proposals, overlaps = jitter_boxes(truth, self.num_training_proposals)
-        positive = (overlaps >= self.positive_iou).to(overlaps.dtype)
+        proposals, overlaps = jitter_boxes(truth, TRAINING_PROPOSALS)
+        positive = (overlaps >= _POSITIVE_IOU).to(overlaps.dtype)
         targets = self.coder.encode(
             proposals.flatten(0, 1),
-            truth.repeat_interleave(self.num_training_proposals, dim=0),
+            truth.repeat_interleave(TRAINING_PROPOSALS, dim=0),
         ).view_as(proposals)
         answers = self.residuals(search.flatten(0, 1), proposals)
         error = F.smooth_l1_loss(answers, targets, reduction='none').sum(-1)

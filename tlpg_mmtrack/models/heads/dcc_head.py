@@ -41,6 +41,8 @@ from ..optimizers import (
 FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
 OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
 JOINT_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1, 0.03, 0.1))
+# theta_lo: a cell with a lower label is a negative, offline only.
+_NEGATIVE_LABEL = 0.5
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,6 @@ class DCCHead(BaseModule):
         regression_cells: Cells nearest the target at which each frame's box is learned.
         center_shrink: sigma_c, the centre region's size relative to the box.
         positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
-        negative_label: theta_lo; a cell with a lower label is a negative, offline only.
         offset_prior: ``'template'``, the undisplaced grid spans the first box's height and width;
             or ``'square'``, it is the regular grid of one cell's spacing.
         learning: ``'alternate'``, the offset kernel, then the filter; or ``'joint'``, both in one
@@ -196,7 +197,6 @@ class DCCHead(BaseModule):
         regression_cells: int = 16,
         center_shrink: float = 0.3,
         positive_iou: float = 0.6,
-        negative_label: float = 0.5,
         offset_prior: str = 'template',
         learning: str = 'alternate',
         offset_gradient_scale: float = 0.1,
@@ -228,7 +228,6 @@ class DCCHead(BaseModule):
         self.regression_cells = regression_cells
         self.center_shrink = center_shrink
         self.positive_iou = positive_iou
-        self.negative_label = negative_label
         self.offset_prior = offset_prior
         self.learning = learning
         self.offset_gradient_scale = offset_gradient_scale
@@ -660,6 +659,6 @@ class DCCHead(BaseModule):
         proposals = self.proposal_boxes(distances.flatten(0, 1))
         overlaps = bbox_overlaps(proposals, boxes.flatten(0, 1).unsqueeze(1)).squeeze(-1)
         # A proposal that fits is a positive, wherever its cell lies.
-        negative = truth.labels.flatten(0, 1).flatten(1) < self.negative_label
+        negative = truth.labels.flatten(0, 1).flatten(1) < _NEGATIVE_LABEL
         negative = (negative & (overlaps < self.positive_iou)).float()
         return (overlaps * negative).sum() / negative.sum().clamp(min=1)

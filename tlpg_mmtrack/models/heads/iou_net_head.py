@@ -20,7 +20,10 @@ from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
 
-# Widest jitter of the training proposals, in box sizes: with it their IoU is spread about evenly.
+TRAINING_PROPOSALS = 16
+"""Boxes drawn around each search box in training."""
+
+# Their widest jitter, in box sizes: with it their IoU is spread about evenly.
 _MAX_JITTER = 0.4
 _MIN_PROPOSAL_IOU = 0.1
 # A search's variations: every pair of these changes of log width and log height, and the shifts by
@@ -49,7 +52,6 @@ class IoUNetHead(BaseModule):
         template_pool_sizes: Bins a side when the template's box is pooled, for each level.
         search_pool_sizes: Bins a side when a search box is pooled, for each level.
         hidden_channels: Length of the vector each level of a pooled box is reduced to.
-        num_training_proposals: Boxes drawn around each search box in ``loss``.
         init_cfg: mmengine's initialisation config.
 
     Raises:
@@ -74,7 +76,6 @@ class IoUNetHead(BaseModule):
         template_pool_sizes: Sequence[int] = (3, 1),
         search_pool_sizes: Sequence[int] = (5, 3),
         hidden_channels: int = 256,
-        num_training_proposals: int = 16,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -92,7 +93,6 @@ class IoUNetHead(BaseModule):
         self.cell_offsets = tuple(cell_offsets)
         self.template_pool_sizes = tuple(template_pool_sizes)
         self.search_pool_sizes = tuple(search_pool_sizes)
-        self.num_training_proposals = num_training_proposals
 
         self.template_convs = nn.ModuleList(map(_conv, in_channels, feat_channels))
         self.template_fcs = nn.ModuleList(
@@ -240,7 +240,7 @@ class IoUNetHead(BaseModule):
                 f'search_boxes: expected the same number for each of the {num_templates} '
                 f'templates, got {num_search} in all'
             )
-        proposals, iou = jitter_boxes(search_boxes, self.num_training_proposals, generator)
+        proposals, iou = jitter_boxes(search_boxes, TRAINING_PROPOSALS, generator)
         modulation = [
             vector.repeat_interleave(num_search // num_templates, dim=0)
             for vector in self.modulation(template_feats, template_boxes)
