@@ -47,13 +47,35 @@ def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
         assert read_image(path, (9, 8)) is None
 
 
-def test_a_jpeg_without_its_end_is_named(tmp_path: Path) -> None:
-    """OpenCV reads it, and fills with grey what is missing."""
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A JPEG of noise, of some 5 KiB."""
     path = tmp_path / 'cut.jpg'
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     cv2.imwrite(str(path), noise)
     assert read_image(str(path)) is not None
-    path.write_bytes(path.read_bytes()[:2000])
-    assert cv2.imread(str(path)) is not None
+    return path
+
+
+def test_a_film_behind_a_photo_does_not_matter(photo: Path) -> None:
+    photo.write_bytes(photo.read_bytes() + b'film' * 2000)
+    assert read_image(str(photo)) is not None
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end(photo: Path) -> None:
+    content = photo.read_bytes()
+    thumbnail = b'\xff\xd8' + b'\0' * 200 + b'\xff\xd9'
+    segment = b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
+    photo.write_bytes(content[:2] + segment + content[2:])
+    assert read_image(str(photo)) is not None
+    photo.write_bytes(photo.read_bytes()[:3000])
+    with pytest.warns(CorpusWarning, match='is truncated'):
+        assert read_image(str(photo)) is None
+
+
+def test_a_jpeg_without_its_end_is_named(photo: Path) -> None:
+    """OpenCV reads it, and fills with grey what is missing."""
+    photo.write_bytes(photo.read_bytes()[:2000])
+    assert cv2.imread(str(photo)) is not None
     with pytest.warns(CorpusWarning, match=r'cut\.jpg: the image is truncated; skipped'):
-        assert read_image(str(path)) is None
+        assert read_image(str(photo)) is None

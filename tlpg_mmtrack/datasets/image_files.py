@@ -12,8 +12,10 @@ import numpy as np
 
 from .corpus_warning import CorpusWarning
 
-#: Bytes at a JPEG's end in which its end mark is looked for; some writers add to it.
-_JPEG_TAIL = 4096
+# Marks of a JPEG: its start, the start of a picture's data, its end.
+_JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
+#: Bytes at a JPEG's end in which its end is looked for at first.
+_JPEG_TAIL = 1024
 
 
 def decode_image(path: str | Path) -> np.ndarray | None:
@@ -69,8 +71,22 @@ def truncated_image(path: str | Path) -> str | None:
         What is wrong; None where the file has its end, or is no JPEG.
     """
     with open(path, 'rb') as file:
-        is_jpeg = file.read(2) == b'\xff\xd8'
+        if file.read(2) != _JPEG_START:
+            return None
         file.seek(max(file.seek(0, 2) - _JPEG_TAIL, 0))
-        # Within a picture's data these two bytes do not occur.
-        whole = not is_jpeg or b'\xff\xd9' in file.read()
+        if _JPEG_END in file.read():
+            return None
+        # A phone adds a whole film after the end.
+        file.seek(0)
+        content = file.read()
+    # Within a picture's data the two bytes of the end do not occur.
+    whole = _JPEG_END in content[_jpeg_data(content) :]
     return None if whole else f'{path}: the image is truncated'
+
+
+def _jpeg_data(content: bytes) -> int:
+    """Where the picture's data starts, behind any thumbnail, which has an end of its own."""
+    place = len(_JPEG_START)
+    while place + 4 <= len(content) and content[place : place + 2] != _JPEG_DATA:
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], 'big')
+    return place
