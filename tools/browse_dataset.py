@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -113,8 +113,9 @@ def build_dataset(config_path: str, changes: dict[str, Any]) -> Dataset:
     # Here, not above: `--help` answers at once without them.
     import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
     from mmtrack.registry import DATASETS  # isort: skip
+    from tlpg_mmtrack.apis.config_file import read_config
 
-    config = Config.fromfile(config_path)
+    config = read_config(config_path)
     config.merge_from_dict(changes)
     if 'train_dataloader' not in config:
         raise ValueError(f'{config_path}: has no train_dataloader')

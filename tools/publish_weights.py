@@ -100,16 +100,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Convert checkpoints, and say what was written."""
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
     # First: it makes mmtrack importable.
     from tlpg_mmtrack.apis.checkpoint import read_weights, save_weights
+    from tlpg_mmtrack.apis.config_file import read_config
 
     # isort: split
     from mmtrack.registry import MODELS
 
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     weights = read_weights(args.checkpoints[0])
     for path in args.checkpoints[1:]:
         weights.update(trained_weights(path))

@@ -28,6 +28,7 @@ from rich.progress import Progress
 
 from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
+from tlpg_mmtrack.apis.config_file import read_config
 from tlpg_mmtrack.datasets.feature_store import FeatureStore, FeatureStoreManifest, source_hash
 
 EXIT_BAD_INPUT = 2
@@ -143,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Write what the store lacks."""
     compat.apply()
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     config.merge_from_dict(args.cfg_options or {})
     store = FeatureStore.create(args.folder, describe(config, Writer(config), args.samples))
     missing = store.missing()

@@ -71,6 +71,17 @@ def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
     assert any(name.startswith('head.') for name in weights)
 
 
+def test_a_config_that_does_not_run_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    config = tmp_path / 'bad.py'
+    config.write_text('model = dict(\n')
+    assert publish_weights.main([str(config), 'a.pth', '--out', str(tmp_path / 'out')]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: config: ')
+    assert 'bad.py cannot be read (SyntaxError' in error
+
+
 def test_files_that_are_no_checkpoints_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

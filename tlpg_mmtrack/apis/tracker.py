@@ -21,6 +21,7 @@ from torch import nn
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from .checkpoint import file_sha256, load_weights, read_manifest
+from .config_file import read_config
 from .inputs import check_box, check_frame, move_into_frame
 from .shipped import checkpoint_path, shipped_config, shipped_weights
 
@@ -221,16 +222,7 @@ def _load_config(config: str | Path | Config | None, weights: Path) -> Config:
                 f'config: {weights.name} does not say which one it was trained with; pass it'
             )
         config = shipped_config(read_manifest(weights).config)
-    path = Path(config)
-    if not path.is_file():
-        raise FileNotFoundError(f'config: {path} is not a file; check the path')
-    try:
-        return Config.fromfile(path)
-    except Exception as error:  # A config is a program, which can raise anything.
-        raise ValueError(
-            f'config: {path} cannot be read ({type(error).__name__}: {error}); correct it, or '
-            'pass one of configs/tlpg'
-        ) from error
+    return read_config(config)
 
 
 def _build_model(cfg: Config) -> nn.Module:

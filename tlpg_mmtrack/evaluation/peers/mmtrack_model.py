@@ -17,6 +17,7 @@ from mmtrack.apis import inference_sot, init_model
 from mmtrack.registry import MODELS
 
 from tlpg_mmtrack.apis.checkpoint import check_fit
+from tlpg_mmtrack.apis.config_file import read_config
 
 from ..results import weights_sha256
 
@@ -55,7 +56,7 @@ class MMTrackPeer:
     ) -> None:
         if not isinstance(config, Config):
             path = _existing(name, _config_path(str(config)))
-            config = Config.fromfile(path)
+            config = read_config(path)
         weights = None if checkpoint is None else str(_existing(name, Path(checkpoint)))
         config = config.copy()
         if not config.get('test_dataloader'):

@@ -1,0 +1,29 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Reading a config file that a user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a config file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read; names the file and what is wrong.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'config: {path} is not a file; check the path')
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # A config is a program, which can raise anything.
+        raise ValueError(
+            f'config: {path} cannot be read ({type(error).__name__}: {error}); correct it, or '
+            'pass one of configs/tlpg'
+        ) from error
