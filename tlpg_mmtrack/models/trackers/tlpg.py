@@ -309,7 +309,7 @@ class TLPG(BaseSingleObjectTracker):
 
     # ---------------------------------------------------------------- tracking
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
         """Learn a target in the first frame.
 
@@ -359,7 +359,7 @@ class TLPG(BaseSingleObjectTracker):
         )
         return Stage(model, memory)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self, frame: np.ndarray, target: TargetState) -> TrackingResult:
         """Find the target in the next frame and learn from it.
 
