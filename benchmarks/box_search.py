@@ -35,6 +35,7 @@ from tlpg_mmtrack.models.heads.box_regression_head import Template
 from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.models.trackers.tlpg import Observation, TargetState
 
 LATER_FRAMES, STARTS = 12, 8
 MOVE, SCALE = 0.06, 0.15
@@ -103,6 +104,13 @@ def searched_and_regressed(model: TLPG, case: Case, box: Tensor) -> Tensor:
     return (box + regressed(1)(model, case, box)) / 2
 
 
+def as_configured(model: TLPG, case: Case, box: Tensor) -> Tensor:
+    """The tracker's own, a coarse search and two regressions, without a last size."""
+    box = model.iou_head.search(case.modulation, case.features, box, fine=False)[0]
+    target = TargetState(np.zeros(4), [], case.modulation, case.template)
+    return model._regress(target, Observation([], [], case.features, case.levels), box)[0][None]
+
+
 def ascent(steps: int, length: float) -> Search:
     """ATOM's gradient ascent, in centre by initial size and log size."""
 
@@ -128,6 +136,7 @@ ROWS: dict[str, Search] = {
     'none': unchanged,
     'regression': regressed(1),
     'regression, twice': regressed(2),
+    'as configured: a coarse search, two regressions': as_configured,
     'search': searched,
     'search, regression, their plain mean': searched_and_regressed,
     'search, a fine round': rounds(1),

@@ -190,7 +190,8 @@ class TestOverfit:
         after = bbox_overlaps(found, true, is_aligned=True)
         assert after.mean() > before.mean() + 0.05
 
-    def test_search_averages_the_best_variations(self, monkeypatch):
+    @pytest.mark.parametrize('fine', [True, False])
+    def test_search_averages_the_best_variations(self, monkeypatch, fine):
         # A predictor that likes wide, low boxes: of the 25 sizes it takes the five widest and
         # lowest.
         head, box = _head(), torch.tensor([[100.0, 120.0, 160.0, 150.0]])
@@ -200,13 +201,14 @@ class TestOverfit:
             return size[..., 0] - 0.9 * size[..., 1]
 
         monkeypatch.setattr(head, 'predict_iou', predict)
-        found = head.search((), (), box)[0]
+        found = head.search((), (), box, fine=fine)[0]
         # Changes of log size (0.2, -0.2), (0.2, -0.1), (0.1, -0.2), (0.2, 0) and (0.1, -0.1); in
-        # the first round twice as much.
+        # the coarse round twice as much.
         wider = torch.tensor([0.2, 0.2, 0.1, 0.2, 0.1])
         lower = torch.tensor([0.2, 0.1, 0.2, 0.0, 0.1])
-        width = 60 * (2 * wider).exp().mean() * wider.exp().mean()
-        height = 30 * (-2 * lower).exp().mean() * (-lower).exp().mean()
+        width, height = 60 * (2 * wider).exp().mean(), 30 * (-2 * lower).exp().mean()
+        if fine:
+            width, height = width * wider.exp().mean(), height * (-lower).exp().mean()
         center = torch.tensor([130.0, 135.0])
         half = torch.stack((width, height)) / 2
         torch.testing.assert_close(found, torch.cat((center - half, center + half)))

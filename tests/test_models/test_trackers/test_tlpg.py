@@ -268,23 +268,48 @@ class TestTracking:
         peak = seen[-1].predictions[0].scores.max().item()
         assert result.score == pytest.approx(peak / 2)
 
+    @pytest.mark.parametrize('postprocess', ['iou_search', 'regression'])
+    def test_box_regression_takes_the_place_of_the_fine_search(
+        self, model, clip, monkeypatch, postprocess
+    ):
+        monkeypatch.setattr(model, 'options', replace(model.options, postprocess=postprocess))
+        search, rounds = model.iou_head.search, []
+
+        def spy(*args, fine):
+            rounds.append(fine)
+            return search(*args, fine=fine)
+
+        monkeypatch.setattr(model.iou_head, 'search', spy)
+        _track(model, clip, 2)
+        assert rounds == [postprocess == 'iou_search'] * 2
+
     @pytest.mark.parametrize(
-        ('predicted', 'share'), [(0.8, 0.5), (0.75, 1 / (1 + np.e)), (0.3, 0.0), (1.3, 1.0)]
+        ('predicted', 'odds'), [(0.8, 1.0), (0.75, 1 / np.e), (0.3, 0.0), (1.3, np.e**10)]
     )
-    def test_the_regressed_box_counts_by_its_predicted_iou(
-        self, model, monkeypatch, predicted, share
+    def test_regressed_boxes_count_by_their_predicted_iou(
+        self, model, monkeypatch, predicted, odds
     ):
         box, regressed = torch.tensor([[10.0, 10, 50, 50], [20.0, 20, 70, 80]])
-        monkeypatch.setattr(model.box_head, 'forward', lambda *_: regressed[None, None])
-        iou = torch.tensor([[0.8, predicted]])
-        monkeypatch.setattr(model.iou_head, 'predict_iou', lambda *_: iou)
+        starts = []
+
+        def forward(template, levels, boxes):
+            starts.append(boxes[0, 0])
+            return regressed[None, None]
+
+        def predict_iou(modulation, features, boxes):
+            return torch.where((boxes == box).all(dim=-1), 0.8, predicted)
+
+        monkeypatch.setattr(model.box_head, 'forward', forward)
+        monkeypatch.setattr(model.iou_head, 'predict_iou', predict_iou)
         nothing = SimpleNamespace(template=None, modulation=None, levels=None, iou_features=None)
-        torch.testing.assert_close(
-            model._regress(nothing, nothing, box)[0],
-            box + share * (regressed - box),
-            atol=2e-3,
-            rtol=0.0,
-        )
+        found, _ = model._regress(nothing, nothing, box)
+
+        def mean(odds):
+            return box + odds / (1 + odds) * (regressed - box)
+
+        # The box, what is regressed from it, and what is regressed from the mean of the two.
+        for got, expected in ((starts[0], box), (starts[1], mean(odds)), (found, mean(2 * odds))):
+            torch.testing.assert_close(got, expected, atol=4e-3, rtol=0.0)
 
 
 class TestBadFrames:

@@ -63,8 +63,9 @@ class MMTrackIoUHead(BaseModule):
         boxes: Tensor,
         last_size: Tensor | None = None,
         size_penalty: float = 0.0,
+        fine: bool = True,
     ) -> Tensor:
-        """Improve one box, (1, 4), by mmtrack's gradient ascent, which knows no last size.
+        """Improve one box, (1, 4), by mmtrack's gradient ascent, which knows no last size or rounds.
 
         Raises:
             ValueError: If there is a penalty.

@@ -181,10 +181,11 @@ class IoUNetHead(BaseModule):
         boxes: Tensor,
         last_size: Tensor | None = None,
         size_penalty: float = 0.0,
+        fine: bool = True,
     ) -> Tensor:
-        """Improve boxes without gradients: the mean of the best of their variations, twice.
+        """Improve boxes without gradients: the mean of the best of their variations.
 
-        Coarse variations, then finer ones. All of a round are judged at once, so that it costs
+        Coarse variations, then finer ones of what was found. All of a round are judged at once, so that it costs
         one prediction. ATOM's gradient ascent takes one, forward and backward, for each step.
 
         Args:
@@ -195,11 +196,12 @@ class IoUNetHead(BaseModule):
             size_penalty: What is taken from a variation's IoU for a change of the last size's
                 logarithm by 1, in width or in height. Targets change slowly, and IoU-Net errs to
                 the same side from frame to frame.
+            fine: Whether there is a second, fine round.
 
         Returns:
             (B, 4).
         """
-        for extent in _ROUNDS:
+        for extent in _ROUNDS if fine else _ROUNDS[:1]:
             variations = vary_boxes(boxes, extent * self.variations)
             merit = self.predict_iou(modulation, features, variations)
             if size_penalty:

@@ -38,8 +38,9 @@ class TrackingOptions:
             trusted over a nearer one.
         postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
             IoU that IoU-Net predicts; ``'iou_search'``, the score, and then IoU-Net searches
-            its neighbourhood for a better box; ``'regression'``, the mean of that box and of what
-            is regressed from it, weighted by the IoU that IoU-Net predicts for the two.
+            its neighbourhood for a better box, coarsely and finely; ``'regression'``, the mean of
+            what a coarse search finds and of what is regressed from it, twice, weighted by the
+            IoU that IoU-Net predicts for them.
         merge_iou: Proposals that overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
         size_penalty: Predicted IoU that a search must gain for a change of the last size's

@@ -406,7 +406,13 @@ class TLPG(BaseSingleObjectTracker):
             return box, 1.0
         last_size = box.new_tensor(target.box[2:] * self._crop_scale(target))[None]
         box = self.iou_head.search(
-            target.modulation, seen.iou_features, box[None], last_size, self.options.size_penalty
+            target.modulation,
+            seen.iou_features,
+            box[None],
+            last_size,
+            self.options.size_penalty,
+            # What is regressed is finer.
+            fine=not self.options.uses_regression,
         )[0]
         if self.options.postprocess == 'iou_search':
             return box, self._trust(self._judge(target, seen, box[None])[0])
@@ -419,15 +425,19 @@ class TLPG(BaseSingleObjectTracker):
     def _regress(
         self, target: TargetState, seen: Observation, box: Tensor
     ) -> tuple[Tensor, float]:
-        """(4,) mean of a box and what is regressed from it, by predicted IoU; and its trust."""
-        regressed = self.box_head(target.template, seen.levels, box[None, None])[0, 0]
-        both = torch.stack((box, regressed))
-        # In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
-        iou = self._judge(target, seen, both)
-        weights = (iou / IOU_SCALE).softmax(dim=0)
-        # No matrix products: autocast would round the box, in bfloat16 to two pixels.
-        box = (weights.unsqueeze(1) * both).sum(dim=0)
-        return box, self._trust((weights * iou).sum())
+        """(4,) mean of a box and what is regressed from it, and its trust.
+
+        What is regressed from that mean is averaged in as well: it is nearer to the true size.
+        """
+
+        def regress(box: Tensor) -> Tensor:
+            return self.box_head(target.template, seen.levels, box[None, None])[0]
+
+        boxes = torch.cat((box[None], regress(box)))
+        iou = self._judge(target, seen, boxes)
+        boxes = torch.cat((boxes, regress(_mean_by_iou(boxes, iou))))
+        iou = torch.cat((iou, self._judge(target, seen, boxes[2:])))
+        return _mean_by_iou(boxes, iou), self._trust(_mean_by_iou(iou[:, None], iou)[0])
 
     def _trust(self, iou: Tensor) -> float:
         """How far the size of a box of this predicted IoU is trusted, in 0..1.
@@ -604,6 +614,16 @@ class TLPG(BaseSingleObjectTracker):
             return self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
         levels = zip(inputs['template'], inputs['search'], strict=True)
         return self._combine(tuple(torch.cat((*first, *second)) for first, second in levels))
+
+
+def _mean_by_iou(values: Tensor, iou: Tensor) -> Tensor:
+    """(D,) mean of (R, D) values of boxes, weighted by their (R,) predicted IoU.
+
+    In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
+    """
+    weights = (iou / IOU_SCALE).softmax(dim=0)
+    # No matrix product: autocast would round the box, in bfloat16 to two pixels.
+    return (weights.unsqueeze(1) * values).sum(dim=0)
 
 
 def _onto_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
