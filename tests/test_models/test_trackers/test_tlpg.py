@@ -281,7 +281,7 @@ class TestTracking:
 
         monkeypatch.setattr(model.iou_head, 'search', spy)
         _track(model, clip, 2)
-        assert rounds == [postprocess == 'iou_search'] * 2
+        assert rounds == [postprocess == 'iou_search']
 
     @pytest.mark.parametrize(
         ('predicted', 'odds'), [(0.8, 1.0), (0.75, 1 / np.e), (0.3, 0.0), (1.3, np.e**10)]

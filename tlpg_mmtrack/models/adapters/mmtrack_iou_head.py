@@ -65,7 +65,9 @@ class MMTrackIoUHead(BaseModule):
         size_penalty: float = 0.0,
         fine: bool = True,
     ) -> Tensor:
-        """Improve one box, (1, 4), by mmtrack's gradient ascent, which knows no last size or rounds.
+        """Improve one box, (1, 4), by mmtrack's gradient ascent.
+
+        It knows no last size and no rounds.
 
         Raises:
             ValueError: If there is a penalty.
@@ -74,8 +76,11 @@ class MMTrackIoUHead(BaseModule):
             raise ValueError(
                 f'MMTrackIoUHead: test_cfg.size_penalty must be 0 with it, got {size_penalty}'
             )
-        self.head.iou_modulation = modulation
-        found, _ = self.head.optimize_bboxes(features, bbox_xyxy_to_cxcywh(boxes))
+        # Tracking runs in inference mode, whose tensors have no gradients; their copies may.
+        with torch.inference_mode(False):
+            self.head.iou_modulation = [vector.clone() for vector in modulation]
+            features = [feat.clone() for feat in features]
+            found, _ = self.head.optimize_bboxes(features, bbox_xyxy_to_cxcywh(boxes.clone()))
         return torch.cat((found[:, :2], found[:, :2] + found[:, 2:]), dim=1)
 
     def loss(

@@ -185,8 +185,9 @@ class IoUNetHead(BaseModule):
     ) -> Tensor:
         """Improve boxes without gradients: the mean of the best of their variations.
 
-        Coarse variations, then finer ones of what was found. All of a round are judged at once, so that it costs
-        one prediction. ATOM's gradient ascent takes one, forward and backward, for each step.
+        Coarse variations, then finer ones of what was found. All of a round are judged at once,
+        so that it costs one prediction. ATOM's gradient ascent takes one, forward and backward,
+        for each step.
 
         Args:
             modulation: What :meth:`modulation` returned.
