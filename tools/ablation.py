@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -79,10 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(args)
     except (OSError, ValueError, RuntimeError) as error:
         print(f'error: {error}', file=sys.stderr)
-        return 2
+        return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print('interrupted; the same command goes on', file=sys.stderr)
-        return 130
+        return EXIT_INTERRUPTED
 
 
 def run(args: argparse.Namespace) -> int:

@@ -435,8 +435,9 @@ class TLPG(BaseSingleObjectTracker):
 
         boxes = torch.cat((box[None], regress(box)))
         iou = self._judge(target, seen, boxes)
-        boxes = torch.cat((boxes, regress(_mean_by_iou(boxes, iou))))
-        iou = torch.cat((iou, self._judge(target, seen, boxes[2:])))
+        again = regress(_mean_by_iou(boxes, iou))
+        boxes = torch.cat((boxes, again))
+        iou = torch.cat((iou, self._judge(target, seen, again)))
         return _mean_by_iou(boxes, iou), self._trust(_mean_by_iou(iou[:, None], iou)[0])
 
     def _trust(self, iou: Tensor) -> float:
