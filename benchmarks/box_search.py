@@ -33,9 +33,10 @@ from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
 from tlpg_mmtrack.models.heads.box_regression_head import Template
 from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
+from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.crop import crop_patch
-from tlpg_mmtrack.models.trackers.tlpg import Observation, TargetState
+from tlpg_mmtrack.models.trackers.postprocess import Postprocess
 
 LATER_FRAMES, STARTS = 12, 8
 MOVE, SCALE = 0.06, 0.15
@@ -106,9 +107,11 @@ def searched_and_regressed(model: TLPG, case: Case, box: Tensor) -> Tensor:
 
 def as_configured(model: TLPG, case: Case, box: Tensor) -> Tensor:
     """The tracker's own, a coarse search and two regressions, without a last size."""
-    box = model.iou_head.search(case.modulation, case.features, box, fine=False)[0]
-    target = TargetState(np.zeros(4), [], case.modulation, case.template)
-    return model._regress(target, Observation([], [], case.features, case.levels), box)[0][None]
+    postprocess = Postprocess(model.iou_head, model.box_head)
+    last_size = box[0, 2:] - box[0, :2]
+    template = tensors_of(case.template)
+    maps = (case.modulation, case.features, template, case.levels)
+    return postprocess(box[0], last_size, *maps)[0][None]
 
 
 def ascent(steps: int, length: float) -> Search:

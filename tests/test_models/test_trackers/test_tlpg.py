@@ -12,7 +12,6 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -25,6 +24,7 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
+from tlpg_mmtrack.models import torchscript
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.crop import crop_patch
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
@@ -268,48 +268,47 @@ class TestTracking:
         peak = seen[-1].predictions[0].scores.max().item()
         assert result.score == pytest.approx(peak / 2)
 
-    @pytest.mark.parametrize('postprocess', ['iou_search', 'regression'])
-    def test_box_regression_takes_the_place_of_the_fine_search(
+    @pytest.mark.parametrize('postprocess', ['nms', 'iou_search', 'regression'])
+    def test_boxes_are_the_same_where_nothing_is_traced(
         self, model, clip, monkeypatch, postprocess
     ):
         monkeypatch.setattr(model, 'options', replace(model.options, postprocess=postprocess))
-        search, rounds = model.iou_head.search, []
+        boxes = [result.box for result in _track(model, clip, 4)]
+        assert model._traced.after_backbone.traces
+        monkeypatch.setattr(torchscript, 'can_run_torchscript', lambda like: False)
+        monkeypatch.setattr(model, '_traced', None)
+        assert np.array_equal(boxes, [result.box for result in _track(model, clip, 4)])
+        assert not model._traced.after_backbone.traces
 
-        def spy(*args, fine):
-            rounds.append(fine)
-            return search(*args, fine=fine)
-
-        monkeypatch.setattr(model.iou_head, 'search', spy)
-        _track(model, clip, 2)
-        assert rounds == [postprocess == 'iou_search']
-
-    @pytest.mark.parametrize(
-        ('predicted', 'odds'), [(0.8, 1.0), (0.75, 1 / np.e), (0.3, 0.0), (1.3, np.e**10)]
-    )
-    def test_regressed_boxes_count_by_their_predicted_iou(
-        self, model, monkeypatch, predicted, odds
+    def test_what_is_traced_follows_the_weights_the_parts_and_the_options(
+        self, model, clip, monkeypatch
     ):
-        box, regressed = torch.tensor([[10.0, 10, 50, 50], [20.0, 20, 70, 80]])
-        starts = []
+        monkeypatch.setattr(model, 'options', replace(model.options, postprocess='regression'))
+        reference = _track(model, clip, 3)[-1].box
 
-        def forward(template, levels, boxes):
-            starts.append(boxes[0, 0])
-            return regressed[None, None]
+        def changed() -> bool:
+            return not np.array_equal(_track(model, clip, 3)[-1].box, reference)
 
-        def predict_iou(modulation, features, boxes):
-            return torch.where((boxes == box).all(dim=-1), 0.8, predicted)
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        model.load_state_dict({name: value / 2 for name, value in weights.items()})
+        assert changed()
+        model.load_state_dict(weights)
+        assert not changed()
+        with monkeypatch.context() as patch:
+            patch.setitem(model._modules, 'refiner', None)
+            assert changed()
+        with monkeypatch.context() as patch:
+            patch.setattr(model, 'options', replace(model.options, size_penalty=0.9))
+            assert changed()
+        assert not changed()
 
-        monkeypatch.setattr(model.box_head, 'forward', forward)
-        monkeypatch.setattr(model.iou_head, 'predict_iou', predict_iou)
-        nothing = SimpleNamespace(template=None, modulation=None, levels=None, iou_features=None)
-        found, _ = model._regress(nothing, nothing, box)
-
-        def mean(odds):
-            return box + odds / (1 + odds) * (regressed - box)
-
-        # The box, what is regressed from it, and what is regressed from the mean of the two.
-        for got, expected in ((starts[0], box), (starts[1], mean(odds)), (found, mean(2 * odds))):
-            torch.testing.assert_close(got, expected, atol=4e-3, rtol=0.0)
+    def test_a_copy_of_a_tracker_that_has_tracked_has_its_own_weights(self, model, clip):
+        reference = _track(model, clip, 3)[-1].box
+        twin = deepcopy(model)
+        assert np.array_equal(_track(twin, clip, 3)[-1].box, reference)
+        for parameter in twin.parameters():
+            parameter.data.zero_()
+        assert np.array_equal(_track(model, clip, 3)[-1].box, reference)
 
 
 class TestBadFrames:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..torchscript import can_run_torchscript
 from .feature_level import FeatureLevel
 
 # Where the pretrained network looks, measured (class docstring); the kernels alone say 7, 15, 31.
@@ -147,15 +148,8 @@ class EfficientNetLite(BaseModule):
         return self
 
     def _can_compile(self, img: Tensor) -> bool:
-        """Whether what was compiled would do: no gradient, no other type, no tracing anew."""
-        return (
-            img.device.type == 'cpu'
-            and img.dtype == torch.float32
-            and not (torch.is_grad_enabled() and img.requires_grad)
-            and not torch.is_autocast_enabled('cpu')
-            and not torch.jit.is_tracing()
-            and not torch.compiler.is_compiling()
-        )
+        """Whether what was compiled would do: there is no gradient in it."""
+        return can_run_torchscript(img) and not (torch.is_grad_enabled() and img.requires_grad)
 
     def _forget_copies(self) -> None:
         self._folded.clear()
@@ -205,8 +199,7 @@ def _run(network: EfficientNet, taps: Sequence[int], img: Tensor) -> tuple[Tenso
 def _compile(network: EfficientNet, taps: Sequence[int], img: Tensor) -> torch.jit.ScriptModule:
     """The folded network with its weights laid out for oneDNN and its activations fused.
 
-    It serves every size and number of images. TorchScript is called deprecated in favour of
-    ``torch.compile``, which needs a C++ compiler where the tracker runs.
+    It serves every size and number of images.
     """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..heads.dcc_head import Prediction, TargetModel
+from ..torchscript import tensors_of
 from .tlpg import TLPG, Observation
 
 MODEL_FIELDS = tuple(field.name for field in fields(TargetModel))
@@ -141,11 +142,6 @@ class FrameNetwork(nn.Module):
 def dcc_heads(model: TLPG) -> list[nn.Module]:
     """The :class:`DCCHead` of every stage."""
     return [model.head] if model.refiner is None else [model.head, model.refiner.head]
-
-
-def tensors_of(record: TargetModel | Prediction) -> tuple[Tensor, ...]:
-    """The tensors themselves; ``dataclasses.astuple`` would copy them."""
-    return tuple(getattr(record, field.name) for field in fields(record))
 
 
 def example_inputs(model: TLPG, seed: int = 0) -> list[Tensor]:

@@ -13,8 +13,9 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from ..heads.dcc_head import TargetModel
+from ..torchscript import tensors_of
 from .crop import crop_patch
-from .frame_network import FrameSignature, example_inputs, tensors_of
+from .frame_network import FrameSignature, example_inputs
 from .tlpg import TLPG, Observation, TargetState
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..heads.iou_net_head import IoUNetHead
 from ..slots import (
     MapShape,
     backbone_shapes,
@@ -29,14 +30,14 @@ from ..slots import (
     require,
     require_levels,
 )
+from ..torchscript import Tensors, TracedFunction, tensors_of
 from .augmentation import first_frame_crops
 from .crop import crop_patch
 from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions
+from .postprocess import Postprocess
 
-IOU_SCALE = 0.05
-"""A box with this much more predicted IoU than another counts e times as much in their mean."""
 LEAST_TRUST = 0.1
 """A size that is not trusted still counts this much, or the box could not recover."""
 
@@ -169,6 +170,7 @@ class TLPG(BaseSingleObjectTracker):
         self.frozen_modules = tuple(frozen_modules)
         self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
+        self._traced: TracedParts | None = None
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
 
@@ -255,9 +257,13 @@ class TLPG(BaseSingleObjectTracker):
         Args:
             images: (N, 3, S, S) pixel values 0..255, BGR.
         """
+        return self._combine(self._levels(images))
+
+    def _levels(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The backbone's maps of (N, 3, S, S) pixel values."""
         if self.bgr_to_rgb:
             images = images.flip(1)
-        return self._combine(self.backbone((images.float() - self.mean) / self.std))
+        return self.backbone((images.float() - self.mean) / self.std)
 
     def _combine(self, levels: tuple[Tensor, ...]) -> Features:
         """The neck, on the backbone's maps."""
@@ -289,23 +295,38 @@ class TLPG(BaseSingleObjectTracker):
             crop: (1, 3, S, S) pixel values 0..255, BGR.
             models: A target model for each stage.
         """
-        features = self.extract(crop)
+        levels = self._levels(crop)
+        targets = tuple(map(tensors_of, models))
+        inputs, predictions, iou_features, enhanced = self._trace().after_backbone(levels, targets)
+        return Observation(
+            list(inputs),
+            [Prediction(*prediction) for prediction in predictions],
+            iou_features,
+            levels=levels[:2] if self.options.uses_regression else (),
+            enhanced=enhanced[0] if enhanced else None,
+        )
+
+    def _after_backbone(
+        self, levels: tuple[Tensor, ...], targets: tuple[tuple[Tensor, ...], ...]
+    ) -> tuple[Tensors, Tensors, Tensors, Tensors]:
+        """All of :meth:`observe` that follows the backbone, with tensors in and out."""
+        features = self._combine(levels)
         inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
         predictions = [
-            head.predict(model, x)
-            for head, model, x in zip(self._stage_heads(), models, inputs, strict=True)
+            tensors_of(head.predict(TargetModel(*target), x))
+            for head, target, x in zip(self._stage_heads(), targets, inputs, strict=True)
         ]
-        enhanced = None
+        iou_features = self.iou_head.features(levels[:2]) if self.options.uses_iou else ()
+        enhanced = ()
         if self.refiner is not None and self.refiner.head is None:
-            enhanced = self.refiner.enhance(features.x, features.sources)
-        levels = features.levels[:2]
-        return Observation(
-            inputs,
-            predictions,
-            iou_features=self.iou_head.features(levels) if self.options.uses_iou else (),
-            levels=levels if self.options.uses_regression else (),
-            enhanced=enhanced,
-        )
+            enhanced = (self.refiner.enhance(features.x, features.sources),)
+        return tuple(inputs), tuple(predictions), iou_features, enhanced
+
+    def _trace(self) -> TracedParts:
+        """What of a frame is traced; anew when options or a part were replaced."""
+        if self._traced is None or not self._traced.is_of(self):
+            self._traced = TracedParts(self)
+        return self._traced
 
     # ---------------------------------------------------------------- tracking
 
@@ -400,47 +421,20 @@ class TLPG(BaseSingleObjectTracker):
             view = seen.predictions[1] if seen.enhanced is None else seen.enhanced
             boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'iou':
-            return self._merge(boxes, self._judge(target, seen, boxes)), 1.0
+            iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])
+            return self._merge(boxes, iou[0]), 1.0
         box = self._merge(boxes, scores)
         if self.options.postprocess == 'nms':
             return box, 1.0
-        last_size = box.new_tensor(target.box[2:] * self._crop_scale(target))[None]
-        box = self.iou_head.search(
-            target.modulation,
-            seen.iou_features,
-            box[None],
-            last_size,
-            self.options.size_penalty,
-            # What is regressed is finer.
-            fine=not self.options.uses_regression,
-        )[0]
-        if self.options.postprocess == 'iou_search':
-            return box, self._trust(self._judge(target, seen, box[None])[0])
-        return self._regress(target, seen, box)
+        last_size = box.new_tensor(target.box[2:] * self._crop_scale(target))
+        regression = self.options.uses_regression
+        template = tensors_of(target.template) if regression else ()
+        box, iou = self._trace().postprocess(
+            box, last_size, target.modulation, seen.iou_features, template, seen.levels
+        )
+        return box, self._trust(float(iou))
 
-    def _judge(self, target: TargetState, seen: Observation, boxes: Tensor) -> Tensor:
-        """(R,) predicted IoU of (R, 4) boxes."""
-        return self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])[0]
-
-    def _regress(
-        self, target: TargetState, seen: Observation, box: Tensor
-    ) -> tuple[Tensor, float]:
-        """(4,) mean of a box and what is regressed from it, and its trust.
-
-        What is regressed from that mean is averaged in as well: it is nearer to the true size.
-        """
-
-        def regress(box: Tensor) -> Tensor:
-            return self.box_head(target.template, seen.levels, box[None, None])[0]
-
-        boxes = torch.cat((box[None], regress(box)))
-        iou = self._judge(target, seen, boxes)
-        again = regress(_mean_by_iou(boxes, iou))
-        boxes = torch.cat((boxes, again))
-        iou = torch.cat((iou, self._judge(target, seen, again)))
-        return _mean_by_iou(boxes, iou), self._trust(_mean_by_iou(iou[:, None], iou)[0])
-
-    def _trust(self, iou: Tensor) -> float:
+    def _trust(self, iou: float) -> float:
         """How far the size of a box of this predicted IoU is trusted, in 0..1.
 
         Where something passes before the target, the box that fits best takes in both.
@@ -448,7 +442,7 @@ class TLPG(BaseSingleObjectTracker):
         if self.options.trusted_iou is None:
             return 1.0
         low, high = self.options.trusted_iou
-        return float(((iou - low) / (high - low)).clamp(LEAST_TRUST, 1.0))
+        return min(max((iou - low) / (high - low), LEAST_TRUST), 1.0)
 
     def _proposals(self, target: TargetState, prediction: Prediction) -> Tensor:
         """(H*W, 4), stage 1's box at every cell, in crop pixels.
@@ -617,14 +611,38 @@ class TLPG(BaseSingleObjectTracker):
         return self._combine(tuple(torch.cat((*first, *second)) for first, second in levels))
 
 
-def _mean_by_iou(values: Tensor, iou: Tensor) -> Tensor:
-    """(D,) mean of (R, D) values of boxes, weighted by their (R,) predicted IoU.
+class TracedParts:
+    """The two parts of a frame's network that are traced: functions of tensors alone.
 
-    In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
+    Args:
+        model: The tracker. Of a part that is not this project's nothing is known, and it is
+            called as it is: mmtrack's IoU-Net, for one, needs gradients.
     """
-    weights = (iou / IOU_SCALE).softmax(dim=0)
-    # No matrix product: autocast would round the box, in bfloat16 to two pixels.
-    return (weights.unsqueeze(1) * values).sum(dim=0)
+
+    def __init__(self, model: TLPG) -> None:
+        self._of = self._key(model)
+        options = model.options
+        box_head = model.box_head if options.uses_regression else None
+        self.after_backbone: Callable = model._after_backbone
+        if all(head.backend == 'torch' for head in model._stage_heads()):
+            parts = (model.neck, model.head, model.refiner, model.iou_head)
+            self.after_backbone = TracedFunction(self.after_backbone, filter(None, parts))
+        self.postprocess: Callable = Postprocess(model.iou_head, box_head, options.size_penalty)
+        if isinstance(model.iou_head, IoUNetHead):
+            self.postprocess = TracedFunction(self.postprocess, [self.postprocess])
+
+    def is_of(self, model: TLPG) -> bool:
+        """Whether the model's options and parts are still those that were traced."""
+        return self._of == self._key(model)
+
+    def __reduce__(self) -> tuple:
+        """Copied or pickled it is None: a copy of the tracker traces its own parts."""
+        return type(None), ()
+
+    @staticmethod
+    def _key(model: TLPG) -> tuple:
+        parts = (model.neck, model.head, model.refiner, model.iou_head, model.box_head)
+        return (model.options, *parts)
 
 
 def _onto_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

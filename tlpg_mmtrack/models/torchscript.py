@@ -1,0 +1,118 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Parts of a network as TorchScript, which spares the time that Python takes between operators.
+
+PyTorch calls TorchScript deprecated in favour of ``torch.compile``, which needs a C++ compiler
+where the tracker runs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Tensors = Tensor | tuple['Tensors', ...]
+"""A tensor, or tuples of tensors within each other."""
+
+
+def can_run_torchscript(like: Tensor) -> bool:
+    """Whether TorchScript may take the place of a module for inputs like this one.
+
+    Not on a GPU, where nothing was measured, nor where somebody else changes types or records.
+    """
+    return (
+        like.device.type == 'cpu'
+        and like.dtype == torch.float32
+        and not torch.is_autocast_enabled('cpu')
+        and not torch.jit.is_tracing()
+        and not torch.compiler.is_compiling()
+    )
+
+
+class TracedFunction:
+    """A function that is traced, once for each combination of its inputs' shapes, and then run so.
+
+    The operators are the function's own, so results are the same bit for bit, and so are the
+    weights: loading others needs no new trace. What else it reads must stay as it is, and its
+    course must not depend on values. Outside of inference mode, and where
+    :func:`can_run_torchscript` says no, the function itself is called.
+
+    Args:
+        function: Takes and returns tensors, or tuples of them.
+        modules: The modules that it calls.
+    """
+
+    def __init__(self, function: Callable[..., Tensors], modules: Sequence[nn.Module]) -> None:
+        self.function = function
+        self._weights = _Weights(modules)
+        self.traces: dict[tuple[torch.Size, ...], torch.jit.ScriptFunction] = {}
+
+    def __call__(self, *inputs: Tensors) -> Tensors:
+        """Run the function."""
+        tensors = list(_flatten(inputs))
+        if not (torch.is_inference_mode_enabled() and all(map(can_run_torchscript, tensors))):
+            return self.function(*inputs)
+        key = tuple(tensor.shape for tensor in tensors)
+        if key not in self.traces:
+            self.traces[key] = self._trace(inputs)
+        return self.traces[key](self._weights.get(), *inputs)
+
+    def _trace(self, inputs: tuple[Tensors, ...]) -> torch.jit.ScriptFunction:
+        def run(weights: tuple[Tensor, ...], *inputs: Tensors) -> Tensors:
+            # As constants they would stay what they are now.
+            with self._weights.replaced_by(weights):
+                return self.function(*inputs)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            # Checks of shapes, which are the same at every call.
+            warnings.simplefilter('ignore', torch.jit.TracerWarning)
+            return torch.jit.trace(run, (self._weights.get(), *inputs), check_trace=False)
+
+
+class _Weights:
+    """The parameters of some modules; :func:`torch.func.functional_call` refuses to be traced."""
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        parts = dict.fromkeys(part for module in modules for part in module.modules())
+        self._places = [
+            (part._parameters, name)
+            for part in parts
+            for name, parameter in part._parameters.items()
+            if parameter is not None
+        ]
+
+    def get(self) -> tuple[Tensor, ...]:
+        return tuple(parameters[name] for parameters, name in self._places)
+
+    @contextmanager
+    def replaced_by(self, weights: Sequence[Tensor]) -> Iterator[None]:
+        own = self.get()
+        self._set(weights)
+        try:
+            yield
+        finally:
+            self._set(own)
+
+    def _set(self, weights: Sequence[Tensor]) -> None:
+        for (parameters, name), weight in zip(self._places, weights, strict=True):
+            parameters[name] = weight
+
+
+def tensors_of(record: Any) -> tuple[Tensor, ...]:
+    """The fields of a dataclass of tensors themselves; ``dataclasses.astuple`` would copy them."""
+    return tuple(getattr(record, field.name) for field in fields(record))
+
+
+def _flatten(inputs: Tensors) -> Iterator[Tensor]:
+    """Every tensor."""
+    if isinstance(inputs, Tensor):
+        yield inputs
+        return
+    for value in inputs:
+        yield from _flatten(value)
