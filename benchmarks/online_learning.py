@@ -133,9 +133,12 @@ def stages(model: TLPG, video: OTBVideo) -> list[tuple[DCCHead, TargetModel, Tem
     plain = torch.from_numpy(np.concatenate((middle - half, middle + half))).float()
     heads = [model.head, model.refiner.head]
     found = []
-    for head, stage in zip(heads, model.start(frame, box).stages, strict=True):
-        # The points that it ended with are no part of the problem.
-        samples = replace(stage.memory.samples, points=None)
+    # A memory that offsets are learned from has all of the problem.
+    model.options = replace(options, update_offsets=True)
+    started = model.start(frame, box).stages
+    model.options = options
+    for head, stage in zip(heads, started, strict=True):
+        samples = stage.memory.samples
         start = head.initialise(samples.features[:, :1], plain.view(1, 1, 4))
         found.append((head, start, samples))
     return found

@@ -52,11 +52,32 @@ class TestInterface:
     def test_shapes(self, synthetic_crops):
         head, crops = _head(), synthetic_crops(seed=0)
         template = _template(head, crops)
-        assert template.map.shape == (6, 16, 16, 16)
-        assert template.gains.shape == (6, 16)
+        assert template.kernels.shape == (6, 16, 16 + 65, 3, 3)
+        assert template.context.shape == (6, 16, 16, 16)
         assert template.keys.shape == (6, 8, 16, 16)
         boxes = crops['search_boxes'][:, None].expand(-1, 3, -1)
         assert head(template, crops['search_feats'], boxes).shape == (6, 3, 4)
+
+    def test_the_first_convolution_is_that_of_both_windows_and_their_matches(
+        self, synthetic_crops, monkeypatch
+    ):
+        """Whatever of it is computed with the template: by the definition."""
+        head, crops = _head().eval(), synthetic_crops(seed=0)
+        feats, boxes = crops['template_feats'], crops['template_boxes']
+        target = head._windows(feats, boxes[:, None])
+        inside = (head.bin_centers.abs() < 0.5).float()
+        inside = inside[:, None] * inside
+        gains = head.gains((target * inside).sum(dim=(2, 3)) / inside.sum())
+        search = [level[::2] for level in crops['search_feats']], crops['search_boxes'][::2, None]
+        windows = head._windows(*search)
+        template = head.template(feats, boxes)
+        matches = head._matches(template.keys, windows)
+        gained = windows * gains[..., None, None]
+        expected = head.trunk[0][0](torch.cat((gained, windows, target, matches), dim=1))
+        seen = []
+        monkeypatch.setattr(head.trunk[0][1], 'forward', lambda x: seen.append(x) or x)
+        head(template, *search)
+        torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
 
     def test_boxes_of_one_crop_do_not_see_each_other(self, synthetic_crops):
         head, crops = _head().eval(), synthetic_crops(seed=0)

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from tlpg_mmtrack.models.heads.dcc_head import TemplateSamples
+from tlpg_mmtrack.models.heads.dcc_head import FilterSamples, TemplateSamples
 from tlpg_mmtrack.models.trackers.memory import SampleMemory
 
 
@@ -128,9 +126,16 @@ class TestStorage:
         assert first.weights.tolist() == [[0.5, 0.5]]
 
 
-def test_points_are_stored_where_they_are_known():
-    first = replace(_samples(0, 1), points=torch.tensor([0.0, 1.0]).view(1, 2, 1, 1))
-    memory = SampleMemory(first, 3, 0.1, 0.25)
-    memory.add(replace(_samples(7), points=torch.full((1, 1, 1, 1), 7.0)))
-    assert memory.samples.points.flatten().tolist() == [0, 1, 7]
-    assert _memory().samples.points is None
+def test_samplers_are_stored_for_a_filter_alone():
+    def samples(*values: int) -> FilterSamples:
+        each = torch.tensor(values).view(1, -1, 1, 1)
+        some = _samples(*values)
+        return FilterSamples(some.features, some.labels, some.weights, each, each / 10, each / 5)
+
+    memory = SampleMemory(samples(0, 1), 3, 0.1, 0.25)
+    memory.add(samples(7))
+    sampler = memory.samples.sampler
+    assert sampler.index.flatten().tolist() == [0, 1, 7]
+    assert sampler.fractions[0].flatten().tolist() == pytest.approx([0, 0.1, 0.7])
+    assert sampler.fractions[1].flatten().tolist() == pytest.approx([0, 0.2, 1.4])
+    assert sampler.size == (3, 3)

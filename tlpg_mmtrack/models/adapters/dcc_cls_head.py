@@ -74,7 +74,7 @@ class DCCClsHead(BaseModule):
         self._model = self.head.learn(model, samples, self.options.first_iters).model
         points = self.head.predict(self._model, features).points
         self._memory = SampleMemory(
-            replace(samples, points=points),
+            self.head.filter_samples(features, boxes, points),
             self.options.memory_size,
             self.options.memory_rate,
             self.options.first_share,
@@ -133,8 +133,8 @@ class DCCClsHead(BaseModule):
         """
         options = self.options
         features, prediction = self._seen
-        sample = self.head.samples(features, bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4))
-        sample = replace(sample, points=prediction.points)
+        box = bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4)
+        sample = self.head.filter_samples(features, box, prediction.points)
         self._memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
         due = (frame_num - 1) % options.update_interval == 0
         if due or hard_neg_flag:

@@ -38,19 +38,22 @@ class Template:
     """The targets of B template crops.
 
     Attributes:
-        map: (B, C, bins, bins), the window around each target.
-        gains: (B, C), which channels of a search window matter.
+        kernels: (B, C, M, 3, 3), each target's first convolution of a search window and its
+            matches: M channels.
+        context: (B, C, bins, bins), what the window around the target adds to its result.
         keys: (B, C / 2, bins, bins), unit vectors that a search window's bins are compared with.
     """
 
-    map: Tensor
-    gains: Tensor
+    kernels: Tensor
+    context: Tensor
     keys: Tensor
 
     def repeat(self, times: int) -> Template:
         """Each target several times in a row."""
+        if times == 1:
+            return self
         return Template(
-            *(x.repeat_interleave(times, dim=0) for x in (self.map, self.gains, self.keys))
+            *(x.repeat_interleave(times, dim=0) for x in (self.kernels, self.context, self.keys))
         )
 
 
@@ -139,7 +142,25 @@ class BoxRegressionHead(BaseModule):
         """
         windows = self._windows(feats, boxes.unsqueeze(1))
         gains = self.gains(windows[..., self._on_target].mean(dim=2))
-        return Template(windows, gains, F.normalize(self.match(windows), dim=1))
+        kernels, context = self._first_convolution(windows, gains)
+        return Template(kernels, context, F.normalize(self.match(windows), dim=1))
+
+    def _first_convolution(self, windows: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
+        """What the trunk's first convolution does for each target.
+
+        Its input is the search window twice, once with the target's (B, C) gains, the target's
+        (B, C, bins, bins) window, and the matches. Gains may as well be on its weights, and the
+        target's part is the same for each search window.
+        """
+        weight = self.trunk[0][0].weight
+        width = windows.shape[1]
+        weighted, plain, target, matches = weight.split(
+            (width, width, width, weight.shape[1] - 3 * width), dim=1
+        )
+        kernels = gains[:, None, :, None, None] * weighted + plain
+        matches = matches.expand(len(gains), -1, -1, -1, -1)
+        context = F.conv2d(windows, target, padding=1)
+        return torch.cat((kernels, matches), dim=2), context
 
     def forward(self, template: Template, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """Regress boxes.
@@ -159,9 +180,10 @@ class BoxRegressionHead(BaseModule):
         count = boxes.shape[1]
         windows = self._windows(feats, boxes)
         template = template.repeat(count)
-        weighted = windows * template.gains[..., None, None]
         matches = self._matches(template.keys, windows)
-        hidden = self.trunk(torch.cat((weighted, windows, template.map, matches), dim=1))
+        hidden = _convolve_each(torch.cat((windows, matches), dim=1), template.kernels)
+        _, norm, relu = self.trunk[0]
+        hidden = self.trunk[1:](relu(norm(hidden + template.context)))
         left_right = self._sides(self.columns, hidden, dim=2)
         top_bottom = self._sides(self.rows, hidden, dim=3)
         sides = torch.stack((left_right, top_bottom), dim=-1).flatten(1).view_as(boxes)
@@ -262,6 +284,15 @@ class BoxRegressionHead(BaseModule):
         """(N, 2) near and far side along one axis, in half windows; ``dim`` is the other axis."""
         profile = torch.cat((hidden.mean(dim), hidden.amax(dim)), dim=1)
         return (convs(profile).softmax(dim=-1) * self.bin_centers).sum(dim=-1)
+
+
+def _convolve_each(maps: Tensor, kernels: Tensor) -> Tensor:
+    """(N, C, H, W): each of (N, M, H, W) maps, convolved with its own (C, M, 3, 3) kernel."""
+    count, _, height, width = maps.shape
+    grouped = F.conv2d(
+        maps.reshape(1, -1, height, width), kernels.flatten(0, 1), padding=1, groups=count
+    )
+    return grouped.view(count, -1, height, width)
 
 
 def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -62,8 +63,19 @@ class TargetModel:
     size: Tensor
 
 
+_S = TypeVar('_S', bound='_Frames')
+
+
+class _Frames:
+    """Tensors of n frames of each of B sequences, the fields of a dataclass."""
+
+    def frames(self: _S, index: slice | Tensor) -> _S:
+        """Select frames."""
+        return type(self)(*(getattr(self, field.name)[:, index] for field in fields(self)))
+
+
 @dataclass(frozen=True)
-class TemplateSamples:
+class TemplateSamples(_Frames):
     """What a target model is learned from: n frames of each of B sequences.
 
     Attributes:
@@ -73,8 +85,6 @@ class TemplateSamples:
         targets: (B, n, R, 4), distances (l, t, r, b) from those cells to the true box, in cells.
         central: (B, n, R), 1 where the cell is always a positive: in the centre region or nearest.
         weights: (B, n), weight of each frame; they sum to 1 over the frames.
-        points: (B, n, 2K, H*W), sampling points of a target model whose offset kernel stays as it
-            is; without them they are computed, which costs most of an update.
     """
 
     features: Tensor
@@ -83,14 +93,33 @@ class TemplateSamples:
     targets: Tensor
     central: Tensor
     weights: Tensor
-    points: Tensor | None = None
 
-    def frames(self, index: slice | Tensor) -> TemplateSamples:
-        """Select frames."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return TemplateSamples(
-            **{name: None if value is None else value[:, index] for name, value in values.items()}
-        )
+
+@dataclass(frozen=True)
+class FilterSamples(_Frames):
+    """What a filter is learned from whose sampling points stay: n frames of each of B sequences.
+
+    Attributes:
+        features: (B, n, C, H, W), filter features.
+        labels: (B, n, H, W), classification labels y.
+        weights: (B, n), weight of each frame; they sum to 1 over the frames.
+        index: (B, n, K, H*W), where the filter samples, as :class:`BilinearSampler` has it.
+        row_fractions: (B, n, K, H*W), likewise.
+        column_fractions: (B, n, K, H*W), likewise.
+    """
+
+    features: Tensor
+    labels: Tensor
+    weights: Tensor
+    index: Tensor
+    row_fractions: Tensor
+    column_fractions: Tensor
+
+    @property
+    def sampler(self) -> BilinearSampler:
+        """Samples all frames; to build it anew would cost a third of an update."""
+        fractions = self.row_fractions.flatten(0, 1), self.column_fractions.flatten(0, 1)
+        return BilinearSampler(self.index.flatten(0, 1), fractions, tuple(self.labels.shape[-2:]))
 
 
 @dataclass(frozen=True)
@@ -123,6 +152,12 @@ class Prediction:
     scores: Tensor
     distances: Tensor
     points: Tensor
+
+
+def _equal_weights(features: Tensor) -> Tensor:
+    """(B, n) weights of the frames of (B, n, C, H, W) features."""
+    sequences, frames = features.shape[:2]
+    return features.new_full((sequences, frames), 1.0 / frames)
 
 
 def smooth_l1(error: Tensor, beta: float) -> Tensor:
@@ -386,15 +421,34 @@ class DCCHead(BaseModule):
         corners = boxes.unsqueeze(2)
         central = distance <= self.center_shrink / 2
         central[..., 0] = True
-        if weights is None:
-            weights = features.new_full((sequences, frames), 1.0 / frames)
         return TemplateSamples(
             features=features,
             labels=gaussian_labels(boxes, size, self.center_shrink),
             descriptors=descriptors.unflatten(0, (sequences, frames)),
             targets=torch.cat((places - corners[..., :2], corners[..., 2:] - places), -1),
             central=central.to(features.dtype),
-            weights=weights,
+            weights=_equal_weights(features) if weights is None else weights,
+        )
+
+    def filter_samples(self, features: Tensor, boxes: Tensor, points: Tensor) -> FilterSamples:
+        """Prepare frames with known boxes for learning the filter alone; they weigh alike.
+
+        Args:
+            features: (B, n, C, H, W), filter features.
+            boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
+            points: (B, n, 2K, H*W), of a :class:`Prediction`.
+        """
+        size = tuple(features.shape[-2:])
+        sampler = self._sampler(points.flatten(0, 1), features)
+        shape = features.shape[:2]
+        rows, columns = sampler.fractions
+        return FilterSamples(
+            features=features,
+            labels=gaussian_labels(self.to_cells(boxes), size, self.center_shrink),
+            weights=_equal_weights(features),
+            index=sampler.index.unflatten(0, shape),
+            row_fractions=rows.unflatten(0, shape),
+            column_fractions=columns.unflatten(0, shape),
         )
 
     @in_full_precision
@@ -464,7 +518,7 @@ class DCCHead(BaseModule):
 
     @in_full_precision
     def learn_filter(
-        self, model: TargetModel, samples: TemplateSamples, num_iters: int
+        self, model: TargetModel, samples: TemplateSamples | FilterSamples, num_iters: int
     ) -> Minimisation:
         """Improve a target model's filter alone, at its sampling points as they are."""
         problem = self.filter_problem(model, samples)
@@ -485,17 +539,19 @@ class DCCHead(BaseModule):
             affine=self.affine_moves,
         )
 
-    def filter_problem(self, model: TargetModel, samples: TemplateSamples) -> FilterProblem:
-        """The filter's problem, at the model's sampling points."""
-        if samples.points is None:
-            points = self._points(model, samples.features)
+    def filter_problem(
+        self, model: TargetModel, samples: TemplateSamples | FilterSamples
+    ) -> FilterProblem:
+        """The filter's problem, at the samples' points, or else at the model's."""
+        if isinstance(samples, FilterSamples):
+            sampler = samples.sampler
         else:
-            points = samples.points.flatten(0, 1)
+            sampler = self._sampler(self._points(model, samples.features), samples.features)
         return FilterProblem(
             features=samples.features,
             labels=samples.labels,
             weights=samples.weights[..., None, None].expand_as(samples.labels),
-            sampler=self._sampler(points, samples.features),
+            sampler=sampler,
         )
 
     def joint_problem(self, model: TargetModel, samples: TemplateSamples) -> JointProblem:

@@ -8,7 +8,9 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from ..heads.dcc_head import TemplateSamples
+from ..heads.dcc_head import FilterSamples, TemplateSamples
+
+Samples = TemplateSamples | FilterSamples
 
 
 class SampleMemory:
@@ -30,7 +32,7 @@ class SampleMemory:
 
     def __init__(
         self,
-        first: TemplateSamples,
+        first: Samples,
         capacity: int,
         learning_rate: float,
         first_share: float,
@@ -43,10 +45,8 @@ class SampleMemory:
         self.count = self.first_count
         self._newest: Tensor | None = None
         total = self.first_count + capacity
-        self._fields = [
-            field.name for field in fields(first) if getattr(first, field.name) is not None
-        ]
-        self._buffers = TemplateSamples(
+        self._fields = [field.name for field in fields(first)]
+        self._buffers = type(first)(
             **{name: self._grow(getattr(first, name), total) for name in self._fields}
         )
 
@@ -57,11 +57,11 @@ class SampleMemory:
         return buffer
 
     @property
-    def samples(self) -> TemplateSamples:
+    def samples(self) -> Samples:
         """What is stored, weights summing to 1; views, not copies."""
         return self._buffers.frames(slice(0, self.count))
 
-    def add(self, sample: TemplateSamples, learning_rate: float | None = None) -> None:
+    def add(self, sample: Samples, learning_rate: float | None = None) -> None:
         """Store one sample, (1, 1, ...), replacing the least important one when full."""
         rate = self.learning_rate if learning_rate is None else learning_rate
         weights = self._buffers.weights[0]

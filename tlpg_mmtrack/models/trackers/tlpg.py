@@ -371,7 +371,8 @@ class TLPG(BaseSingleObjectTracker):
         model = head.initialise(features[:, :1], boxes[:, :1])
         model = head.learn(model, samples, self.options.first_iters).model
         if not self.options.update_offsets:
-            samples = replace(samples, points=head.predict(model, features).points)
+            points = head.predict(model, features).points
+            samples = head.filter_samples(features, boxes, points)
         memory = SampleMemory(
             samples,
             self.options.memory_size,
@@ -499,8 +500,11 @@ class TLPG(BaseSingleObjectTracker):
         for head, stage, features, prediction in zip(
             self._stage_heads(), target.stages, inputs, predictions, strict=True
         ):
-            sample = head.samples(features, crop_box.view(1, 1, 4))
-            sample = replace(sample, points=prediction.points)
+            box = crop_box.view(1, 1, 4)
+            if options.update_offsets:
+                sample = head.samples(features, box)
+            else:
+                sample = head.filter_samples(features, box, prediction.points)
             stage.memory.add(sample, options.hard_negative_rate if hard else None)
             if due or hard:
                 stage.model = self._learn(head, stage, iterations)
