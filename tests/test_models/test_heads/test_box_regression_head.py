@@ -75,7 +75,7 @@ class TestInterface:
         gained = windows * gains[..., None, None]
         expected = head.trunk[0][0](torch.cat((gained, windows, target, matches), dim=1))
         seen = []
-        monkeypatch.setattr(head.trunk[0][1], 'forward', lambda x: seen.append(x) or x)
+        monkeypatch.setattr(head.trunk[0][1], 'forward', lambda x: seen.append(x.clone()) or x)
         head(template, *search)
         torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
 
