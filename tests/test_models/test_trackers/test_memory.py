@@ -130,7 +130,10 @@ def test_samplers_are_stored_for_a_filter_alone():
     def samples(*values: int) -> FilterSamples:
         each = torch.tensor(values).view(1, -1, 1, 1)
         some = _samples(*values)
-        return FilterSamples(some.features, some.labels, some.weights, each, each / 10, each / 5)
+        scores = some.labels
+        return FilterSamples(
+            some.features, some.labels, some.weights, scores, each, each / 10, each / 5
+        )
 
     memory = SampleMemory(samples(0, 1), 3, 0.1, 0.25)
     memory.add(samples(7))

@@ -165,8 +165,8 @@ class TestTracking:
         assert changed == [True, False, True]
         assert target.stages[0].memory.count == target.stages[0].memory.first_count + 4
 
-    def test_stored_points_are_what_would_be_computed(self, model, clip, monkeypatch):
-        """The memory keeps where the filter sampled; learning anew from the features agrees."""
+    def test_what_is_stored_is_what_would_be_computed(self, model, clip, monkeypatch):
+        """The memory keeps where the filter samples, and what it scores, over several updates."""
         options = replace(model.options, update_interval=2)
         monkeypatch.setattr(model, 'options', options)
         target = model.start(clip[0], clip.box(0))
@@ -174,16 +174,15 @@ class TestTracking:
             model.step(clip[index], target)
         for head, stage in zip(model._stage_heads(), target.stages, strict=True):
             samples = stage.memory.samples
-            points = head.predict(stage.model, samples.features).points
+            prediction = head.predict(stage.model, samples.features)
+            torch.testing.assert_close(samples.scores, prediction.scores, rtol=1e-4, atol=1e-5)
             # The boxes are not known any more; of what is computed from them, the labels count.
-            nowhere = torch.zeros(1, points.shape[1], 4)
-            anew = head.filter_samples(samples.features, nowhere, points)
+            nowhere = torch.zeros(1, samples.weights.shape[1], 4)
+            anew = head.filter_samples(samples.features, nowhere, prediction)
+            anew = replace(anew, labels=samples.labels, weights=samples.weights)
             stored, computed = (
                 head.filter_problem(stage.model, some).evaluate((stage.model.filter,)).residual
-                for some in (
-                    samples,
-                    replace(anew, labels=samples.labels, weights=samples.weights),
-                )
+                for some in (samples, anew)
             )
             torch.testing.assert_close(stored, computed, rtol=1e-4, atol=1e-5)
 

@@ -72,9 +72,9 @@ class DCCClsHead(BaseModule):
         samples = self.head.samples(features, boxes)
         model = self.head.initialise(features[:, :1], boxes[:, :1])
         self._model = self.head.learn(model, samples, self.options.first_iters).model
-        points = self.head.predict(self._model, features).points
+        prediction = self.head.predict(self._model, features)
         self._memory = SampleMemory(
-            self.head.filter_samples(features, boxes, points),
+            self.head.filter_samples(features, boxes, prediction),
             self.options.memory_size,
             self.options.memory_rate,
             self.options.first_share,
@@ -134,7 +134,7 @@ class DCCClsHead(BaseModule):
         options = self.options
         features, prediction = self._seen
         box = bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4)
-        sample = self.head.filter_samples(features, box, prediction.points)
+        sample = self.head.filter_samples(features, box, prediction)
         self._memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
         due = (frame_num - 1) % options.update_interval == 0
         if due or hard_neg_flag:

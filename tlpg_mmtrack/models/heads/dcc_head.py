@@ -103,6 +103,7 @@ class FilterSamples(_Frames):
         features: (B, n, C, H, W), filter features.
         labels: (B, n, H, W), classification labels y.
         weights: (B, n), weight of each frame; they sum to 1 over the frames.
+        scores: (B, n, H, W), what the filter as it is now scores.
         index: (B, n, K, H*W), where the filter samples, as :class:`BilinearSampler` has it.
         row_fractions: (B, n, K, H*W), likewise.
         column_fractions: (B, n, K, H*W), likewise.
@@ -111,6 +112,7 @@ class FilterSamples(_Frames):
     features: Tensor
     labels: Tensor
     weights: Tensor
+    scores: Tensor
     index: Tensor
     row_fractions: Tensor
     column_fractions: Tensor
@@ -430,22 +432,25 @@ class DCCHead(BaseModule):
             weights=_equal_weights(features) if weights is None else weights,
         )
 
-    def filter_samples(self, features: Tensor, boxes: Tensor, points: Tensor) -> FilterSamples:
+    def filter_samples(
+        self, features: Tensor, boxes: Tensor, prediction: Prediction
+    ) -> FilterSamples:
         """Prepare frames with known boxes for learning the filter alone; they weigh alike.
 
         Args:
             features: (B, n, C, H, W), filter features.
             boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
-            points: (B, n, 2K, H*W), of a :class:`Prediction`.
+            prediction: What the target model, as it is now, says of the frames.
         """
         size = tuple(features.shape[-2:])
-        sampler = self._sampler(points.flatten(0, 1), features)
+        sampler = self._sampler(prediction.points.flatten(0, 1), features)
         shape = features.shape[:2]
         rows, columns = sampler.fractions
         return FilterSamples(
             features=features,
             labels=gaussian_labels(self.to_cells(boxes), size, self.center_shrink),
             weights=_equal_weights(features),
+            scores=prediction.scores,
             index=sampler.index.unflatten(0, shape),
             row_fractions=rows.unflatten(0, shape),
             column_fractions=columns.unflatten(0, shape),
@@ -512,17 +517,26 @@ class DCCHead(BaseModule):
         weight, affine, free = course.parameters
         return Learned(
             replace(model, filter=weight, affine=affine, free=free),
-            Minimisation([blocks[1:] for blocks in course.iterates], course.objectives),
-            Minimisation([blocks[:1] for blocks in course.iterates], course.objectives),
+            replace(course, iterates=[blocks[1:] for blocks in course.iterates]),
+            replace(course, iterates=[blocks[:1] for blocks in course.iterates]),
         )
 
     @in_full_precision
     def learn_filter(
         self, model: TargetModel, samples: TemplateSamples | FilterSamples, num_iters: int
     ) -> Minimisation:
-        """Improve a target model's filter alone, at its sampling points as they are."""
+        """Improve a target model's filter alone, at its sampling points as they are.
+
+        The scores of :class:`FilterSamples` are changed in place to those of the new filter.
+        """
         problem = self.filter_problem(model, samples)
-        return self.filter_optimizer.minimise(problem, (model.filter,), num_iters)
+        if not isinstance(samples, FilterSamples):
+            return self.filter_optimizer.minimise(problem, (model.filter,), num_iters)
+        course = self.filter_optimizer.minimise(
+            problem, (model.filter,), num_iters, samples.scores
+        )
+        samples.scores.copy_(course.prediction)
+        return course
 
     def regression_problem(
         self, model: TargetModel, samples: TemplateSamples

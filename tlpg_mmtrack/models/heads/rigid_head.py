@@ -9,7 +9,6 @@ from typing import Any
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from ..optimizers import Minimisation
 from .dcc_head import FILTER_OPTIMIZER, DCCHead, Learned, TargetModel, TemplateSamples
 
 
@@ -47,7 +46,7 @@ class RigidHead(DCCHead):
         course = self.learn_filter(model, samples, num_iters)
         return Learned(
             replace(model, filter=course.parameters[0]),
-            Minimisation([(model.affine, model.free)], []),
+            replace(course, iterates=[(model.affine, model.free)], objectives=[]),
             course,
         )
 

@@ -93,9 +93,11 @@ class Line:
 class ResidualProblem(ABC):
     """A nonlinear least-squares problem whose prediction is linear in its parameters."""
 
-    def evaluate(self, parameters: Parameters) -> Evaluation:
-        """Residual and Jacobian at the given parameters."""
-        return Evaluation(self, parameters, self.predict(parameters))
+    def evaluate(self, parameters: Parameters, prediction: Tensor | None = None) -> Evaluation:
+        """Residual and Jacobian at the given parameters, whose prediction may be known."""
+        if prediction is None:
+            prediction = self.predict(parameters)
+        return Evaluation(self, parameters, prediction)
 
     @abstractmethod
     def predict(self, parameters: Parameters) -> Tensor:

@@ -45,10 +45,12 @@ class Minimisation:
     Attributes:
         iterates: Parameters at the start and after every iteration.
         objectives: Objective at each of ``iterates``, each (B,).
+        prediction: The problem's linear prediction at the last iterate.
     """
 
     iterates: list[Parameters]
     objectives: list[Tensor]
+    prediction: Tensor
 
     @property
     def parameters(self) -> Parameters:
@@ -114,7 +116,11 @@ class SDOptimizer(BaseModule):
         return (2 * self.log_regularisation[:blocks]).exp()
 
     def minimise(
-        self, problem: ResidualProblem, parameters: Parameters, num_iters: int
+        self,
+        problem: ResidualProblem,
+        parameters: Parameters,
+        num_iters: int,
+        prediction: Tensor | None = None,
     ) -> Minimisation:
         """Run a number of iterations.
 
@@ -122,18 +128,19 @@ class SDOptimizer(BaseModule):
             problem: What to minimise.
             parameters: Start, blocks with leading dimension B (sequences).
             num_iters: Number of iterations.
+            prediction: The problem's linear prediction at the start, where it is known.
 
         Returns:
             All iterates with their objectives; differentiable when gradients are enabled.
         """
-        evaluation = problem.evaluate(parameters)
+        evaluation = problem.evaluate(parameters, prediction)
         value = self.objective(evaluation)
         iterates, objectives = [parameters], [value]
         for _ in range(num_iters):
             evaluation, value = self._iterate(evaluation, value)
             iterates.append(evaluation.parameters)
             objectives.append(value)
-        return Minimisation(iterates, objectives)
+        return Minimisation(iterates, objectives, evaluation.prediction)
 
     def _iterate(self, evaluation: Evaluation, value: Tensor) -> tuple[Evaluation, Tensor]:
         lambdas = self._squared_lambdas(len(evaluation.parameters))

@@ -371,8 +371,7 @@ class TLPG(BaseSingleObjectTracker):
         model = head.initialise(features[:, :1], boxes[:, :1])
         model = head.learn(model, samples, self.options.first_iters).model
         if not self.options.update_offsets:
-            points = head.predict(model, features).points
-            samples = head.filter_samples(features, boxes, points)
+            samples = head.filter_samples(features, boxes, head.predict(model, features))
         memory = SampleMemory(
             samples,
             self.options.memory_size,
@@ -504,7 +503,7 @@ class TLPG(BaseSingleObjectTracker):
             if options.update_offsets:
                 sample = head.samples(features, box)
             else:
-                sample = head.filter_samples(features, box, prediction.points)
+                sample = head.filter_samples(features, box, prediction)
             stage.memory.add(sample, options.hard_negative_rate if hard else None)
             if due or hard:
                 stage.model = self._learn(head, stage, iterations)
