@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     feed = {
         name: value.numpy() for name, value in zip(network.signature.inputs, inputs, strict=True)
     }
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         export_onnx(model, Path(folder) / 'model.onnx')
         session = open_session(Path(folder) / 'model.onnx')
         seconds = race(
