@@ -54,6 +54,14 @@ class TestWeights:
         expected = torch.tensor([[0.45, 0.45, 0.1, 0.2]]) / 1.2
         torch.testing.assert_close(memory.samples.weights, expected)
 
+    def test_a_sample_that_is_not_trusted_weighs_less_and_the_next_ones_do_not(self):
+        trusted, memory = _memory(first=2, share=0.01), _memory(first=2, share=0.01)
+        for value, trust in ((10, 0.5), (11, 1.0), (12, 0.1)):
+            trusted.add(_samples(value))
+            memory.add(_samples(value), trust=trust)
+        expected = trusted.samples.weights * torch.tensor([1.0, 1.0, 0.5, 1.0, 0.1])
+        torch.testing.assert_close(memory.samples.weights, expected / expected.sum())
+
     def test_the_first_share_is_restored(self):
         memory = _memory(first=2, share=0.6)
         memory.add(_samples(10), learning_rate=0.7)

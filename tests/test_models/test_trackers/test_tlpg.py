@@ -217,20 +217,24 @@ class TestTracking:
             np.testing.assert_allclose(box[:2] + (box[2:] - 1) / 2, center)
 
     @pytest.mark.parametrize('postprocess', ['iou_search', 'regression'])
-    def test_a_size_that_is_not_trusted_counts_a_tenth(
-        self, model, clip, monkeypatch, postprocess
-    ):
+    def test_a_box_that_is_not_trusted_counts_a_tenth(self, model, clip, monkeypatch, postprocess):
+        """In the reported size, and in memory against the first frame."""
         options = replace(model.options, postprocess=postprocess, size_penalty=0.0)
         monkeypatch.setattr(model, 'options', options)
         start = model.start(clip[0], clip.box(0))
-        change = {}
+        change, weight = {}, {}
         # No prediction is as high as the first pair, none as low as the second.
         for trusted in ((5.0, 6.0), (-6.0, -5.0), None):
             monkeypatch.setattr(model, 'options', replace(options, trusted_iou=trusted))
-            change[trusted] = model.step(clip[1], deepcopy(start)).box[2:] - start.box[2:]
+            target = deepcopy(start)
+            change[trusted] = model.step(clip[1], target).box[2:] - start.box[2:]
+            weights = [stage.memory.samples.weights[0] for stage in target.stages]
+            weight[trusted] = torch.stack([w[-1] / w[:-1].sum() for w in weights])
         assert (np.abs(change[None]) > 0.01).all()
         np.testing.assert_array_equal(change[-6.0, -5.0], change[None])
         np.testing.assert_allclose(change[5.0, 6.0], 0.1 * change[None], rtol=1e-5)
+        torch.testing.assert_close(weight[-6.0, -5.0], weight[None])
+        torch.testing.assert_close(weight[5.0, 6.0], 0.1 * weight[None])
 
     def test_bgr_to_rgb_is_the_order_that_the_backbone_gets(self, model, monkeypatch):
         images = torch.arange(3.0).view(1, 3, 1, 1).expand(1, 3, 64, 64)

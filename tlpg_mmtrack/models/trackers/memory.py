@@ -18,7 +18,8 @@ class SampleMemory:
 
     Each new sample weighs ``1 / (1 - learning_rate)`` times the one before it, so that older ones
     fade; the first frame's samples together never weigh less than their share. When the memory
-    is full, the sample of least weight makes room (DiMP).
+    is full, the sample of least weight makes room (DiMP). A sample whose box is not trusted
+    weighs less by itself, and the next ones as if it had been.
 
     Args:
         first: Samples of the first frame, (1, n, ...), their weights summing to 1.
@@ -44,6 +45,7 @@ class SampleMemory:
         self.first_count = first.weights.shape[1]
         self.count = self.first_count
         self._newest: Tensor | None = None
+        self._newest_trust = 1.0
         total = self.first_count + capacity
         self._fields = [field.name for field in fields(first)]
         self._buffers = type(first)(
@@ -61,8 +63,14 @@ class SampleMemory:
         """What is stored, weights summing to 1; views, not copies."""
         return self._buffers.frames(slice(0, self.count))
 
-    def add(self, sample: Samples, learning_rate: float | None = None) -> None:
-        """Store one sample, (1, 1, ...), replacing the least important one when full."""
+    def add(self, sample: Samples, learning_rate: float | None = None, trust: float = 1.0) -> None:
+        """Store one sample, replacing the least important one when full.
+
+        Args:
+            sample: (1, 1, ...); its own weight is not used.
+            learning_rate: In place of the memory's.
+            trust: Factor on this sample's weight, positive.
+        """
         rate = self.learning_rate if learning_rate is None else learning_rate
         weights = self._buffers.weights[0]
         if self.count < weights.shape[0]:
@@ -73,9 +81,9 @@ class SampleMemory:
         for name in self._fields:
             if name != 'weights':
                 getattr(self._buffers, name)[:, slot] = getattr(sample, name)[:, 0]
-        newest = rate if self._newest is None else weights[self._newest].clone()
-        weights[slot] = newest / (1 - rate)
-        self._newest = slot
+        newest = rate if self._newest is None else weights[self._newest] / self._newest_trust
+        weights[slot] = trust * newest / (1 - rate)
+        self._newest, self._newest_trust = slot, trust
         weights /= weights.sum()
         self._keep_first_share(weights)
 

@@ -46,8 +46,8 @@ class TrackingOptions:
         size_penalty: Predicted IoU that a search must gain for a change of the last size's
             logarithm by 1, in width or in height, beside what it gains without one.
         trusted_iou: Two predicted IoU. Of a box with the higher one or more the size counts with
-            ``box_rate``, of one with the lower one or less with a tenth of it, evenly in between.
-            Without them all boxes are trusted.
+            ``box_rate`` and the frame in memory with all of its weight; of one with the lower one
+            or less with a tenth of that, evenly in between. Without them all boxes are trusted.
     """
 
     test_mode: str = 'OPE'

@@ -39,7 +39,7 @@ from .options import TrackingOptions
 from .postprocess import Postprocess
 
 LEAST_TRUST = 0.1
-"""A size that is not trusted still counts this much, or the box could not recover."""
+"""A box that is not trusted still counts this much, or it could not recover."""
 
 
 @dataclass(frozen=True)
@@ -404,13 +404,13 @@ class TLPG(BaseSingleObjectTracker):
             return TrackingResult(reported, place.score, place.state)
         crop_box, trust = self._propose(target, seen, scores, place.cell)
         self._move(target, crop_box, trust, center, side, frame.shape)
-        self._update(target, seen.inputs, seen.predictions, crop_box, place.state)
+        self._update(target, seen, crop_box, trust, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
 
     def _propose(
         self, target: TargetState, seen: Observation, scores: Tensor, cell: tuple[int, int]
     ) -> tuple[Tensor, float]:
-        """(4,) final box in crop pixels, and how far its size is trusted, in 0..1."""
+        """(4,) final box in crop pixels, and how far it is trusted, in 0..1."""
         boxes = self._proposals(target, seen.predictions[0])
         peak = cell[0] * scores.shape[1] + cell[1]
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
@@ -435,7 +435,7 @@ class TLPG(BaseSingleObjectTracker):
         return box, self._trust(float(iou))
 
     def _trust(self, iou: float) -> float:
-        """How far the size of a box of this predicted IoU is trusted, in 0..1.
+        """How far a box of this predicted IoU is trusted, in 0..1.
 
         Where something passes before the target, the box that fits best takes in both.
         """
@@ -484,9 +484,9 @@ class TLPG(BaseSingleObjectTracker):
     def _update(
         self,
         target: TargetState,
-        inputs: list[Tensor],
-        predictions: list[Prediction],
+        seen: Observation,
         crop_box: Tensor,
+        trust: float,
         state: TrackingState,
     ) -> None:
         """Store the frame and learn from the memory, when it is due or a distractor shows."""
@@ -497,14 +497,14 @@ class TLPG(BaseSingleObjectTracker):
         due = target.frame % options.update_interval == 0
         iterations = options.update_iters if due else options.hard_negative_iters
         for head, stage, features, prediction in zip(
-            self._stage_heads(), target.stages, inputs, predictions, strict=True
+            self._stage_heads(), target.stages, seen.inputs, seen.predictions, strict=True
         ):
             box = crop_box.view(1, 1, 4)
             if options.update_offsets:
                 sample = head.samples(features, box)
             else:
                 sample = head.filter_samples(features, box, prediction)
-            stage.memory.add(sample, options.hard_negative_rate if hard else None)
+            stage.memory.add(sample, options.hard_negative_rate if hard else None, trust)
             if due or hard:
                 stage.model = self._learn(head, stage, iterations)
 
