@@ -28,7 +28,5 @@ model = dict(
         box_rate=0.5,
         size_penalty=0.3,
         trusted_iou=(0.5, 0.8),
-        update_interval=10,
-        update_iters=1,
     ),
 )
