@@ -4,8 +4,8 @@
 
 Prints the median size of the boxes found in the last third of each sequence, width x height, as
 multiples of the true ones: as tracked, and where every crop is cut at the true size around the
-tracker's own centre. What a step finds is taken before box_rate smooths it, and every size is
-trusted (trusted_iou is off); each postprocess is tracked by itself.
+tracker's own centre. What a step finds is taken before box_rate smooths it, and every box is
+trusted, its size and in memory (trusted_iou is off); each postprocess is tracked by itself.
 
 With --one-step nothing is tracked: in eight frames of each sequence, spread over it, the last box
 is given, at the true place and 0.64 to 1.56 times as wide and as high as the target. Printed is

@@ -113,6 +113,14 @@ class TestReplacement:
             memory.add(_samples(value), learning_rate=rate)
         assert _values(memory)[4:] == [13, 14, 12]
 
+    def test_a_sample_that_is_not_trusted_goes_first(self):
+        memory = _memory(first=2, share=0.01)
+        for value, trust in ((10, 1.0), (11, 1.0), (12, 0.1), (13, 1.0)):
+            memory.add(_samples(value), trust=trust)
+        assert _values(memory)[2:] == [10, 11, 13]
+        weights = memory.samples.weights[0]
+        torch.testing.assert_close(weights[4], weights[3] / 0.9**2)
+
     def test_all_of_a_sample_is_stored(self):
         memory = _memory()
         memory.add(_samples(50))

@@ -18,8 +18,9 @@ class SampleMemory:
 
     Each new sample weighs ``1 / (1 - learning_rate)`` times the one before it, so that older ones
     fade; the first frame's samples together never weigh less than their share. When the memory
-    is full, the sample of least weight makes room (DiMP). A sample whose box is not trusted
-    weighs less by itself, and the next ones as if it had been.
+    is full, the sample of least weight makes room (DiMP). A sample's trust scales its own weight
+    alone: the next one weighs as much as after a trusted one. In a full memory a sample of little
+    trust is the first to go.
 
     Args:
         first: Samples of the first frame, (1, n, ...), their weights summing to 1.

@@ -39,7 +39,7 @@ from .options import TrackingOptions
 from .postprocess import Postprocess
 
 LEAST_TRUST = 0.1
-"""A box that is not trusted still counts this much, or it could not recover."""
+"""A box that is not trusted still counts this much, or its size could not recover."""
 
 
 @dataclass(frozen=True)
