@@ -47,6 +47,7 @@ from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.heads.dcc_head import TargetModel, TemplateSamples
 from tlpg_mmtrack.models.optimizers import Parameters, ResidualProblem, SDOptimizer
+from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
 
 NO_UPDATES = dict(update_interval=10**9, hard_negative_iters=0)
@@ -138,7 +139,8 @@ def stages(model: TLPG, video: OTBVideo) -> list[tuple[DCCHead, TargetModel, Tem
     started = model.start(frame, box).stages
     model.options = options
     for head, stage in zip(heads, started, strict=True):
-        samples = stage.memory.samples
+        # Copies: tracking's own are of inference mode, and L-BFGS needs gradients.
+        samples = TemplateSamples(*(x.clone() for x in tensors_of(stage.memory.samples)))
         start = head.initialise(samples.features[:, :1], plain.view(1, 1, 4))
         found.append((head, start, samples))
     return found
