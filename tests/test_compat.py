@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 import tlpg_mmtrack
 from tlpg_mmtrack import compat
-from tlpg_mmtrack.ops.prroi_pool import PrRoIPool
+from tlpg_mmtrack.ops.prroi_pool import CompiledPrRoIPool, PrRoIPool
 
 COMPILED = importlib.util.find_spec('mmcv._ext').loader is not None
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -182,13 +182,22 @@ class TestPrRoIPool:
         boxes = torch.tensor([[100.0, 90, 180, 200], [30, 40, 90, 80]])
         assert initializer(features, boxes).shape == (1, 3, 4, 4)
 
-    def test_mmcv_operator_stays_where_it_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_where_mmcv_s_operator_runs_the_cpu_s_features_go_to_ours(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from mmtrack.models.filter import filter_head
+        from mmtrack.models.track_heads import iounet_head
 
-        monkeypatch.setattr(filter_head, 'PrRoIPool', 'from mmcv')
+        for module in (filter_head, iounet_head):
+            monkeypatch.setattr(module, 'PrRoIPool', None)
         monkeypatch.setattr(compat, 'compiled_prroi_pool_runs', lambda: True)
+        monkeypatch.setattr('mmcv.ops.PrRoIPool', lambda *args: pytest.fail)
         compat.give_mmtrack_prroi_pool()
-        assert filter_head.PrRoIPool == 'from mmcv'
+        assert filter_head.PrRoIPool is iounet_head.PrRoIPool is CompiledPrRoIPool
+        features = torch.randn(1, 3, 18, 18, generator=torch.Generator().manual_seed(0))
+        rois = torch.tensor([[0.0, 32, 32, 96, 64]])
+        pooled = filter_head.PrRoIPool(3, 1 / 16)(features, rois)
+        assert torch.equal(pooled, PrRoIPool(3, 1 / 16)(features, rois))
 
     def test_needs_both_cuda_and_a_cuda_build(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)

@@ -25,6 +25,7 @@ from tlpg_mmtrack.models.trackers import TLPG, TrackingOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs' / 'tlpg').glob('*.py'))
+SMALL = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 R50 = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
 TRAINED = [path for path in CONFIGS if '_test-' not in path.stem]
 VIDEO_FRAMES = 24
@@ -121,14 +122,20 @@ def test_the_readme_config_puts_our_optimiser_into_mmtracks_prdimp(tmp_path: Pat
     assert isinstance(model.classifier.filter_optimizer, SDOptimizer)
 
 
-def test_r50_learning_rates_are_those_of_the_paper_and_dimp(r50: TLPG) -> None:
-    wrapper = build_optim_wrapper(r50, Config.fromfile(R50).optim_wrapper)
+def learning_rates(model: TLPG, config: Config) -> dict[str, float]:
+    """Of every parameter that has one, by name."""
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
     rates = {
         id(parameter): group['lr']
         for group in wrapper.optimizer.param_groups
         for parameter in group['params']
     }
-    by_name = {name: rates[id(parameter)] for name, parameter in r50.named_parameters()}
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {names[key]: rate for key, rate in rates.items()}
+
+
+def test_r50_learning_rates_are_those_of_the_paper_and_dimp(r50: TLPG) -> None:
+    by_name = learning_rates(r50, Config.fromfile(R50))
     for name, rate in {
         'backbone.layer2.0.conv1.weight': 2e-5,
         'neck.lateral_convs.0.weight': 5e-5,
@@ -139,6 +146,23 @@ def test_r50_learning_rates_are_those_of_the_paper_and_dimp(r50: TLPG) -> None:
         'head.filter_optimizer.log_step': 5e-4,
         'refiner.head.offset_optimizer.log_regularisation': 5e-4,
         'iou_head.predictor.weight': 1e-3,
+    }.items():
+        assert by_name[name] == pytest.approx(rate), name
+
+
+def test_small_learning_rates_leave_what_starts_each_target_as_it_is() -> None:
+    init_default_scope('mmtrack')
+    config = Config.fromfile(SMALL)
+    by_name = learning_rates(MODELS.build(config.model), config)
+    for name, rate in {
+        'neck.lateral_convs.0.weight': 5e-5,
+        'head.filter_features.weight': 5e-5,
+        'head.initial_affine': 0.0,
+        'head.initial_free': 0.0,
+        'refiner.head.log_initial_gain': 0.0,
+        'refiner.enhancer.combine.weight': 1e-3,
+        'head.filter_optimizer.log_step': 2e-3,
+        'box_head.match.weight': 1e-3,
     }.items():
         assert by_name[name] == pytest.approx(rate), name
 

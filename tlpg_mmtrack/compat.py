@@ -177,20 +177,20 @@ def compiled_prroi_pool_runs() -> bool:
 
 
 def give_mmtrack_prroi_pool() -> None:
-    """Give mmtrack's ``FilterInitializer`` and ``IouNetHead`` the PrRoIPool in plain PyTorch.
+    """Give mmtrack's ``FilterInitializer`` and ``IouNetHead`` a PrRoIPool that runs.
 
     mmcv's operator exists for CUDA and float32 only, so upstream's PrDiMP cannot run on a CPU.
-    Ours takes the same arguments. Does nothing where mmcv's operator runs.
+    Ours, in plain PyTorch, takes the same arguments. Where mmcv's runs, each call goes to the one
+    that can take its features: a machine with a GPU may still track on its CPU.
     """
-    if compiled_prroi_pool_runs():
-        return
     from mmtrack.models.filter import filter_head
     from mmtrack.models.track_heads import iounet_head
 
-    from .ops.prroi_pool import PrRoIPool
+    from .ops.prroi_pool import CompiledPrRoIPool, PrRoIPool
 
-    filter_head.PrRoIPool = PrRoIPool
-    iounet_head.PrRoIPool = PrRoIPool
+    pool = CompiledPrRoIPool if compiled_prroi_pool_runs() else PrRoIPool
+    filter_head.PrRoIPool = pool
+    iounet_head.PrRoIPool = pool
 
 
 # --- torch: loading checkpoints --------------------------------------------------------------

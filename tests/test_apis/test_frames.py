@@ -171,6 +171,16 @@ class TestCamera:
         assert [frame is None for _, frame in source] == [False] * 3 + [True] * 2
         assert 'camera 0 stopped answering after 3 frames' in caplog.text
 
+    def test_it_is_let_go_when_the_loop_is_left(self, monkeypatch, tmp_path):
+        path = write_video(tmp_path / 'a.mp4', 'mp4v', count=3)
+        capture = cv2.VideoCapture(str(path))
+        monkeypatch.setattr(frames_module.cv2, 'VideoCapture', lambda _: capture)
+        frames = iter(open_source(0))
+        next(frames)
+        assert capture.isOpened()
+        frames.close()
+        assert not capture.isOpened()
+
 
 def _captures_failing_at(failing: set[int]):
     """A stand-in for VideoCapture (which cannot be subclassed) whose reads fail at some frames."""

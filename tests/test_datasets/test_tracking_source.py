@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmtrack.registry import DATASETS
+
+from tlpg_mmtrack.datasets import TrackingImageDataset
 
 PRDIMP_PIPELINE = [
     dict(type='DiMPSampling', num_search_frames=2, num_template_frames=2, min_num_frames=5),
@@ -48,3 +51,31 @@ def test_mmtracks_prdimp_pipeline_takes_it(kind: str, request: pytest.FixtureReq
     sample = DATASETS.build(config)[0]
     assert sample['inputs']['search_img'].shape == (2, 3, 288, 288)
     assert sample['data_samples'].search_gt_instances.bboxes.shape == (2, 4)
+
+
+def with_paths_for_samples(stills: Path) -> TrackingImageDataset:
+    """A set whose samples are the image paths of the item and of the other sequence."""
+    dataset = TrackingImageDataset(
+        data_root=str(stills),
+        ann_file='annotations.json',
+        data_prefix=dict(img_path='images'),
+    )
+    dataset.pipeline = lambda pair: [sequence['img_paths'] for sequence in pair]
+    return dataset
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_the_other_sequence_does_not_show_the_target_again(stills: Path, seed: int) -> None:
+    dataset = with_paths_for_samples(stills)
+    rng = np.random.default_rng(seed)
+    for item in range(len(dataset)):
+        own, other = dataset.sample(
+            item, rng, lambda: dataset.get_sequence(int(rng.integers(len(dataset))))
+        )
+        assert own != other
+
+
+def test_where_there_is_no_other_image_the_own_one_serves(stills: Path) -> None:
+    dataset = with_paths_for_samples(stills)
+    own, other = dataset.sample(0, np.random.default_rng(0), lambda: dataset.get_sequence(0))
+    assert own == other

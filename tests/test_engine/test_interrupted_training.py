@@ -164,3 +164,41 @@ def test_keeping_one_checkpoint_is_refused(make_runner: Make, count: int) -> Non
                 checkpoint=dict(type='GuardedCheckpointHook', max_keep_ckpts=count)
             ),
         )
+
+
+class Drawn(Numbers):
+    """Draws its samples from the loading process's random numbers, as mmtrack's datasets do."""
+
+    def __getitem__(self, index: int) -> dict:
+        return dict(inputs=torch.rand(3))
+
+
+@pytest.mark.parametrize('persistent', [False, True])
+def test_loading_processes_draw_anew_after_a_resume(make_runner: Make, persistent: bool) -> None:
+    """mmengine starts them with the run's seed, whatever the epoch: with the first one's draws."""
+
+    drawn = []
+
+    def train(max_epochs: int, resume: bool) -> None:
+        runner = make_runner(
+            'drawn',
+            train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
+            train_dataloader=dict(
+                batch_size=BATCHES,
+                num_workers=1,
+                persistent_workers=persistent,
+                sampler=dict(type='DefaultSampler', shuffle=True),
+                dataset=Drawn(BATCHES),
+            ),
+            resume=resume,
+        )
+        runner.model.register_forward_pre_hook(
+            lambda model, args, inputs: drawn.extend(x.tolist() for x in inputs['inputs']),
+            with_kwargs=True,
+        )
+        runner.train()
+
+    train(2, resume=False)
+    train(EPOCHS, resume=True)
+    assert len(drawn) == EPOCHS * BATCHES
+    assert len({tuple(sample) for sample in drawn}) == len(drawn)

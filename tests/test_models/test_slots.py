@@ -80,6 +80,26 @@ TLPG = {
         {'iou_head.strides': (16, 32)},
         r'IoUNetHead: strides is \(16, 32\), but .* \(8, 16\)',
     ),
+    'head, cell': (
+        {'head.cell_offset': 0.0},
+        r"DCCHead: cell_offset is 0\.0, but its map's first cell is 9\.0; set cell_offset=9\.0",
+    ),
+    'second stage, cell': (
+        {'refiner.head.cell_offset': 7.5},
+        r'DCCHead: cell_offset is 7\.5, but .* is 9\.0',
+    ),
+    'IoU-Net, cells': (
+        {'iou_head.cell_offsets': None},
+        r'IoUNetHead: cell_offsets is \(0\.0, 0\.0\), but .* \(3\.0, 9\.0\)',
+    ),
+    'box regression, cells': (
+        {'box_head.cell_offsets': (9.0, 3.0)},
+        r'BoxRegressionHead: cell_offsets is \(9\.0, 3\.0\), but .* \(3\.0, 9\.0\)',
+    ),
+    'box regression, strides': (
+        {'box_head.strides': (8, 32)},
+        r'BoxRegressionHead: strides is \(8, 32\), but .* \(8, 16\)',
+    ),
 }
 
 
@@ -87,6 +107,17 @@ TLPG = {
 def test_tlpg_refuses(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _build('tlpg/tlpg_efflite0_small.py', changes)
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'right'),
+    [('in_channels', 64, '112'), ('stride', 8, '16'), ('cell_offset', 0.0, r'9\.0')],
+)
+def test_a_second_stage_without_a_target_model_is_held_against_its_map(
+    key: str, value: float, right: str
+) -> None:
+    with pytest.raises(ValueError, match=rf'BoxRegressionRefiner: {key} is .* is {right}; set'):
+        _build('tlpg/ablation/breg-en_iou.py', {f'refiner.{key}': value})
 
 
 DCC = dict(_delete_=True, type='DCCClsHead', head=dict(type='DCCHead', in_channels=112))

@@ -203,6 +203,13 @@ class TestPrRoIPool:
         output = prroi_pool(features.to(dtype), _rois(torch.float32), 3)
         torch.testing.assert_close(output.double(), expected, atol=tolerance, rtol=tolerance)
 
+    @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+    def test_autocast_does_not_round_it(self, dtype):
+        features, rois = _maps(2, 3, 7, 9).float(), _rois(torch.float32)
+        with torch.autocast('cpu', dtype):
+            pooled = prroi_pool(features, rois, 3)
+        assert torch.equal(pooled, prroi_pool(features, rois, 3))
+
     def test_module_has_the_constructor_of_mmcv(self):
         module = PrRoIPool(output_size=(2, 3), spatial_scale=0.5)
         features, rois = _maps(2, 3, 7, 9), _rois()

@@ -146,7 +146,7 @@ class FolderSource(FrameSource):
 
 
 class CameraSource(FrameSource):
-    """A camera's live pictures, without end.
+    """A camera's live pictures, without end, once: when the loop is left the camera is let go.
 
     Args:
         index: Number of the camera, from 0.
@@ -175,11 +175,14 @@ class CameraSource(FrameSource):
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame); ends when the camera stops answering."""
         index = failed = 0
-        while failed < _MAX_FAILED_READS:
-            ok, frame = self._capture.read()
-            failed = 0 if ok else failed + 1
-            yield index, frame if ok else None
-            index += 1
+        try:
+            while failed < _MAX_FAILED_READS:
+                ok, frame = self._capture.read()
+                failed = 0 if ok else failed + 1
+                yield index, frame if ok else None
+                index += 1
+        finally:
+            self._capture.release()
         logger.warning('%s stopped answering after %d frames', self.name, index - failed)
 
 

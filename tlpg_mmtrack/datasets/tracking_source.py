@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -34,6 +34,7 @@ class TrackingSource(BaseSOTDataset):
     """
 
     LONG_SIDE = 480.0
+    OTHER_ATTEMPTS = 10
 
     def __init__(
         self,
@@ -80,19 +81,27 @@ class TrackingSource(BaseSOTDataset):
             paste_only=self.get_data_info(video_idx).get('paste_only', False),
         )
 
-    def sample(self, video_idx: int, rng: np.random.Generator, other: dict) -> dict | None:
+    def sample(
+        self, video_idx: int, rng: np.random.Generator, draw_other: Callable[[], dict]
+    ) -> dict | None:
         """One training sample.
 
         Args:
             video_idx: The item.
             rng: Decides all that is random in it.
-            other: Another sequence (of this set or of another one), for backgrounds.
+            draw_other: Draws another sequence (of this set or of another one), for backgrounds
+                and distractors. One with the target's image, which would show it twice, is drawn
+                again, ``OTHER_ATTEMPTS`` times at most.
 
         Returns:
             What the pipeline makes of it, or None if the material is unusable.
         """
-        peer = self.get_peer(video_idx, rng)
         first = self.get_sequence(video_idx)
+        for _ in range(self.OTHER_ATTEMPTS):
+            other = draw_other()
+            if set(first['img_paths']).isdisjoint(other['img_paths']):
+                break
+        peer = self.get_peer(video_idx, rng)
         first['rng'] = rng
         first['peer'] = None if peer is None else self.get_sequence(peer)
         return self.pipeline([first, other])
@@ -104,5 +113,4 @@ class TrackingSource(BaseSOTDataset):
         sample's number instead.
         """
         rng = np.random.default_rng(np.random.randint(2**31))
-        other = self.get_sequence(int(rng.integers(len(self))))
-        return self.sample(video_idx, rng, other)
+        return self.sample(video_idx, rng, lambda: self.get_sequence(int(rng.integers(len(self)))))

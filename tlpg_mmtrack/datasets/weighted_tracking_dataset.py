@@ -86,6 +86,11 @@ class WeightedTrackingDataset(Dataset):
         dataset = self.datasets[rng.choice(len(self.datasets), p=self.probabilities)]
         return dataset, int(rng.integers(len(dataset)))
 
+    def _draw_sequence(self, rng: np.random.Generator) -> dict:
+        """All that is known of an item that is drawn."""
+        dataset, item = self._draw(rng)
+        return dataset.get_sequence(item)
+
     @contextmanager
     def _strict(self) -> Iterator[None]:
         """With ``'stop'``, what is left out is an error, wherever it is noticed."""
@@ -105,8 +110,7 @@ class WeightedTrackingDataset(Dataset):
         rng = np.random.default_rng((self.seed, index))
         for _ in range(self.MAX_ATTEMPTS):
             dataset, item = self._draw(rng)
-            other_dataset, other_item = self._draw(rng)
-            sample = dataset.sample(item, rng, other_dataset.get_sequence(other_item))
+            sample = dataset.sample(item, rng, lambda: self._draw_sequence(rng))
             if sample is not None:
                 return sample
         raise RuntimeError(

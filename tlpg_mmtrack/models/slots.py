@@ -27,10 +27,12 @@ class MapShape(NamedTuple):
     Attributes:
         channels: Channels of the map.
         stride: Image pixels between neighbouring cells.
+        cell_offset: Image pixel of the centre of cell 0, where the backbone declares it.
     """
 
     channels: int
     stride: int
+    cell_offset: float | None = None
 
 
 def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
@@ -41,7 +43,9 @@ def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
     """
     declared = getattr(backbone, 'feature_info', None)
     if declared is not None:
-        return tuple(MapShape(level.channels, level.stride) for level in declared)
+        return tuple(
+            MapShape(level.channels, level.stride, level.cell_offset) for level in declared
+        )
     with _evaluation(backbone):
         return _shapes(backbone(torch.zeros(1, 3, PROBE_SIZE, PROBE_SIZE)))
 
@@ -66,12 +70,15 @@ def neck_shapes(neck: nn.Module, levels: Sequence[MapShape]) -> tuple[MapShape, 
         )
     try:
         with _evaluation(neck):
-            return _shapes(neck(empty_maps(levels)))
+            maps = _shapes(neck(empty_maps(levels)))
     except (AssertionError, IndexError, RuntimeError) as error:
         raise ValueError(
             f'{name}: in_channels does not fit, the backbone returns {len(got)} maps of {got} '
             f'channels: {error}'
         ) from error
+    # A neck leaves the cells of a stride where they are.
+    offsets = {level.stride: level.cell_offset for level in levels}
+    return tuple(level._replace(cell_offset=offsets.get(level.stride)) for level in maps)
 
 
 def empty_maps(shapes: Sequence[MapShape]) -> list[Tensor]:
@@ -115,18 +122,42 @@ def require(part: str, key: str, value: Any, got: Any, source: str) -> None:
         raise ValueError(f'{part}: {key} is {value}, but {source} is {got}; set {key}={got}')
 
 
-def check_dcc_slot(head: nn.Module, x: MapShape) -> None:
-    """Raise unless a :class:`DCCHead` fits the map that it will get.
+def check_map(part: nn.Module, x: MapShape) -> None:
+    """Raise unless a component, such as a :class:`DCCHead`, fits the map that it will get.
 
     Args:
-        head: The head.
+        part: The component; what it does not have as an attribute is not asked about.
         x: The map.
 
     Raises:
-        ValueError: Naming the head, the key and what was found.
+        ValueError: Naming the component, the key and what was found.
     """
-    require('DCCHead', 'in_channels', head.in_channels, x.channels, "its map's number of channels")
-    require('DCCHead', 'stride', head.stride, x.stride, "its map's stride")
+    for key, got, what in (
+        ('in_channels', x.channels, 'number of channels'),
+        ('stride', x.stride, 'stride'),
+        ('cell_offset', x.cell_offset, 'first cell'),
+    ):
+        if got is not None and hasattr(part, key):
+            require(type(part).__name__, key, getattr(part, key), got, f"its map's {what}")
+
+
+def check_maps(part: nn.Module, levels: Sequence[MapShape]) -> None:
+    """The same for a component that reads several maps, such as an :class:`IoUNetHead`.
+
+    Args:
+        part: The component.
+        levels: The maps.
+
+    Raises:
+        ValueError: Naming the component, the key and what was found.
+    """
+    for key, got, what in (
+        ('in_channels', tuple(level.channels for level in levels), 'number of channels'),
+        ('strides', tuple(level.stride for level in levels), 'strides'),
+        ('cell_offsets', tuple(level.cell_offset for level in levels), 'first cells'),
+    ):
+        if None not in got and hasattr(part, key):
+            require(type(part).__name__, key, tuple(getattr(part, key)), got, f"its maps' {what}")
 
 
 def complete(config: dict, **found: Any) -> dict:

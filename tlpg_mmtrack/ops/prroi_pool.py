@@ -107,9 +107,11 @@ def prroi_pool_boxes(
     num_boxes = boxes.shape[1]
     # Channels last: both products are then batched matrix products that copy nothing large.
     rows = features.to(compute_dtype).permute(0, 2, 3, 1).reshape(num_images, height, -1)
-    pooled = weights_y.reshape(num_images, num_boxes * bins_y, height) @ rows
-    pooled = pooled.view(num_images, num_boxes, bins_y, width, channels)
-    pooled = weights_x.unsqueeze(2) @ pooled
+    # Autocast would round the bins' weights.
+    with torch.autocast(features.device.type, enabled=False):
+        pooled = weights_y.reshape(num_images, num_boxes * bins_y, height) @ rows
+        pooled = pooled.view(num_images, num_boxes, bins_y, width, channels)
+        pooled = weights_x.unsqueeze(2) @ pooled
     return pooled.permute(0, 1, 4, 2, 3).to(features.dtype)
 
 
@@ -179,3 +181,25 @@ class PrRoIPool(nn.Module):
     def extra_repr(self) -> str:
         """The two settings, for ``print(module)``."""
         return f'output_size={self.output_size}, spatial_scale={self.spatial_scale}'
+
+
+class CompiledPrRoIPool(PrRoIPool):
+    """``mmcv.ops.PrRoIPool`` for what it can pool, float32 on CUDA; PyTorch for the rest.
+
+    Args:
+        output_size: Bins per box, (Ph, Pw) or one number for both.
+        spatial_scale: Factor from the boxes' unit to cells.
+    """
+
+    def __init__(self, output_size: int | tuple[int, int], spatial_scale: float = 1.0) -> None:
+        super().__init__(output_size, spatial_scale)
+        # Its kernels exist only in an mmcv that was built for CUDA.
+        from mmcv.ops import PrRoIPool as CompiledPool
+
+        self._compiled = CompiledPool(self.output_size, self.spatial_scale)
+
+    def forward(self, features: Tensor, rois: Tensor) -> Tensor:
+        """Pool (K, 5) boxes of (N, C, H, W) maps; see :func:`prroi_pool`."""
+        if features.is_cuda and features.dtype == torch.float32:
+            return self._compiled(features, rois)
+        return super().forward(features, rois)

@@ -1,7 +1,8 @@
 # A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero. The pretrained
 # features already track, so the neck and the filter features move slowly; what starts from nothing
 # moves fast. The initial offset kernel stays at zero: learned on so little data, it makes every
-# cell propose the nearest object, whichever it is (docs/decisions.md).
+# cell propose the nearest object, whichever it is (docs/decisions.md). The initial filter's gain
+# (log_initial_gain) is held by the same key.
 max_epochs = 20
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 optim_wrapper = dict(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -76,6 +77,31 @@ def test_a_session_over_a_real_connection(client: object, square_files: list[Pat
         ((region, properties),), _ = client.frame(image(path), objects=[])
         assert region.bounds()[0] == pytest.approx(30, abs=0.6)
         assert float(properties['confidence']) == 0.0
+
+
+def test_a_first_image_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tlpg_mmtrack.evaluation.clients import trax_session
+
+    class OneRequest:
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            pass
+
+        def __enter__(self) -> OneRequest:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def wait(self) -> SimpleNamespace:
+            box = [(trax.Rectangle.create(10, 40, 20, 20), {})]
+            status = trax.TraxStatus.INITIALIZE
+            return SimpleNamespace(type=status, objects=box, image=image(tmp_path / 'no.png'))
+
+    monkeypatch.setattr(trax_session, 'Server', OneRequest)
+    with pytest.raises(ValueError, match=r'TraX: the first image, .*no\.png, cannot be read'):
+        trax_session.serve(None)
 
 
 def _cut_jpeg() -> bytes:

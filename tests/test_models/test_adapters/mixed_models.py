@@ -161,13 +161,13 @@ def on_efflite0(name: str) -> Config:
     model.backbone, model.test_cfg = efflite0.backbone, {**model.test_cfg, **efflite0.test_cfg}
     model.test_cfg.border_mode = 'replicate'
     if model.cls_head.type == 'DCCClsHead':
-        model.cls_head.head.in_channels = 112
+        model.cls_head.head.update(in_channels=112, cell_offset=9.0)
     else:
         model.cls_head.update(in_dim=112, out_dim=112)
         model.cls_head.filter_initializer.feature_dim = 112
     box_head = model.bbox_head
     if box_head.type == 'CenterBiasBoxHead':
-        box_head.refiner.head.update(in_channels=112, feat_channels=112)
+        box_head.refiner.head.update(in_channels=112, feat_channels=112, cell_offset=9.0)
         box_head.refiner.enhancer.in_channels = (40, 112, 112)
         box_head = box_head.iou_head
     box_head.in_dim = (40, 112)

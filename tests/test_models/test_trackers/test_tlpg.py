@@ -479,6 +479,17 @@ def _trainee() -> Iterator[TLPG]:
         yield _build().train()
 
 
+def test_a_frozen_part_s_statistics_stay_as_they_are() -> None:
+    neck = torch.nn.Sequential(torch.nn.BatchNorm2d(4), torch.nn.Dropout())
+    model = _build()
+    model.neck, model.frozen_modules = neck, ('neck',)
+    model.freeze_module(model.frozen_modules)
+    assert model.train().head.training
+    assert not any(part.training for part in neck.modules())
+    neck(torch.rand(2, 4, 3, 3))
+    assert (neck[0].running_mean == 0).all()
+
+
 OVERFIT_WEIGHTS = dict(cls=1.0, reg=4.0, neg=40.0)
 """Of both stages. At the shipped weight of 1, ``neg`` is so small that it yields to the others."""
 

@@ -31,8 +31,11 @@ def serve(tracker: Tracker) -> None:
             request = server.wait()
             if request.type == TraxStatus.QUIT:
                 return
-            frame = read_picture(request.image[ImageChannel.COLOR].path())
+            path = request.image[ImageChannel.COLOR].path()
+            frame = read_picture(path)
             if request.type == TraxStatus.INITIALIZE:
+                if frame is None:
+                    raise ValueError(f'TraX: the first image, {path}, cannot be read')
                 box = _only_box(request.objects)
                 tracker.init(frame, box)
                 server.status([(Rectangle.create(*box), {})])

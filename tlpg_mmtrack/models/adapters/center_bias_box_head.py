@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..heads.dcc_head import TargetModel
-from ..slots import MapShape, check_dcc_slot, empty_maps
+from ..slots import MapShape, check_map, empty_maps
 from .mmtrack_iou_head import check_iou_net_slot
 from .sequences import sequences_first, template_and_search_boxes
 
@@ -146,4 +146,4 @@ class CenterBiasBoxHead(BaseModule):
         maps = empty_maps(levels)
         with torch.no_grad():
             enhanced = self.refiner.enhance(maps[-1], maps)
-        check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], levels[-1].stride))
+        check_map(self.refiner.head, levels[-1]._replace(channels=enhanced.shape[1]))

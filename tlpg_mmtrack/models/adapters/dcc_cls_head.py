@@ -14,7 +14,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from ..heads.dcc_head import DCCHead, Prediction, TargetModel
-from ..slots import MapShape, check_dcc_slot
+from ..slots import MapShape, check_map
 from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory
 from ..trackers.options import TrackingOptions
@@ -175,4 +175,4 @@ class DCCClsHead(BaseModule):
         Raises:
             ValueError: Naming the component, the key and what was found.
         """
-        check_dcc_slot(self.head, levels[-1])
+        check_map(self.head, levels[-1])

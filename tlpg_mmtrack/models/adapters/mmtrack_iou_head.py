@@ -29,6 +29,9 @@ class MMTrackIoUHead(BaseModule):
         init_cfg: Initialisation config of mmengine.
     """
 
+    knows_last_size = False
+    """Its search takes none, so there can be no ``size_penalty``."""
+
     def __init__(
         self, head: dict, in_channels: Sequence[int], init_cfg: dict | None = None
     ) -> None:

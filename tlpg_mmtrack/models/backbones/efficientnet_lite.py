@@ -151,6 +151,10 @@ class EfficientNetLite(BaseModule):
         """Whether what was compiled would do: there is no gradient in it."""
         return can_run_torchscript(img) and not (torch.is_grad_enabled() and img.requires_grad)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the copies: what is compiled cannot be pickled, and is made anew."""
+        return {**super().__getstate__(), '_folded': [], '_compiled': []}
+
     def _forget_copies(self) -> None:
         self._folded.clear()
         self._compiled.clear()

@@ -68,8 +68,8 @@ class BoxRegressionHead(BaseModule):
         strides: Strides of those maps in crop pixels.
         cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
         channels: Width of the head, a multiple of 16.
-        bins: Even side of the grid that is pooled from the finest level; a coarser level's is
-            smaller by the ratio of the strides.
+        bins: Side of the grid that is pooled from the finest level, a multiple of 4; a coarser
+            level's is smaller by the ratio of the strides.
         init_cfg: mmengine's initialisation config.
 
     Raises:

@@ -63,6 +63,7 @@ class BoxRegressionRefiner(BaseModule):
                 f'{feat_channels}'
             )
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
+        self.in_channels = in_channels
         self.stride = stride
         self.cell_offset = cell_offset
         self.max_proposals = max_proposals

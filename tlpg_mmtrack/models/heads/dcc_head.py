@@ -207,7 +207,8 @@ class DCCHead(BaseModule):
         filter_optimizer: Config of the filter's optimiser; in joint learning it has three lambdas,
             of the filter, the affine and the free kernel.
         offset_optimizer: Config of the offset kernel's optimiser; joint learning has none.
-        loss_weights: Weights of the terms ``cls``, ``reg`` and ``neg``.
+        loss_weights: Weights of the terms ``cls``, ``reg`` and ``neg``, those that are not 1, 1
+            and 0.1.
         backend: What computes score maps: ``'torch'``, or ``'mmcv'``, mmcv's compiled
             ``deform_conv2d``. Learning is in PyTorch with either.
         init_cfg: Initialisation config of mmengine.
@@ -248,6 +249,11 @@ class DCCHead(BaseModule):
         for name, size in (('kernel', kernel_size), ('offset_kernel', offset_kernel_size)):
             if size % 2 == 0:
                 raise ValueError(f'DCCHead: {name}_size must be odd, got {size}')
+        if kernel_size < 3:
+            raise ValueError(
+                f'DCCHead: kernel_size must be at least 3, got {kernel_size}; the points of one '
+                'cell span no box'
+            )
         if offset_prior not in ('template', 'square'):
             raise ValueError(
                 f"DCCHead: offset_prior must be 'template' or 'square', got {offset_prior!r}"
@@ -269,7 +275,7 @@ class DCCHead(BaseModule):
         self.learning = learning
         self.offset_gradient_scale = offset_gradient_scale
         self.num_training_iters = num_training_iters
-        self.loss_weights = loss_weights or dict(cls=1.0, reg=1.0, neg=0.1)
+        self.loss_weights = dict(cls=1.0, reg=1.0, neg=0.1) | (loss_weights or {})
 
         self.filter_features = nn.Conv2d(in_channels, feat_channels, 3, padding=1, bias=False)
         self._build_optimizers(filter_optimizer, offset_optimizer)
@@ -677,8 +683,9 @@ class DCCHead(BaseModule):
             search_boxes: (B, m, 4).
 
         Returns:
-            ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives)
-            and ``loss_neg`` (IoU of negatives with the box), each averaged over iterates.
+            ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives),
+            both averaged over iterates, and ``loss_neg``, IoU of the last iterate's negatives with
+            the box.
         """
         sequences = len(template)
         template = self.features(template.flatten(0, 1)).unflatten(0, (sequences, -1))
@@ -699,7 +706,7 @@ class DCCHead(BaseModule):
 
     @in_full_precision
     def _loss_cls(self, learned: Learned, truth: TemplateSamples) -> Tensor:
-        """Mean squared hinge residual per frame, at the learned offsets, over all iterates."""
+        """Sum of a frame's squared hinge residuals, mean over frames and iterates."""
         score = self._scorer(self._points(learned.model, truth.features), truth.features)
         residuals = [
             hinge_residual(score(weight), truth.labels)
@@ -724,7 +731,7 @@ class DCCHead(BaseModule):
 
     @in_full_precision
     def _loss_neg(self, model: TargetModel, truth: TemplateSamples, boxes: Tensor) -> Tensor:
-        """Mean IoU of the negatives' proposals with the true box, where they overlap at all."""
+        """Mean IoU of all negatives' proposals with the true box."""
         distances = self._distances(self._points(model, truth.features), truth.features)
         proposals = self.proposal_boxes(distances.flatten(0, 1))
         overlaps = bbox_overlaps(proposals, boxes.flatten(0, 1).unsqueeze(1)).squeeze(-1)

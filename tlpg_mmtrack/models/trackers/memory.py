@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-import torch
 from torch import Tensor
 
 from ..heads.dcc_head import FilterSamples, TemplateSamples
@@ -45,13 +44,15 @@ class SampleMemory:
         self.first_share = first_share
         self.first_count = first.weights.shape[1]
         self.count = self.first_count
-        self._newest: Tensor | None = None
+        self._newest: int | None = None
         self._newest_trust = 1.0
         total = self.first_count + capacity
         self._fields = [field.name for field in fields(first)]
         self._buffers = type(first)(
             **{name: self._grow(getattr(first, name), total) for name in self._fields}
         )
+        # Which sample goes is decided here, so that a GPU need not be waited for.
+        self._weights = self._buffers.weights[0].cpu()
 
     @staticmethod
     def _grow(value: Tensor, total: int) -> Tensor:
@@ -73,12 +74,12 @@ class SampleMemory:
             trust: Factor on this sample's weight, positive.
         """
         rate = self.learning_rate if learning_rate is None else learning_rate
-        weights = self._buffers.weights[0]
-        if self.count < weights.shape[0]:
-            slot = torch.tensor(self.count)
+        weights = self._weights
+        if self.count < len(weights):
+            slot = self.count
             self.count += 1
         else:
-            slot = self.first_count + weights[self.first_count :].argmin()
+            slot = self.first_count + int(weights[self.first_count :].argmin())
         for name in self._fields:
             if name != 'weights':
                 getattr(self._buffers, name)[:, slot] = getattr(sample, name)[:, 0]
@@ -87,6 +88,7 @@ class SampleMemory:
         self._newest, self._newest_trust = slot, trust
         weights /= weights.sum()
         self._keep_first_share(weights)
+        self._buffers.weights[0].copy_(weights, non_blocking=True)
 
     def _keep_first_share(self, weights: Tensor) -> None:
         first = weights[: self.first_count].sum()

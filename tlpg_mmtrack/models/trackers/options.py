@@ -41,7 +41,8 @@ class TrackingOptions:
             its neighbourhood for a better box, coarsely and finely; ``'regression'``, the mean of
             what a coarse search finds and of what is regressed from it, twice, weighted by the
             IoU that IoU-Net predicts for them.
-        merge_iou: Proposals that overlap the picked one this much are averaged with it.
+        merge_iou: Proposals that overlap stage 1's peak this much are handed on, and those that
+            overlap the picked one this much are averaged with it.
         box_rate: Share of the new box's size in the reported size.
         size_penalty: Predicted IoU that a search must gain for a change of the last size's
             logarithm by 1, in width or in height, beside what it gains without one.

@@ -23,11 +23,11 @@ from ..slots import (
     MapShape,
     backbone_shapes,
     build_with,
-    check_dcc_slot,
+    check_map,
+    check_maps,
     complete,
     empty_maps,
     neck_shapes,
-    require,
     require_levels,
 )
 from ..torchscript import Tensors, TracedFunction, tensors_of
@@ -188,7 +188,7 @@ class TLPG(BaseSingleObjectTracker):
         self.neck = None if neck is None else build_with(neck, in_channels=channels)
         high, x, low = self._source_shapes(levels)
         self.head = build_with(head, in_channels=x.channels)
-        check_dcc_slot(self.head, x)
+        check_map(self.head, x)
         self.refiner = None
         if refiner is None:
             return
@@ -206,8 +206,8 @@ class TLPG(BaseSingleObjectTracker):
         sources = empty_maps((high, x, low))
         with torch.no_grad():
             enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
-        if self.refiner.head is not None:
-            check_dcc_slot(self.refiner.head, MapShape(enhanced.shape[1], x.stride))
+        second = self.refiner if self.refiner.head is None else self.refiner.head
+        check_map(second, x._replace(channels=enhanced.shape[1]))
 
     def _source_shapes(self, levels: tuple[MapShape, ...]) -> tuple[MapShape, ...]:
         """Shapes of C3', x and C5', as :meth:`_combine` picks them."""
@@ -216,7 +216,7 @@ class TLPG(BaseSingleObjectTracker):
             return levels[0], levels[1], levels[-1]
         maps = neck_shapes(self.neck, levels)
         if hasattr(self.neck, 'laterals'):
-            sides = [MapShape(maps[0].channels, levels[index].stride) for index in (0, -1)]
+            sides = [levels[index]._replace(channels=maps[0].channels) for index in (0, -1)]
             return sides[0], maps[0], sides[1]
         require_levels(type(self.neck).__name__, "the neck's number of outputs", maps, 3)
         return maps[:3]
@@ -229,13 +229,8 @@ class TLPG(BaseSingleObjectTracker):
             return None
         require_levels(type(self.backbone).__name__, "the backbone's levels", levels, 2)
         channels = tuple(level.channels for level in levels[:2])
-        strides = tuple(level.stride for level in levels[:2])
         head = build_with(config, in_channels=channels)
-        name = type(head).__name__
-        require(
-            name, 'in_channels', head.in_channels, channels, "the number of its maps' channels"
-        )
-        require(name, 'strides', head.strides, strides, "its maps' strides")
+        check_maps(head, levels[:2])
         return head
 
     def _check_postprocess(self) -> None:
@@ -248,6 +243,18 @@ class TLPG(BaseSingleObjectTracker):
                     f'TLPG: test_cfg.postprocess is {self.options.postprocess!r}, which needs the '
                     f'config of a part: {name}=dict(...)'
                 )
+        if self.options.size_penalty and not getattr(self.iou_head, 'knows_last_size', True):
+            raise ValueError(
+                f'TLPG: test_cfg.size_penalty must be 0 with an {type(self.iou_head).__name__}, '
+                f'which knows no last size, got {self.options.size_penalty}'
+            )
+
+    def train(self, mode: bool = True) -> TLPG:
+        """Set the training mode; frozen parts stay in evaluation, their statistics too."""
+        super().train(mode)
+        for name in self.frozen_modules:
+            getattr(self, name).eval()
+        return self
 
     # ---------------------------------------------------------------- network
 
@@ -413,7 +420,7 @@ class TLPG(BaseSingleObjectTracker):
         """(4,) final box in crop pixels, and how far it is trusted, in 0..1."""
         boxes = self._proposals(target, seen.predictions[0])
         peak = cell[0] * scores.shape[1] + cell[1]
-        near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > 0.5
+        near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > self.options.merge_iou
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
         boxes, scores = boxes[near], scores.flatten()[near]
