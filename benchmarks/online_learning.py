@@ -37,13 +37,13 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from tlpg_mmtrack.apis.checkpoint import read_manifest
-from tlpg_mmtrack.apis.shipped import shipped_config, shipped_weights
 from tlpg_mmtrack.evaluation.analysis.files import new_figure, save_figure, write_csv
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
 from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 from tlpg_mmtrack.evaluation.results import ResultsFolder
+from tlpg_mmtrack.files.checkpoint import read_manifest
+from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.heads.dcc_head import TargetModel, TemplateSamples
 from tlpg_mmtrack.models.optimizers import Parameters, ResidualProblem, SDOptimizer

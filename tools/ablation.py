@@ -90,10 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Evaluate all rows that have weights, and print the table."""
     # After --help: these take seconds.
-    from tlpg_mmtrack.apis.shipped import shipped_weights
     from tlpg_mmtrack.evaluation.ablation.rows import TABLES
     from tlpg_mmtrack.evaluation.ablation.table import write_table
     from tlpg_mmtrack.evaluation.peers.otb_folder import read_otb_folder
+    from tlpg_mmtrack.files.shipped import shipped_weights
 
     videos, problems = read_otb_folder(args.data)
     iou = args.iou or shipped_weights()
@@ -120,8 +120,8 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> Path | None
     """
     from mmengine.config import Config
 
-    from tlpg_mmtrack.apis.checkpoint import save_weights
     from tlpg_mmtrack.evaluation.ablation.weights import assemble, find_checkpoint
+    from tlpg_mmtrack.files.checkpoint import save_weights
 
     # isort: split
     import torch

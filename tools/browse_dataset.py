@@ -113,7 +113,7 @@ def build_dataset(config_path: str, changes: dict[str, Any]) -> Dataset:
     # Here, not above: `--help` answers at once without them.
     import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
     from mmtrack.registry import DATASETS  # isort: skip
-    from tlpg_mmtrack.apis.config_file import read_config
+    from tlpg_mmtrack.files.config_file import read_config
 
     config = read_config(config_path)
     config.merge_from_dict(changes)

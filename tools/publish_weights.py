@@ -55,7 +55,7 @@ def trained_weights(path: Path) -> dict[str, Tensor]:
     """
     from mmengine.config import Config
 
-    from tlpg_mmtrack.apis.checkpoint import read_weights
+    from tlpg_mmtrack.files.checkpoint import read_weights
 
     weights = read_weights(path)
     frozen = Config.fromstring(training_config(path), '.py').model.get('frozen_modules', ())
@@ -103,8 +103,8 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
 
     # First: it makes mmtrack importable.
-    from tlpg_mmtrack.apis.checkpoint import read_weights, save_weights
-    from tlpg_mmtrack.apis.config_file import read_config
+    from tlpg_mmtrack.files.checkpoint import read_weights, save_weights
+    from tlpg_mmtrack.files.config_file import read_config
 
     # isort: split
     from mmtrack.registry import MODELS

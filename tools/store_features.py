@@ -28,8 +28,8 @@ from rich.progress import Progress
 
 from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
-from tlpg_mmtrack.apis.config_file import read_config
 from tlpg_mmtrack.datasets.feature_store import FeatureStore, FeatureStoreManifest, source_hash
+from tlpg_mmtrack.files.config_file import read_config
 
 EXIT_BAD_INPUT = 2
 

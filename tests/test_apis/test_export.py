@@ -14,10 +14,10 @@ from mmengine.config import Config
 from mmtrack.registry import MODELS
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.checkpoint import load_weights
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.shipped import shipped_config, shipped_weights
+from tlpg_mmtrack.files.checkpoint import load_weights
+from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
 from tlpg_mmtrack.models.trackers import TLPG, OnnxTLPG
 from tlpg_mmtrack.models.trackers.frame_network import (
     FrameNetwork,

@@ -14,10 +14,10 @@ from fake_model import FakeModel, white_square
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 
-from tlpg_mmtrack.apis import shipped
 from tlpg_mmtrack.apis import tracker as tracker_module
-from tlpg_mmtrack.apis.checkpoint import file_sha256, save_weights
 from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.files import shipped
+from tlpg_mmtrack.files.checkpoint import file_sha256, save_weights
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 BOX = (30.0, 40.0, 20.0, 20.0)

@@ -18,12 +18,12 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import nn
 
+from tlpg_mmtrack.files.checkpoint import file_sha256, load_weights, read_manifest
+from tlpg_mmtrack.files.config_file import read_config
+from tlpg_mmtrack.files.shipped import checkpoint_path, shipped_config, shipped_weights
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-from .checkpoint import file_sha256, load_weights, read_manifest
-from .config_file import read_config
 from .inputs import check_box, check_frame, move_into_frame
-from .shipped import checkpoint_path, shipped_config, shipped_weights
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
+from tlpg_mmtrack.files.checkpoint import check_fit
+
 
 @HOOKS.register_module()
 class FittingCheckpointHook(Hook):
@@ -36,9 +38,6 @@ class FittingCheckpointHook(Hook):
         """
         if self._loaded is None:
             return
-        # Not before it is needed: the API imports the models, and these are imported after this.
-        from tlpg_mmtrack.apis.checkpoint import check_fit
-
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = self._loaded.get('state_dict', self._loaded)
         weights = {name.removeprefix('module.'): value for name, value in weights.items()}

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from tlpg_mmtrack.files.checkpoint import read_weights
+from tlpg_mmtrack.files.shipped import checkpoint_path
+
 
 @CheckpointLoader.register_scheme(prefixes='tlpg://')
 def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> dict:
@@ -17,8 +20,4 @@ def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> d
     Raises:
         FileNotFoundError: If none come with the package for that config.
     """
-    # Not before it is needed: the API imports the models, and these are imported after this.
-    from tlpg_mmtrack.apis.checkpoint import read_weights
-    from tlpg_mmtrack.apis.shipped import checkpoint_path
-
     return dict(state_dict=read_weights(checkpoint_path(filename)))

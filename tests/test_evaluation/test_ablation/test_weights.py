@@ -10,9 +10,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from tlpg_mmtrack.apis.checkpoint import load_weights, read_weights, save_weights
-from tlpg_mmtrack.apis.shipped import shipped_weights
 from tlpg_mmtrack.evaluation.ablation.weights import assemble, find_checkpoint
+from tlpg_mmtrack.files.checkpoint import load_weights, read_weights, save_weights
+from tlpg_mmtrack.files.shipped import shipped_weights
 
 FOLDER = Path(__file__).resolve().parents[3] / 'configs' / 'tlpg' / 'ablation'
 

@@ -11,7 +11,7 @@ from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.apis.checkpoint import read_weights
+from tlpg_mmtrack.files.checkpoint import read_weights
 
 IOU_NET = 'iou_head'
 

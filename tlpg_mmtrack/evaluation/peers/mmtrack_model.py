@@ -16,8 +16,8 @@ from mmengine.runner import CheckpointLoader
 from mmtrack.apis import inference_sot, init_model
 from mmtrack.registry import MODELS
 
-from tlpg_mmtrack.apis.checkpoint import check_fit
-from tlpg_mmtrack.apis.config_file import read_config
+from tlpg_mmtrack.files.checkpoint import check_fit
+from tlpg_mmtrack.files.config_file import read_config
 
 from ..results import weights_sha256
 

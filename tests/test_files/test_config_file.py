@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpg_mmtrack.apis.config_file import read_config
+from tlpg_mmtrack.files.config_file import read_config
 
 
 def test_bases_are_read_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from tlpg_mmtrack.apis.checkpoint import (
+from tlpg_mmtrack.files.checkpoint import (
     check_fit,
     file_sha256,
     load_weights,
