@@ -93,11 +93,13 @@ def variant_config(name: str) -> Config:
     return config
 
 
-def random_weights(seed: int) -> dict[str, Tensor]:
-    """The weights of all variants but the neck's own."""
+def random_weights(name: str, seed: int) -> dict[str, Tensor]:
+    """A variant's weights: the same for all, and the neck's own as it starts."""
     torch.manual_seed(seed)
-    model = MODELS.build(variant_config('upstream').model)
+    model = MODELS.build(variant_config(name).model)
     model.init_weights()
+    if name != 'upstream':
+        model.load_state_dict(random_weights('upstream', seed), strict=False)
     return model.state_dict()
 
 
@@ -107,11 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     videos, problems = read_otb_folder(args.data)
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / 'weights.pth'
-        torch.save(dict(state_dict=random_weights(args.seed), meta={}), checkpoint)
         for name in args.variants:
-            # The neck's own weights are its start's, and random where the widths differ.
-            torch.manual_seed(args.seed)
+            checkpoint = Path(folder) / f'{name}.pth'
+            torch.save(dict(state_dict=random_weights(name, args.seed), meta={}), checkpoint)
             tracker = MMTrackPeer(name, variant_config(name), checkpoint)
             figures[name] = run_tracker(
                 tracker, videos, args.out / name, args.seed, ('mmtrack', 'otb'), problems

@@ -31,7 +31,8 @@ class DCCClsHead(BaseModule):
 
     Args:
         head: Config of the :class:`DCCHead`.
-        options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds.
+        options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
+            crops and boxes are PrDiMP's business, and have no effect here.
         test_cfg: PrDiMP's; it hands it to its heads.
         init_cfg: Initialisation config of mmengine.
     """

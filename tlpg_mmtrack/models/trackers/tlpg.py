@@ -625,8 +625,8 @@ class TracedParts:
     """The two parts of a frame's network that are traced: functions of tensors alone.
 
     Args:
-        model: The tracker. Of a part that is not this project's nothing is known, and it is
-            called as it is: mmtrack's IoU-Net, for one, needs gradients.
+        model: The tracker. What cannot be traced is called as it is: mmtrack's IoU-Net's search,
+            which needs gradients, and mmcv's compiled operator.
     """
 
     def __init__(self, model: TLPG) -> None:
