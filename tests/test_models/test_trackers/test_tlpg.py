@@ -154,6 +154,20 @@ class TestTracking:
             for target, boxes in zip(targets, alone, strict=True):
                 assert np.array_equal(model.step(frame(index), target).box, boxes[index - 1])
 
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+    def test_a_gpu_finds_the_same_boxes(self, model, clip, monkeypatch):
+        """With updates, and a memory that is full."""
+        options = replace(model.options, update_interval=2, memory_size=2)
+        monkeypatch.setattr(model, 'options', options)
+        there = deepcopy(model).to('cuda')
+        targets = [each.start(clip[0], clip.box(0)) for each in (model, there)]
+        for index in range(1, 7):
+            here, other = (
+                each.step(clip[index], target).box
+                for each, target in zip((model, there), targets, strict=True)
+            )
+            np.testing.assert_allclose(other, here, rtol=0, atol=1.0)
+
     def test_the_models_are_updated_when_due(self, model, clip, monkeypatch):
         monkeypatch.setattr(model, 'options', replace(model.options, update_interval=2))
         target = model.start(clip[0], clip.box(0))
