@@ -45,7 +45,7 @@ from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.files.checkpoint import read_manifest
 from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
 from tlpg_mmtrack.models.heads import DCCHead
-from tlpg_mmtrack.models.heads.dcc_head import TargetModel, TemplateSamples
+from tlpg_mmtrack.models.heads.target_model import TargetModel, TemplateSamples
 from tlpg_mmtrack.models.optimizers import Parameters, ResidualProblem, SDOptimizer
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG

@@ -13,7 +13,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.models.heads import DCCHead
-from tlpg_mmtrack.models.heads.dcc_head import Learned, Prediction, TargetModel
+from tlpg_mmtrack.models.heads.target_model import Learned, Prediction, TargetModel
 from tlpg_mmtrack.ops import prroi_pool
 
 CELLS, STRIDE, CHANNELS = 18, 16, 25

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tlpg_mmtrack.models.heads.dcc_head import FilterSamples, TemplateSamples
+from tlpg_mmtrack.models.heads.target_model import FilterSamples, TemplateSamples
 from tlpg_mmtrack.models.trackers.memory import SampleMemory
 
 

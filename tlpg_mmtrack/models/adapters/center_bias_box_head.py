@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
-from ..heads.dcc_head import TargetModel
+from ..heads.target_model import TargetModel
 from ..slots import MapShape, check_map, empty_maps
 from .mmtrack_iou_head import check_iou_net_slot
 from .sequences import sequences_first, template_and_search_boxes

@@ -13,7 +13,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..heads.dcc_head import DCCHead
+from ..heads.target_model import Prediction, TargetModel
 from ..slots import MapShape, check_map
 from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory

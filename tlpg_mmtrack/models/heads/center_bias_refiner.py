@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from .dcc_head import Prediction
+from .target_model import Prediction
 
 
 @MODELS.register_module()

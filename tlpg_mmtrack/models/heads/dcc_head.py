@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -38,122 +37,13 @@ from ..optimizers import (
     hinge_residual,
     scale_gradient,
 )
+from .target_model import FilterSamples, Learned, Prediction, TargetModel, TemplateSamples
 
 FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
 OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
 JOINT_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1, 0.03, 0.1))
 # theta_lo: a cell with a lower label is a negative, offline only.
 _NEGATIVE_LABEL = 0.5
-
-
-@dataclass(frozen=True)
-class TargetModel:
-    """The deformable filter f(x; w, o) of B targets.
-
-    Attributes:
-        filter: (B, C, K), w.
-        affine: (B, D, 4), part of the offset kernel V that shifts and scales the grid of points.
-        free: (B, D, 2K), part of V that moves every point by itself.
-        size: (B, 2), (height, width) in cells that the undisplaced grid spans.
-    """
-
-    filter: Tensor
-    affine: Tensor
-    free: Tensor
-    size: Tensor
-
-
-_S = TypeVar('_S', bound='_Frames')
-
-
-class _Frames:
-    """Tensors of n frames of each of B sequences, the fields of a dataclass."""
-
-    def frames(self: _S, index: slice | Tensor) -> _S:
-        """Select frames."""
-        return type(self)(*(getattr(self, field.name)[:, index] for field in fields(self)))
-
-
-@dataclass(frozen=True)
-class TemplateSamples(_Frames):
-    """What a target model is learned from: n frames of each of B sequences.
-
-    Attributes:
-        features: (B, n, C, H, W), filter features.
-        labels: (B, n, H, W), classification labels y.
-        descriptors: (B, n, R, D), what the offset kernel sees at the R cells nearest the target.
-        targets: (B, n, R, 4), distances (l, t, r, b) from those cells to the true box, in cells.
-        central: (B, n, R), 1 where the cell is always a positive: in the centre region or nearest.
-        weights: (B, n), weight of each frame; they sum to 1 over the frames.
-    """
-
-    features: Tensor
-    labels: Tensor
-    descriptors: Tensor
-    targets: Tensor
-    central: Tensor
-    weights: Tensor
-
-
-@dataclass(frozen=True)
-class FilterSamples(_Frames):
-    """What a filter is learned from whose sampling points stay: n frames of each of B sequences.
-
-    Attributes:
-        features: (B, n, C, H, W), filter features.
-        labels: (B, n, H, W), classification labels y.
-        weights: (B, n), weight of each frame; they sum to 1 over the frames.
-        scores: (B, n, H, W), what the filter as it is now scores.
-        index: (B, n, K, H*W), where the filter samples, as :class:`BilinearSampler` has it.
-        row_fractions: (B, n, K, H*W), likewise.
-        column_fractions: (B, n, K, H*W), likewise.
-    """
-
-    features: Tensor
-    labels: Tensor
-    weights: Tensor
-    scores: Tensor
-    index: Tensor
-    row_fractions: Tensor
-    column_fractions: Tensor
-
-    @property
-    def sampler(self) -> BilinearSampler:
-        """Samples all frames; to build it anew would cost a third of an update."""
-        fractions = self.row_fractions.flatten(0, 1), self.column_fractions.flatten(0, 1)
-        return BilinearSampler(self.index.flatten(0, 1), fractions, tuple(self.labels.shape[-2:]))
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A target model after learning, with its course.
-
-    Attributes:
-        model: The result.
-        regression: Course of the offset kernel.
-        classification: Course of the filter, at the learned offsets. In joint learning both
-            courses are parts of one, with its objectives.
-    """
-
-    model: TargetModel
-    regression: Minimisation
-    classification: Minimisation
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a target model says of n frames of B sequences.
-
-    Attributes:
-        scores: (B, n, H, W) score map s.
-        distances: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
-        points: (B, n, 2K, H*W), where the filter sampled, (dy, dx) relative to every cell, in
-            cells.
-    """
-
-    scores: Tensor
-    distances: Tensor
-    points: Tensor
 
 
 def _equal_weights(features: Tensor) -> Tensor:

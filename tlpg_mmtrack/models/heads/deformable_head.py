@@ -9,7 +9,8 @@ import torch
 from mmtrack.registry import MODELS
 
 from ..optimizers import RegressionProblem
-from .dcc_head import DCCHead, TargetModel, TemplateSamples
+from .dcc_head import DCCHead
+from .target_model import TargetModel, TemplateSamples
 
 
 @MODELS.register_module()

@@ -9,7 +9,8 @@ from typing import Any
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from .dcc_head import FILTER_OPTIMIZER, DCCHead, Learned, TargetModel, TemplateSamples
+from .dcc_head import FILTER_OPTIMIZER, DCCHead
+from .target_model import Learned, TargetModel, TemplateSamples
 
 
 @MODELS.register_module()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from ..heads.dcc_head import Prediction, TargetModel
+from ..heads.target_model import Prediction, TargetModel
 from ..torchscript import tensors_of
 from .tlpg import TLPG, Observation
 

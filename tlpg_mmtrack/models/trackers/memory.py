@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from torch import Tensor
 
-from ..heads.dcc_head import FilterSamples, TemplateSamples
+from ..heads.target_model import FilterSamples, TemplateSamples
 
 Samples = TemplateSamples | FilterSamples
 

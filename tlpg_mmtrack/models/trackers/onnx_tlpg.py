@@ -12,7 +12,7 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from ..heads.dcc_head import TargetModel
+from ..heads.target_model import TargetModel
 from ..torchscript import tensors_of
 from .crop import crop_patch
 from .frame_network import FrameSignature, example_inputs

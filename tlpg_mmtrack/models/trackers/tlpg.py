@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from ..heads.box_regression_head import Template
-from ..heads.dcc_head import DCCHead, Prediction, TargetModel
+from ..heads.dcc_head import DCCHead
 from ..heads.iou_net_head import IoUNetHead
+from ..heads.target_model import Prediction, TargetModel
 from ..slots import (
     MapShape,
     backbone_shapes,
