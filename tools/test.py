@@ -51,6 +51,7 @@ def main() -> None:
     sys.argv[1:] = name_checkpoint(rest)
     tool = compat.load_mmtrack_tool('test.py')
     try:
+        check_checkpoint(tool.parse_args().checkpoint)
         if args.repeat is None:
             tool.main()
         else:
@@ -60,6 +61,21 @@ def main() -> None:
     except KeyboardInterrupt:
         print('interrupted; with ResumableTestLoop the same command goes on', file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+
+
+def check_checkpoint(checkpoint: str | None) -> None:
+    """Refuse a file that is damaged, before anything is built.
+
+    Args:
+        checkpoint: What the command line names; only a file that is there is looked at.
+
+    Raises:
+        ValueError: If it is truncated, altered or no checkpoint.
+    """
+    if checkpoint and Path(checkpoint).is_file():
+        from tlpg_mmtrack.files.checkpoint import read_weights
+
+        read_weights(Path(checkpoint))
 
 
 def repeat(tool: ModuleType, count: int) -> None:

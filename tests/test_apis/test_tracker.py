@@ -192,14 +192,20 @@ class TestFromPretrained:
         monkeypatch.setattr(
             tracker_module,
             'shipped_weights',
-            lambda config=None: shipped.shipped_weights(config, package),
+            lambda config: shipped.shipped_weights(config, package),
         )
+        monkeypatch.setattr(tracker_module, 'DEFAULT', 'tlpg_fake')
         return package
 
     def test_defaults_are_what_is_shipped(self, package):
         tracker = Tracker.from_pretrained(device='cpu')
         assert (tracker.model.layer.weight == 2).all()
         assert not tracker.model.training
+
+    def test_published_weights_do_not_become_the_default(self, package):
+        mine = {key: value * 0 + 3 for key, value in FakeModel().state_dict().items()}
+        save_weights(mine, package / 'weights' / 'a.safetensors', 'a_config', seed=1)
+        assert (Tracker.from_pretrained(device='cpu').model.layer.weight == 2).all()
 
     def test_own_config_and_checkpoint(self, tmp_path, package):
         checkpoint = tmp_path / 'epoch_1.pth'

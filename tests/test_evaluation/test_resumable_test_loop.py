@@ -186,6 +186,10 @@ def break_clips(clips: Path, kind: str) -> str:
         lines = boxes.read_text().splitlines(keepends=True)
         boxes.write_text('0,0,0,0\n' + ''.join(lines[1:]))
         return 'groundtruth_rect.txt: the first box cannot be started from'
+    elif kind == 'first box outside':
+        lines = boxes.read_text().splitlines(keepends=True)
+        boxes.write_text('5000,5000,40,40\n' + ''.join(lines[1:]))
+        return 'groundtruth_rect.txt: the first box cannot be started from'
     elif kind == 'nan':
         lines = boxes.read_text().splitlines(keepends=True)
         boxes.write_text(''.join([*lines[:4], 'nan,nan,nan,nan\n', *lines[5:]]))
@@ -202,6 +206,7 @@ def break_clips(clips: Path, kind: str) -> str:
         'no image',
         'too few boxes',
         'no first box',
+        'first box outside',
         'nan',
     ],
 )

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import torch
 
+from tlpg_mmtrack.files.checkpoint import save_weights
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 FRAMES = 4
@@ -245,3 +247,18 @@ def test_mmtracks_browse_dataset_shows_our_samples(trained: Path) -> None:
 @pytest.mark.parametrize('name', ['dist_train.sh', 'dist_test.sh'])
 def test_script_explains_itself(name: str, tmp_path: Path) -> None:
     assert 'gloo' in run_tool('bash', REPOSITORY / 'tools' / name, '--help', folder=tmp_path)
+
+
+@pytest.mark.parametrize('name', ['cut.pth', 'cut.safetensors'])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str) -> None:
+    weights = {'weight': torch.rand(100)}
+    path = tmp_path / name
+    if path.suffix == '.pth':
+        torch.save(dict(state_dict=weights, meta={}), path)
+    else:
+        save_weights(weights, path, CONFIG.stem, seed=0)
+    path.write_bytes(path.read_bytes()[:-50])
+    command = [sys.executable, str(REPOSITORY / 'tools/test.py'), str(CONFIG), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f'error: checkpoint: {path} is truncated')

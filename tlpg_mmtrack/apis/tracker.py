@@ -20,7 +20,12 @@ from torch import nn
 
 from tlpg_mmtrack.files.checkpoint import file_sha256, load_weights, read_manifest
 from tlpg_mmtrack.files.config_file import read_config
-from tlpg_mmtrack.files.shipped import checkpoint_path, shipped_config, shipped_weights
+from tlpg_mmtrack.files.shipped import (
+    DEFAULT,
+    checkpoint_path,
+    shipped_config,
+    shipped_weights,
+)
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from .inputs import check_box, check_frame, move_into_frame
@@ -102,7 +107,9 @@ class Tracker:
                 as in the constructor.
         """
         _checked_device(device)
-        name = None if config is None else _config_name(config)
+        if checkpoint is None and isinstance(config, (str, Path)) and not Path(config).is_file():
+            raise FileNotFoundError(f'config: {config} is not a file; check the path')
+        name = DEFAULT if config is None else _config_name(config)
         weights = shipped_weights(name) if checkpoint is None else checkpoint_path(checkpoint)
         if not weights.is_file():
             # Before the config, which may take seconds to build.

@@ -230,13 +230,17 @@ def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
 def unusable_start(batch: dict, annotations: str) -> str | None:
     """Why a tracker cannot start from the first frame's box; None where it can.
 
+    It must be finite, have an area, and some of it inside the frame.
+
     Args:
         batch: The first frame, as the data loader gives it.
         annotations: File of the box, to be named.
     """
-    boxes = np.asarray(batch['data_samples'][0].gt_instances.bboxes, dtype=np.float64)
+    sample = batch['data_samples'][0]
+    boxes = np.asarray(sample.gt_instances.bboxes, dtype=np.float64)
     low, high = (boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0))
-    if boxes.size and np.isfinite(boxes).all() and (high > low).all():
+    inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
+    if boxes.size and np.isfinite(boxes).all() and (high > low).all() and (inside > 0).all():
         return None
     corners = boxes.round(2).tolist()
     return f'{annotations}: the first box cannot be started from (corners {corners})'

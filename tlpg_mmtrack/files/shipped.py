@@ -9,6 +9,8 @@ from .checkpoint import read_manifest
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SCHEME = 'tlpg://'
+DEFAULT = 'tlpg_efflite0_small'
+"""Config of the weights that are meant where none are named."""
 
 
 def shipped_config(name: str, package: Path = PACKAGE) -> Path:
@@ -32,22 +34,21 @@ def shipped_config(name: str, package: Path = PACKAGE) -> Path:
     )
 
 
-def shipped_weights(config: str | None = None, package: Path = PACKAGE) -> Path:
+def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
     """Find the shipped weights.
 
     Args:
-        config: Name of the config they must have been trained with; any where None.
+        config: Name of the config they were trained with.
         package: Folder of the package.
 
     Raises:
         FileNotFoundError: If none fit.
     """
     for path in sorted((package / 'weights').glob('*.safetensors')):
-        if config in (None, read_manifest(path).config):
+        if read_manifest(path).config == config:
             return path
-    wanted = f' for the config {config}' if config else ''
     raise FileNotFoundError(
-        f'checkpoint: no weights{wanted} come with the package (looked in '
+        f'checkpoint: no weights for the config {config} come with the package (looked in '
         f'{package / "weights"}); pass the checkpoint of a training run'
     )
 

@@ -168,6 +168,19 @@ class TestTracking:
             )
             np.testing.assert_allclose(other, here, rtol=0, atol=1.0)
 
+    def test_a_box_that_is_not_finite_is_not_taken(self, model, clip, monkeypatch):
+        """As of weights that are not: the object is not found, and the next frame may find it."""
+        target = model.start(clip[0], clip.box(0))
+        before = target.box.copy()
+        with monkeypatch.context() as patch:
+            patch.setattr(model, '_propose', lambda *args: (torch.full((4,), torch.nan), 1.0))
+            result = model.step(clip[1], target)
+        assert result.state is TrackingState.NOT_FOUND
+        assert np.array_equal(target.box, before)
+        found = model.step(clip[1], target)
+        assert found.state is TrackingState.NORMAL
+        assert _iou(found.box, clip.box(1)) > 0.5
+
     def test_the_models_are_updated_when_due(self, model, clip, monkeypatch):
         monkeypatch.setattr(model, 'options', replace(model.options, update_interval=2))
         target = model.start(clip[0], clip.box(0))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -407,10 +408,11 @@ class TLPG(BaseSingleObjectTracker):
         size = target.box[2:] * self._crop_scale(target) / self.head.stride
         place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
         if place.state is TrackingState.NOT_FOUND:
-            # Only the report: after one small frame the search goes on where it was.
-            reported = _onto_frame(target.box, frame.shape)
-            return TrackingResult(reported, place.score, place.state)
+            return _stay(target, frame.shape, place.score)
         crop_box, trust = self._propose(target, seen, scores, place.cell)
+        if not (crop_box.isfinite().all() and math.isfinite(trust)):
+            # Nothing finite could be found from such a box again.
+            return _stay(target, frame.shape, place.score)
         self._move(target, crop_box, trust, center, side, frame.shape)
         self._update(target, seen, crop_box, trust, place.state)
         return TrackingResult(target.box.copy(), place.score, place.state)
@@ -654,6 +656,15 @@ class TracedParts:
     def _key(model: TLPG) -> tuple:
         parts = (model.neck, model.head, model.refiner, model.iou_head, model.box_head)
         return (model.options, *parts)
+
+
+def _stay(target: TargetState, shape: tuple[int, ...], score: float) -> TrackingResult:
+    """What is reported where the target was not found: the last box, on the frame.
+
+    Only the report is bounded: after one small frame the search goes on where it was.
+    """
+    score = score if math.isfinite(score) else 0.0
+    return TrackingResult(_onto_frame(target.box, shape), score, TrackingState.NOT_FOUND)
 
 
 def _onto_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
