@@ -369,7 +369,10 @@ class TestDistributedOnCpu:
     ) -> None:
         """A process that ends in a group of gloo's may abort after all of its work."""
         calls = []
-        ran = SimpleNamespace(main=lambda: calls.append(process_group.is_initialized()))
+        ran = SimpleNamespace(
+            main=lambda: calls.append(process_group.is_initialized()),
+            parse_args=lambda: SimpleNamespace(checkpoint=None),
+        )
         monkeypatch.setattr(compat, 'load_mmtrack_tool', lambda tool: ran)
         monkeypatch.setattr('tlpg_mmtrack.allocator.keep_freed_memory', lambda: None)
         monkeypatch.setattr(sys, 'argv', [name, 'config.py'])
