@@ -7,7 +7,8 @@ when nothing else is done, and then those of the training step alone, forwards a
 the optimiser, on one batch that is there already. On a GPU, loading keeps it busy where it gives
 more. On a CPU they share the cores, so the time of a sample is the sum of both.
 
-The first batches, for which processes start and files are read for the first time, are left out.
+The first batches, for which processes start and files are read for the first time, are left out:
+two, or one of each process.
 mmengine's training log shows the same of a run: `time` of an iteration, and `data_time`, the part
 of it that training waited for data.
 """
@@ -48,7 +49,7 @@ def loader(config: Config, workers: int) -> DataLoader:
 def loading_rate(batches: DataLoader, count: int) -> tuple[float, dict]:
     """Samples a second of so many batches after the warm-up, and the last batch."""
     source = iter(batches)
-    for _ in range(WARM_UP):
+    for _ in range(max(WARM_UP, batches.num_workers)):
         next(source)
     start = time.perf_counter()
     for _ in range(count):

@@ -24,6 +24,13 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
+from .feature_levels import (
+    CHANNELS_PER_GROUP,
+    check_feats,
+    check_levels,
+    conv_norm_relu,
+    search_crops_per_template,
+)
 
 # Side of the window in sides of the proposal, which leaves half a proposal around it.
 _WINDOW = 2.0
@@ -95,10 +102,11 @@ class BoxRegressionHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
-        _check_levels(in_channels, strides=strides, cell_offsets=cell_offsets)
-        if channels % 16:
+        check_levels('BoxRegressionHead', in_channels, strides=strides, cell_offsets=cell_offsets)
+        if channels % CHANNELS_PER_GROUP:
             raise ValueError(
-                f'BoxRegressionHead.channels: must be a multiple of 16, got {channels}'
+                f'BoxRegressionHead.channels: must be a multiple of {CHANNELS_PER_GROUP}, '
+                f'got {channels}'
             )
         self.bins_per_level = [bins * strides[0] // stride for stride in strides]
         if bins % 4 or min(self.bins_per_level) < 2:
@@ -112,15 +120,16 @@ class BoxRegressionHead(BaseModule):
 
         # The finest level has the detail, the others say what it belongs to.
         self.level_convs = nn.ModuleList(
-            _conv(width, channels, 1 if level else 3) for level, width in enumerate(in_channels)
+            conv_norm_relu(width, channels, 1 if level else 3)
+            for level, width in enumerate(in_channels)
         )
         self.gains = nn.Linear(channels, channels)
         self.match = nn.Conv2d(channels, channels // 2, 1, bias=False)
         matches = (bins // 2) ** 2 + 1
         self.trunk = nn.Sequential(
-            _conv(3 * channels + matches, channels),
-            _conv(channels, channels),
-            _conv(channels, channels),
+            conv_norm_relu(3 * channels + matches, channels),
+            conv_norm_relu(channels, channels),
+            conv_norm_relu(channels, channels),
         )
         self.columns = _side_convs(channels)
         self.rows = _side_convs(channels)
@@ -215,14 +224,8 @@ class BoxRegressionHead(BaseModule):
         Raises:
             ValueError: The search crops are not a multiple of the templates, or maps do not fit.
         """
-        num_templates, num_search = len(template_boxes), len(search_boxes)
-        if num_search % num_templates:
-            raise ValueError(
-                f'search_boxes: expected the same number for each of the {num_templates} '
-                f'templates, got {num_search} in all'
-            )
-        template = self.template(template_feats, template_boxes)
-        template = template.repeat(num_search // num_templates)
+        times = search_crops_per_template(template_boxes, search_boxes)
+        template = self.template(template_feats, template_boxes).repeat(times)
         proposals = draw_proposals(search_boxes, generator).unsqueeze(1)
         return self.loss_by_feat(self(template, search_feats, proposals)[:, 0], search_boxes)
 
@@ -237,12 +240,7 @@ class BoxRegressionHead(BaseModule):
 
     def _windows(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
-        got = tuple(feat.shape[1] for feat in feats)
-        if got != self.in_channels:
-            raise ValueError(
-                f'BoxRegressionHead.in_channels: configured for maps of {self.in_channels} '
-                f'channels, got {got}; pass those maps, or set in_channels={got}'
-            )
+        check_feats(self, feats)
         center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
         half = size * _WINDOW / 2
         windows = torch.cat((center - half, center + half), dim=-1)
@@ -319,25 +317,6 @@ def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> T
     center = center + jitter[:, :2] * size
     half = size * jitter[:, 2:].exp() / 2
     return torch.cat((center - half, center + half), dim=-1)
-
-
-def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
-    """Raise unless every argument has one entry a level."""
-    for name, values in per_level.items():
-        if len(values) != len(in_channels):
-            raise ValueError(
-                f'BoxRegressionHead.{name}: expected {len(in_channels)} entries, one for each of '
-                f'in_channels {tuple(in_channels)}, got {tuple(values)}'
-            )
-
-
-def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:
-    """Convolution, group norm over 16 channels a group, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
-        nn.GroupNorm(out_channels // 16, out_channels),
-        nn.ReLU(inplace=True),
-    )
 
 
 def _side_convs(channels: int) -> nn.Sequential:

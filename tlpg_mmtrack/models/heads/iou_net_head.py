@@ -19,6 +19,13 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
+from .feature_levels import (
+    CHANNELS_PER_GROUP,
+    check_feats,
+    check_levels,
+    conv_norm_relu,
+    search_crops_per_template,
+)
 
 TRAINING_PROPOSALS = 16
 """Boxes drawn around each search box in training."""
@@ -80,7 +87,8 @@ class IoUNetHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
-        _check_levels(
+        check_levels(
+            'IoUNetHead',
             in_channels,
             strides=strides,
             cell_offsets=cell_offsets,
@@ -88,13 +96,14 @@ class IoUNetHead(BaseModule):
             template_pool_sizes=template_pool_sizes,
             search_pool_sizes=search_pool_sizes,
         )
+        _check_widths(feat_channels)
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)
         self.cell_offsets = tuple(cell_offsets)
         self.template_pool_sizes = tuple(template_pool_sizes)
         self.search_pool_sizes = tuple(search_pool_sizes)
 
-        self.template_convs = nn.ModuleList(map(_conv, in_channels, feat_channels))
+        self.template_convs = nn.ModuleList(map(conv_norm_relu, in_channels, feat_channels))
         self.template_fcs = nn.ModuleList(
             _linear(width * size**2, width)
             for width, size in zip(feat_channels, template_pool_sizes, strict=True)
@@ -103,7 +112,7 @@ class IoUNetHead(BaseModule):
             _linear(sum(feat_channels), width) for width in feat_channels
         )
         self.search_convs = nn.ModuleList(
-            nn.Sequential(_conv(channels, width), _conv(width, width))
+            nn.Sequential(conv_norm_relu(channels, width), conv_norm_relu(width, width))
             for channels, width in zip(in_channels, feat_channels, strict=True)
         )
         self.search_fcs = nn.ModuleList(
@@ -126,7 +135,7 @@ class IoUNetHead(BaseModule):
         Raises:
             ValueError: The number of maps or their channels differ from ``in_channels``.
         """
-        self._check_feats(feats)
+        check_feats(self, feats)
         maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
         pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
         vectors = [fc(level[:, 0]) for fc, level in zip(self.template_fcs, pooled, strict=True)]
@@ -145,7 +154,7 @@ class IoUNetHead(BaseModule):
         Raises:
             ValueError: The number of maps or their channels differ from ``in_channels``.
         """
-        self._check_feats(feats)
+        check_feats(self, feats)
         # As pooling reads them, so that it need not copy them for each set of boxes.
         return tuple(
             conv(feat).contiguous(memory_format=torch.channels_last)
@@ -237,15 +246,10 @@ class IoUNetHead(BaseModule):
         Raises:
             ValueError: The search crops are not a multiple of the templates, or maps do not fit.
         """
-        num_templates, num_search = len(template_boxes), len(search_boxes)
-        if num_search % num_templates:
-            raise ValueError(
-                f'search_boxes: expected the same number for each of the {num_templates} '
-                f'templates, got {num_search} in all'
-            )
+        times = search_crops_per_template(template_boxes, search_boxes)
         proposals, iou = jitter_boxes(search_boxes, TRAINING_PROPOSALS, generator)
         modulation = [
-            vector.repeat_interleave(num_search // num_templates, dim=0)
+            vector.repeat_interleave(times, dim=0)
             for vector in self.modulation(template_feats, template_boxes)
         ]
         predicted = self.predict_iou(modulation, self.features(search_feats), proposals)
@@ -265,15 +269,6 @@ class IoUNetHead(BaseModule):
                 maps, sizes, self.strides, self.cell_offsets, strict=True
             )
         ]
-
-    def _check_feats(self, feats: Sequence[Tensor]) -> None:
-        """Raise unless there is one map for each level, with its channels."""
-        got = tuple(feat.shape[1] for feat in feats)
-        if got != self.in_channels:
-            raise ValueError(
-                f'IoUNetHead.in_channels: configured for maps of {self.in_channels} channels, '
-                f'got {got}; pass those maps, or set in_channels={got}'
-            )
 
 
 def jitter_boxes(
@@ -339,29 +334,13 @@ def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
     return torch.cat((center - half, center + half), dim=-1)
 
 
-def _check_levels(in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
-    """Raise unless every argument has one entry a level and the widths fit the group norm."""
-    for name, values in per_level.items():
-        if len(values) != len(in_channels):
-            raise ValueError(
-                f'IoUNetHead.{name}: expected {len(in_channels)} entries, one for each of '
-                f'in_channels {tuple(in_channels)}, got {tuple(values)}'
-            )
-    widths = tuple(per_level['feat_channels'])
-    if any(width < 16 or width % 16 for width in widths):
+def _check_widths(widths: Sequence[int]) -> None:
+    """Raise unless the group norm can divide the maps' channels."""
+    if any(width < CHANNELS_PER_GROUP or width % CHANNELS_PER_GROUP for width in widths):
         raise ValueError(
-            'IoUNetHead.feat_channels: must be multiples of 16 (group norm has 16 channels a '
-            f'group), got {widths}'
+            f'IoUNetHead.feat_channels: must be multiples of {CHANNELS_PER_GROUP} (group norm has '
+            f'{CHANNELS_PER_GROUP} channels a group), got {tuple(widths)}'
         )
-
-
-def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
-    """3x3 convolution, group norm over 16 channels a group, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-        nn.GroupNorm(out_channels // 16, out_channels),
-        nn.ReLU(inplace=True),
-    )
 
 
 def _linear(in_channels: int, out_channels: int) -> nn.Sequential:
