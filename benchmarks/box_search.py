@@ -35,8 +35,8 @@ from tlpg_mmtrack.models.heads.box_regression_head import Template
 from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
-from tlpg_mmtrack.models.trackers.crop import crop_patch
 from tlpg_mmtrack.models.trackers.postprocess import Postprocess
+from tlpg_mmtrack.ops.crop import crop_patch
 
 LATER_FRAMES, STARTS = 12, 8
 MOVE, SCALE = 0.06, 0.15

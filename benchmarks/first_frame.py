@@ -45,7 +45,7 @@ from torch import Tensor
 from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
 from tlpg_mmtrack.models.heads.dcc_head import DCCHead
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch
 
 SEQUENCES = (
     'Coke',

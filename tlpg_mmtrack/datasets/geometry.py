@@ -1,7 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Affine geometry of training crops: 2 x 3 matrices that map frame pixels to crop pixels.
 
-A pixel's centre is its index, as in :func:`tlpg_mmtrack.models.trackers.crop.crop_patch`.
+:mod:`tlpg_mmtrack.ops.crop` resamples by them. A pixel's centre is its index, there and here.
 Annotations count from pixel edges: a box (x, y, w, h) covers the pixels x to x + w - 1, so its
 left edge lies half a pixel before the centre of pixel x. :func:`edges_to_pixels` turns one into
 the other; without it a mirrored or turned object would be off its box by a pixel.
@@ -9,7 +9,6 @@ the other; without it a mirrored or turned object would be off its box by a pixe
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 
@@ -55,25 +54,6 @@ def place_matrix(
     return np.concatenate([linear, (np.asarray(center) - middle)[:, None]], axis=1)
 
 
-def window_matrix(center: np.ndarray, side: float, size: int) -> np.ndarray:
-    """The affine map of a square window of the frame onto the whole crop.
-
-    Same mapping as :func:`tlpg_mmtrack.models.trackers.crop.crop_patch`.
-
-    Args:
-        center: (x, y) of the window's centre in frame pixels.
-        side: The window's side in frame pixels.
-        size: The crop's side in crop pixels.
-
-    Returns:
-        (2, 3) float64, frame pixels to crop pixels.
-    """
-    scale, half = size / side, (size - 1) / 2.0
-    return np.array(
-        [[scale, 0.0, half - scale * center[0]], [0.0, scale, half - scale * center[1]]]
-    )
-
-
 def map_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Apply a (2, 3) affine map to (P, 2) points."""
     return points @ matrix[:, :2].T + matrix[:, 2]
@@ -88,32 +68,3 @@ def box_corners(box: np.ndarray) -> np.ndarray:
     """The four corners, (4, 2), of a box (x1, y1, x2, y2)."""
     x1, y1, x2, y2 = box
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], dtype=np.float64)
-
-
-def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resample an image by one affine map, repeating its border pixels outside.
-
-    Args:
-        image: (H, W, C) uint8.
-        matrix: (2, 3), pixels of ``image`` to pixels of the result.
-        width: Width of the result.
-        height: Height of the result.
-
-    Returns:
-        (height, width, C) uint8.
-    """
-    shrink = int(1.0 / np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if shrink >= 2:
-        # As crop_patch does: bilinear sampling alone would skip pixels.
-        rows, columns = image.shape[0] // shrink, image.shape[1] // shrink
-        if rows > 0 and columns > 0:
-            image = cv2.resize(
-                image[: rows * shrink, : columns * shrink],
-                (columns, rows),
-                interpolation=cv2.INTER_AREA,
-            )
-            offset = matrix[:, :2].sum(axis=1) * (shrink - 1) / 2.0 + matrix[:, 2]
-            matrix = np.concatenate([matrix[:, :2] * shrink, offset[:, None]], axis=1)
-    return cv2.warpAffine(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )

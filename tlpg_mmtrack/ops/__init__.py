@@ -1,5 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Operators in plain PyTorch: deformable correlation, pooling of boxes, points to boxes."""
+"""Operators in plain PyTorch: deformable correlation, pooling of boxes, points to boxes.
+
+:mod:`.crop` has those on images, by OpenCV.
+"""
 
 from .deformable_correlation import (
     BilinearSampler,

@@ -31,7 +31,7 @@ from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ import pytest
 from synthetic_corpus import find_green
 
 from tlpg_mmtrack.datasets import TrackingCrop
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch
 
 
 @pytest.mark.parametrize('still', [True, False])

@@ -8,7 +8,7 @@ import pytest
 
 from tlpg_mmtrack.models.trackers.augmentation import ASPECT, BLURS, ROTATIONS, SCALE
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops as make_crops
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch
 
 BOX = np.array([130.0, 90.0, 50.0, 36.0])
 SIDE = 5 * float(np.sqrt(50 * 36))

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.models import torchscript
 from tlpg_mmtrack.models.trackers import TLPG
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_small.py'

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
+from ...ops.crop import warp
 from ..geometry import (
     bounding_box,
     box_corners,
@@ -15,7 +16,6 @@ from ..geometry import (
     linear_map,
     map_points,
     place_matrix,
-    warp,
 )
 from .crop_transform import CropTransform
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from tlpg_mmtrack.datasets.image_files import decode_image
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch
 
 from ..measures import Convention, TrackedVideo, get_convention, score_video
 from ..measures.boxes import box_overlaps, usable

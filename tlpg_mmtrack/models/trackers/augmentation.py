@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .crop import average_pixels
+from ...ops.crop import average_pixels, resample
 
 SCALE = 0.4
 """Largest relative change in scale: a box learned from unscaled crops knows no size. Drawn evenly
@@ -55,7 +55,8 @@ def first_frame_crops(
         recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
     center = box[:2] + (box[2:] - 1) / 2
     # As the crops of later frames are made, so that the target looks the same in both.
-    frame, center, scale = average_pixels(frame, center, size / side)
+    frame, block = average_pixels(frame, size / side)
+    center, scale = (center + 0.5) / block - 0.5, size / side * block
     crops, boxes = [], []
     for stretch, angle, shift in recipes:
         crops.append(_warp(frame, center, scale, size, stretch, angle, shift))
@@ -86,6 +87,4 @@ def _warp(
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag(stretch) * scale
     offset = (size - 1) / 2 + shift - linear @ center
     matrix = np.concatenate((linear, offset[:, None]), axis=1)
-    return cv2.warpAffine(
-        frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return resample(frame, matrix, size, size)

@@ -12,9 +12,9 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from ...ops.crop import crop_patch
 from ..heads.target_model import TargetModel
 from ..torchscript import tensors_of
-from .crop import crop_patch
 from .frame_network import FrameSignature, example_inputs
 from .tlpg import TLPG, Observation, TargetState
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
+from ...ops.crop import crop_patch
 from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead
 from ..heads.iou_net_head import IoUNetHead
@@ -34,7 +35,6 @@ from ..slots import (
 )
 from ..torchscript import Tensors, TracedFunction, tensors_of
 from .augmentation import first_frame_crops
-from .crop import crop_patch
 from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions

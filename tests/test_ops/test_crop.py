@@ -1,12 +1,12 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""crop_patch: where a pixel lands, at every scale, and beyond the border."""
+"""Crops: where a pixel lands, at every scale, and beyond the border."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tlpg_mmtrack.models.trackers.crop import crop_patch
+from tlpg_mmtrack.ops.crop import crop_patch, warp
 
 
 def _blob(size: tuple[int, int], center: tuple[float, float], sigma: float) -> np.ndarray:
@@ -33,6 +33,18 @@ class TestMapping:
         crop = crop_patch(frame, center, side, size)
         expected = (dot - center) * size / side + (size - 1) / 2
         assert crop.shape == (size, size, 3)
+        np.testing.assert_allclose(_centroid(crop), expected, atol=0.1)
+
+    @pytest.mark.parametrize('scale', [2.0, 0.9, 0.4, 0.21])
+    @pytest.mark.parametrize('mirror', [1.0, -1.0])
+    def test_a_dot_lands_where_the_matrix_says(self, scale, mirror):
+        """Stretched, turned, mirrored and shrunk: the blocks' own shift is not forgotten."""
+        turn = np.array([[0.8, -0.6], [0.6, 0.8]]) @ np.diag([1.2 * mirror, 1 / 1.2]) * scale
+        dot = np.array([310.4, 255.8])
+        expected = np.array([97.3, 110.6])
+        matrix = np.concatenate((turn, (expected - turn @ dot)[:, None]), axis=1)
+        crop = warp(_blob((640, 480), tuple(dot), sigma=4 / scale), matrix, 200, 210)
+        assert crop.shape == (210, 200, 3)
         np.testing.assert_allclose(_centroid(crop), expected, atol=0.1)
 
     @pytest.mark.parametrize('shrink', [2, 3, 7, 20])

@@ -1,0 +1,92 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Crops by one affine resampling, in training and in tracking alike.
+
+A 2 x 3 matrix maps pixels of the image to pixels of the crop; a pixel's centre is its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+
+def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: int) -> np.ndarray:
+    """Cut a square out of a frame: the search region.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        center: (x, y) of the square's centre in frame pixels.
+        side: The square's side in frame pixels.
+        size: The crop's side in crop pixels.
+
+    Returns:
+        (size, size, 3) uint8; see :func:`window_matrix` and :func:`warp`.
+    """
+    return warp(frame, window_matrix(center, side, size), size, size)
+
+
+def window_matrix(center: Sequence[float], side: float, size: int) -> np.ndarray:
+    """The affine map of a square window of the frame onto the whole crop.
+
+    Frame pixel ``u`` lands on crop pixel ``(u - center) * size / side + (size - 1) / 2``.
+
+    Args:
+        center: (x, y) of the window's centre in frame pixels.
+        side: The window's side in frame pixels.
+        size: The crop's side in crop pixels.
+
+    Returns:
+        (2, 3) float64.
+    """
+    scale, half = size / side, (size - 1) / 2.0
+    return np.array(
+        [[scale, 0.0, half - scale * center[0]], [0.0, scale, half - scale * center[1]]]
+    )
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resample an image, its pixels averaged where it is shrunk by two or more.
+
+    Args:
+        image: (H, W, C) uint8.
+        matrix: (2, 3), pixels of the image to pixels of the result.
+        width: Width of the result.
+        height: Height of the result.
+
+    Returns:
+        (height, width, C) uint8; the border pixels are repeated outside.
+    """
+    image, block = average_pixels(image, np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    offset = matrix[:, :2].sum(axis=1) * (block - 1) / 2.0 + matrix[:, 2]
+    matrix = np.concatenate([matrix[:, :2] * block, offset[:, None]], axis=1)
+    return resample(image, matrix, width, height)
+
+
+def average_pixels(image: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
+    """Average blocks of pixels of an image that is to be shrunk by two or more.
+
+    Bilinear sampling alone would skip pixels. Pixel ``u`` of the image is pixel
+    ``(u + 0.5) / block - 0.5`` of the result.
+
+    Args:
+        image: (H, W, C) uint8.
+        scale: Crop pixels per image pixel.
+
+    Returns:
+        The image and the blocks' side; the same image and 1 where nothing needs averaging.
+    """
+    block = int(1.0 / scale)
+    width, height = image.shape[1] // max(block, 1), image.shape[0] // max(block, 1)
+    if block < 2 or width == 0 or height == 0:
+        return image, 1
+    whole = image[: height * block, : width * block]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), block
+
+
+def resample(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Sample an image bilinearly; arguments and result as :func:`warp`'s, without averaging."""
+    return cv2.warpAffine(
+        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
