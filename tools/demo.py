@@ -324,9 +324,10 @@ def stop_on_interrupt() -> Iterator[StopRequest]:
 
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file, complete or not at all."""
-    part = path.with_name(f'.{path.name}.part')
-    part.write_text(json.dumps(content, indent=2) + '\n')
-    os.replace(part, path)
+    from tlpg_mmtrack.files.written_whole import written_whole
+
+    with written_whole(path) as part:
+        part.write_text(json.dumps(content, indent=2) + '\n')
 
 
 if __name__ == '__main__':

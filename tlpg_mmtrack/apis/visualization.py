@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tlpg_mmtrack.files.written_whole import written_whole
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-from .writers import fit, part_path
+from .writers import fit
 
 STATE_COLOURS: dict[TrackingState, tuple[int, int, int]] = {
     TrackingState.NORMAL: (80, 200, 60),
@@ -124,9 +124,8 @@ def save_picture(path: str | Path, picture: np.ndarray) -> None:
     ok, encoded = cv2.imencode(path.suffix, picture)
     if not ok:
         raise OSError(f'{path}: OpenCV cannot encode this picture')
-    part = part_path(path)
-    part.write_bytes(encoded.tobytes())
-    os.replace(part, path)
+    with written_whole(path) as part:
+        part.write_bytes(encoded.tobytes())
 
 
 def plot_scores(
@@ -157,10 +156,8 @@ def plot_scores(
     axes.set(xlabel='frame', ylabel='score', xlim=(-0.5, max(len(scores), 1) - 0.5))
     axes.set_ylim(bottom=min(0.0, *scores, 0.0))
     axes.legend(loc='lower left', fontsize='small')
-    path = Path(path)
-    part = part_path(path)
-    figure.savefig(part)
-    os.replace(part, path)
+    with written_whole(Path(path)) as part:
+        figure.savefig(part, format='png')
 
 
 def draw_label(picture: np.ndarray, text: str, colour: tuple[int, int, int]) -> None:

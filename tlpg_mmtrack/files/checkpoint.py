@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,6 +18,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from .written_whole import written_whole
 
 _SHOWN_KEYS = 3
 
@@ -86,13 +87,12 @@ def save_weights(
         key: (value.to(dtype) if value.is_floating_point() else value).cpu().clone().contiguous()
         for key, value in state_dict.items()
     }
-    part = path.with_name(f'.{path.name}.part')
-    save_file(stored, part)
-    part.chmod(0o644)  # safetensors makes it readable to the owner alone
-    manifest = WeightsManifest(sha256=file_sha256(part), config=config, seed=seed)
-    os.replace(part, path)
-    part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
-    os.replace(part, path.with_suffix('.json'))
+    with written_whole(path) as part:
+        save_file(stored, part)
+        part.chmod(0o644)  # safetensors makes it readable to the owner alone
+        manifest = WeightsManifest(sha256=file_sha256(part), config=config, seed=seed)
+    with written_whole(path.with_suffix('.json')) as part:
+        part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
     return manifest
 
 

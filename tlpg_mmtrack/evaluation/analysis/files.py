@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tlpg_mmtrack.apis.writers import part_path
+from tlpg_mmtrack.files.written_whole import written_whole
 
 from ..results.atomic import write_atomically
 
@@ -37,6 +36,5 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a figure as PNG."""
-    part = part_path(path)
-    figure.savefig(part)
-    os.replace(part, path)
+    with written_whole(path) as part:
+        figure.savefig(part, format='png')

@@ -1,10 +1,12 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Files that are there whole or not at all, whatever interrupts their writing."""
+"""Text files that are there whole or not at all, after a power cut too."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from tlpg_mmtrack.files.written_whole import written_whole
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -20,13 +22,11 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: If it cannot be written; it names the file and says what to do.
     """
-    part = path.with_name(f'.{path.name}.part')
     try:
-        with open(part, 'w', encoding='utf-8') as file:
+        with written_whole(path) as part, open(part, 'w', encoding='utf-8') as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise OSError(

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from tlpg_mmtrack.files.written_whole import written_whole
 
 from .folder import VideoResult
 
@@ -31,8 +32,10 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
     if kind not in SUBMISSIONS:
         raise ValueError(f'submission: must be one of {SUBMISSIONS}, got {kind!r}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part')
-    with zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive:
+    with (
+        written_whole(path) as part,
+        zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive,
+    ):
         for result in results:
             boxes = ''.join(f'{_numbers(region)}\n' for region in result.regions)
             if kind == 'trackingnet':
@@ -41,7 +44,6 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
             times = (f'{max(time, _SHORTEST_TIME):.8f}\n' for time in result.times)
             archive.writestr(f'{result.name}/{result.name}_001.txt', boxes)
             archive.writestr(f'{result.name}/{result.name}_time.txt', ''.join(times))
-    os.replace(part, path)
 
 
 def _numbers(region: list[float]) -> str:
