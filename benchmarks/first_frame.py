@@ -119,6 +119,7 @@ VARIANTS = (
     Variant('learning: joint, points not held back', jointly(1.0)),
     Variant('learning: joint (0.1), 30 iterations', jointly(0.1), iterations=30),
     Variant('regression cells a frame: 4', dict(regression_cells=4)),
+    Variant('label band: ignored', dict(label_band='ignore')),
     Variant('steps never halved', unhalved()),
     Variant('cell offset: 0, as of ResNet', dict(cell_offset=0.0)),
     Variant('cell offset: 15, as the padding has it', dict(cell_offset=15.0)),

@@ -3,12 +3,14 @@
 
 Each row is a config in configs/tlpg/ablation, trained by tools/train.py. Its weights are the last
 checkpoint under --checkpoints; IoU-Net's, which the rows on EfficientNet-Lite0 share, come from
---iou. A row without a checkpoint is named and left out. With --untrained all but IoU-Net is as it
-starts, before any training.
+--iou. With several folders, one for each seed of the trainings, figures are means over them, and
+the table has their standard deviation. A row without a checkpoint is named and left out. With
+--untrained all but IoU-Net is as it starts, before any training.
 
-Writes into OUT: tableN.csv, tableN.md and tableN.png; each row's results in OUT/CONFIG, as
-tools/compare.py; its weights in OUT/weights. The same command, run again, goes on where it
-stopped. Rows of two tables that are the same are tracked once.
+Writes into OUT: tableN.csv, tableN.md and tableN.png; of the first folder of checkpoints each
+row's results in OUT/training1/CONFIG, as tools/compare.py, its weights in OUT/training1/weights;
+of the others likewise. The same command, run again, goes on where it stopped. Rows of two tables
+that are the same are tracked once.
 
 Exit status: 0; 1 where a row or a video was left out; 2 for input that cannot be used;
 130 after Ctrl-C.
@@ -27,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 if TYPE_CHECKING:
     from tlpg_mmtrack.evaluation.ablation.rows import AblationRow
+    from tlpg_mmtrack.evaluation.ablation.table import Evaluation
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
@@ -52,9 +55,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        '--checkpoints', type=Path, help='folder of the work folders CONFIG/ of the trainings'
+        '--checkpoints',
+        type=Path,
+        nargs='+',
+        default=[],
+        metavar='FOLDER',
+        help='folder of the work folders CONFIG/ of the trainings; several, one for each seed',
     )
-    source.add_argument('--untrained', action='store_true', help='evaluate before any training')
+    source.add_argument('--untrained', action='store_true', help='nothing but IoU-Net is trained')
     parser.add_argument(
         '--iou', type=Path, help="weights file with IoU-Net's; default: the shipped one"
     )
@@ -99,24 +107,28 @@ def run(args: argparse.Namespace) -> int:
     iou = args.iou or shipped_weights()
     # All are put together before the first one runs: what is missing shows at once.
     weights = {row: gather(row, iou, args) for row in TABLES[args.table]}
-    weights = {row: path for row, path in weights.items() if path is not None}
+    weights = {row: files for row, files in weights.items() if files}
     if not weights:
         raise ValueError(
-            f'--checkpoints: {args.checkpoints} holds a checkpoint of no row; train one by '
-            'tools/train.py configs/tlpg/ablation/CONFIG.py, or pass --untrained'
+            f'--checkpoints: {" ".join(map(str, args.checkpoints))} holds a checkpoint of no row; '
+            'train one by tools/train.py configs/tlpg/ablation/CONFIG.py, or pass --untrained'
         )
-    figures = {row: evaluate(row, path, videos, problems, args) for row, path in weights.items()}
-    print(write_table(args.out, args.table, figures, args.convention))
+    evaluations = {
+        row: [evaluate(row, path, videos, problems, args) for path in files]
+        for row, files in weights.items()
+    }
+    print(write_table(args.out, args.table, evaluations, args.convention))
     total = len(videos) + len(problems)
-    complete = len(weights) == len(TABLES[args.table])
-    return 0 if complete and all(f['videos'] == total for f in figures.values()) else 1
+    figures = [each.figures for found in evaluations.values() for each in found]
+    complete = len(figures) == max(len(args.checkpoints), 1) * len(TABLES[args.table])
+    return 0 if complete and all(figure['videos'] == total for figure in figures) else 1
 
 
-def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> Path | None:
-    """Put a row's weights into one file.
+def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
+    """Put a row's weights into one file for each training.
 
     Returns:
-        The file; None where the row has no weights, which is reported.
+        The files; what is missing is reported.
     """
     from mmengine.config import Config
 
@@ -127,20 +139,22 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> Path | None
     import torch
 
     config = Config.fromfile(CONFIGS / f'{row.config}.py')
-    checkpoint = None
-    if not args.untrained:
-        checkpoint = find_checkpoint(args.checkpoints, row.training)
-        if checkpoint is None:
-            print(f'left out: {row.label}: no {args.checkpoints / row.training}', file=sys.stderr)
-            return None
-    elif config.model.backbone.get('init_cfg'):
+    if args.untrained and config.model.backbone.get('init_cfg'):
         print(f"left out: {row.label}: its backbone's weights are no part of it", file=sys.stderr)
-        return None
-    path = args.out / 'weights' / f'{row.training}.safetensors'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = assemble(config, checkpoint, iou, args.seed)
-    save_weights(weights, path, row.training, config.randomness.seed, torch.float32)
-    return path
+        return []
+    files = []
+    # Untrained is one training of no length.
+    for number, folder in enumerate(args.checkpoints or [None], start=1):
+        checkpoint = folder and find_checkpoint(folder, row.training)
+        if folder and checkpoint is None:
+            print(f'left out: {row.label}: no {folder / row.training}', file=sys.stderr)
+            continue
+        path = args.out / f'training{number}' / 'weights' / f'{row.training}.safetensors'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights = assemble(config, checkpoint, iou, args.seed)
+        save_weights(weights, path, row.training, config.randomness.seed, torch.float32)
+        files.append(path)
+    return files
 
 
 def evaluate(
@@ -149,24 +163,22 @@ def evaluate(
     videos: Sequence,
     problems: dict[str, str],
     args: argparse.Namespace,
-) -> dict[str, float]:
-    """Track the videos that have no result of this row yet, and score all."""
+) -> Evaluation:
+    """Track the videos that have no result of this row and training yet, and score all."""
     from tlpg_mmtrack.apis.tracker import Tracker
+    from tlpg_mmtrack.evaluation.ablation.table import Evaluation
     from tlpg_mmtrack.evaluation.peers.harness import run_tracker
     from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 
     tracker = Tracker.from_pretrained(
         CONFIGS / f'{row.config}.py', weights, args.device, args.seed
     )
+    folder = weights.parent.with_name(row.config)
     conventions = list(dict.fromkeys(['mmtrack', 'otb', args.convention]))
-    return run_tracker(
-        TLPGPeer(tracker, row.config),
-        videos,
-        args.out / row.config,
-        args.seed,
-        conventions,
-        problems,
+    figures = run_tracker(
+        TLPGPeer(tracker, row.config), videos, folder, args.seed, conventions, problems
     )
+    return Evaluation(folder, figures)
 
 
 if __name__ == '__main__':

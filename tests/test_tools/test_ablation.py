@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import csv
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from fake_model import FakeModel
@@ -13,6 +16,7 @@ from written_runs import load_tool, write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.files.checkpoint import read_weights
+from tlpg_mmtrack.structures import TrackingResult
 
 
 @pytest.fixture
@@ -76,6 +80,39 @@ def test_a_gain_has_its_error(
         'dcc_nms': ('', ''),
         'dcc_iou': ('dc-reg_iou', '0.000000'),
     }
+
+
+def test_figures_are_means_over_the_trainings(
+    arguments: list[str],
+    tmp_path: Path,
+    models: list[FakeModel],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two seeds of DCC and one of RC; the second training's tracker loses its target."""
+    shutil.copytree(tmp_path / 'work_dirs/dcc_iou', tmp_path / 'seed1/dcc_iou')
+    first = FakeModel.step
+
+    def step(model: FakeModel, frame: np.ndarray, target: object) -> TrackingResult:
+        result = first(model, frame, target)
+        second_training = models.index(model) in (2, 4)
+        return replace(result, box=np.array([0.0, 0, 2, 2])) if second_training else result
+
+    monkeypatch.setattr(FakeModel, 'step', step)
+    assert load_tool('ablation').main([*arguments, str(tmp_path / 'seed1')]) == 1
+    printed = capsys.readouterr()
+    assert f'left out: RC+IoU: no {tmp_path / "seed1/rc_iou"}' in printed.err
+    with open(tmp_path / 'out/table1.csv', encoding='utf-8') as file:
+        rows = {row['config']: row for row in csv.DictReader(file)}
+    assert {name: row['trainings'] for name, row in rows.items()} == dict(
+        rc_iou='1', dcc_nms='2', dcc_iou='2'
+    )
+    good = float(rows['rc_iou']['otb AUC'])
+    bad = 2 * float(rows['dcc_iou']['otb AUC']) - good
+    assert bad < 50 < 90 < good
+    assert float(rows['dcc_iou']['deviation']) == pytest.approx((good - bad) / 2**0.5, rel=1e-4)
+    assert rows['rc_iou']['deviation'] == ''
+    assert (tmp_path / 'out/training2/dcc_iou').is_dir()
 
 
 def test_it_goes_on_where_it_stopped(arguments: list[str], models: list[FakeModel]) -> None:

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from written_runs import write_run
 
-from tlpg_mmtrack.evaluation.ablation.difference import paired_difference, video_scores
+from tlpg_mmtrack.evaluation.ablation.difference import (
+    mean_scores,
+    paired_difference,
+    video_scores,
+)
 
 
 def test_scores_are_of_each_video_in_percent(tmp_path: Path) -> None:
@@ -29,3 +33,7 @@ def test_the_error_is_of_the_paired_difference() -> None:
 
 def test_one_video_has_no_spread() -> None:
     assert paired_difference(dict(a=1.0), dict(a=0.0, b=5.0)) is None
+
+
+def test_means_are_of_the_videos_that_all_runs_have() -> None:
+    assert mean_scores([dict(a=1.0, b=5.0), dict(a=2.0, c=9.0)]) == dict(a=1.5)

@@ -90,6 +90,10 @@ class TestSetUp:
         with pytest.raises(ValueError, match="offset_prior must be 'template' or 'square'"):
             DCCHead(8, offset_prior='round')
 
+    def test_an_unknown_label_band_is_named(self):
+        with pytest.raises(ValueError, match="label_band must be 'gaussian' or 'ignore', got 'x'"):
+            DCCHead(8, label_band='x')
+
     def test_an_unknown_learning_is_named(self):
         with pytest.raises(ValueError, match="learning must be 'alternate' or 'joint', got 'x'"):
             DCCHead(8, learning='x')
@@ -213,6 +217,37 @@ class TestSamples:
         # One row up is half the height, two sigma; a sixth of the width is 2/3 sigma.
         expected = torch.exp(torch.tensor(-0.5 * (4 + 4 / 9), dtype=torch.float64))
         torch.testing.assert_close(labels[4, 4], expected)
+
+    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
+    def test_an_ignored_band_teaches_nothing(self, learning):
+        head = _head(label_band='ignore', learning=learning)
+        with torch.no_grad():
+            model = head.initialise(head.features(_maps(BOX[None]))[None], BOX.view(1, 1, 4))
+            features = head.features(_maps(_boxes(3, 0))).unsqueeze(0)
+            samples = head.samples(features, _boxes(3, 0).unsqueeze(0))
+            band = (samples.labels > 0) & (samples.labels < 1)
+            learned = head.learn(model, samples, 3).model.filter
+            other = replace(
+                samples, labels=torch.where(band, 0.5 * samples.labels, samples.labels)
+            )
+            assert band.sum() >= 12
+            assert torch.equal(head.learn(model, other, 3).model.filter, learned)
+            # All else does teach: a cell of the centre region, and one of the background.
+            for cell in (samples.labels == 1, samples.labels == 0):
+                other = replace(samples, labels=torch.where(cell, 0.5, samples.labels))
+                assert not torch.equal(head.learn(model, other, 3).model.filter, learned)
+
+    def test_of_an_ignored_band_the_nearest_cell_counts_where_no_other_is_positive(self):
+        head = _head(label_band='ignore', center_shrink=0.1)
+        features = torch.rand(1, 1, CHANNELS, 12, 10, dtype=torch.float64)
+        samples = head.samples(features, torch.tensor([[[50.0, 66.0, 100.0, 120.0]]]).double())
+        assert samples.labels.amax() < 1
+        problem = head.filter_problem(
+            head.initialise(features, self.SAMPLED.view(1, 1, 4)), samples
+        )
+        positive = (problem.roots > 0) & (samples.labels > 0)
+        # The box's centre is (75, 93) pixels, cell (5.8, 4.7): nearest is row 6, column 5.
+        assert positive[0, 0].nonzero().tolist() == [[6, 5]]
 
     def test_targets_are_distances_from_the_nearest_cells(self):
         samples, *_ = self._samples(regression_cells=2)
@@ -470,6 +505,24 @@ class TestLoss:
         torch.testing.assert_close(scaled['loss_cls'], 2 * losses['loss_cls'])
         torch.testing.assert_close(scaled['loss_reg'], 0.5 * losses['loss_reg'])
         assert scaled['loss_neg'] == 0
+
+    def test_an_ignored_band_is_no_part_of_the_score_loss(self):
+        """The residuals of eq. 6 outside of the band, of the initial filter, by hand."""
+        head, (template, template_boxes, search, search_boxes) = self._case(label_band='ignore')
+        head.num_training_iters = 0
+        with torch.no_grad():
+            loss = head.loss(template, template_boxes, search, search_boxes)['loss_cls']
+            template, search = (
+                head.features(maps.flatten(0, 1)).unflatten(0, (2, -1))
+                for maps in (template, search)
+            )
+            scores = head.predict(head.initialise(template, template_boxes), search).scores
+        labels = head.samples(search, search_boxes).labels
+        inside = (labels == 1).flatten(2).any(dim=2)
+        assert inside.all()
+        residuals = torch.where(labels == 1, scores - 1, scores.clamp(min=0))
+        residuals[(labels > 0) & (labels < 1)] = 0
+        torch.testing.assert_close(loss, residuals.square().sum(dim=(2, 3)).mean())
 
     @pytest.mark.parametrize('positive_iou', [0.6, 0.3])
     def test_without_iterations_negatives_overlap_as_the_undisplaced_grid_does(self, positive_iou):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,15 @@ def video_scores(folder: Path, convention: str) -> dict[str, float]:
     return {name: 100 * score.success for name, score in scores.items() if score is not None}
 
 
-def paired_difference(scores: dict[str, float], before: dict[str, float]) -> Difference | None:
+def mean_scores(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean over several runs of the figures of each video that all of them have."""
+    names = sorted(set.intersection(*(set(run) for run in runs)))
+    return {name: float(np.mean([run[name] for run in runs])) for name in names}
+
+
+def paired_difference(
+    scores: Mapping[str, float], before: Mapping[str, float]
+) -> Difference | None:
     """Compare two rows over the videos that both have.
 
     Args:

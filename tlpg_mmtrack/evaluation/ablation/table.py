@@ -4,99 +4,172 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from ..analysis.files import new_figure, save_figure, write_csv
 from ..results.atomic import write_atomically
-from .difference import Difference, paired_difference, video_scores
+from .difference import Difference, mean_scores, paired_difference, video_scores
 from .rows import TABLES, AblationRow
-
-Figures = Mapping[AblationRow, Mapping[str, float]]
 
 NOTE = (
     "The paper's AUC is of its own implementation, on ResNet-50 where no backbone is named, on "
     '200 videos of LaSOT, VOT2018 and OTB2015: an order to compare, not a scale. A gain is the '
-    'mean over videos of the difference to the row named, ± its standard error over the videos.'
+    'mean over videos of the difference to the row named, ± its standard error over the videos. '
+    'AUC and gains are means over the trainings, of which the deviation is the standard deviation.'
 )
 GAIN = ('gain over', 'gain', 'standard error')
 
 
-def write_table(folder: Path, number: int, figures: Figures, convention: str) -> str:
+@dataclass(frozen=True)
+class Evaluation:
+    """A row's weights of one training, evaluated.
+
+    Attributes:
+        folder: The results folder.
+        figures: What :func:`~..peers.harness.run_tracker` gave.
+    """
+
+    folder: Path
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row of the table, over all of its trainings.
+
+    Attributes:
+        row: The row.
+        auc: Mean AUC in percent.
+        deviation: Standard deviation over the trainings; None of a single one.
+        trainings: Their number.
+        videos: Least number of videos that a training's figures are of.
+        speed: Mean frames per second.
+        gain: Over the row below it; None where that is not there.
+    """
+
+    row: AblationRow
+    auc: float
+    deviation: float | None
+    trainings: int
+    videos: int
+    speed: float
+    gain: Difference | None
+
+
+def write_table(
+    folder: Path,
+    number: int,
+    evaluations: Mapping[AblationRow, Sequence[Evaluation]],
+    convention: str,
+) -> str:
     """Write ``tableN.csv``, ``tableN.md`` and ``tableN.png``.
 
     Args:
-        folder: Where to write; each row's results are in a folder of its config's name there.
+        folder: Where to write.
         number: The table's number in the paper.
-        figures: What :func:`~..peers.harness.run_tracker` gave, of the rows that were evaluated.
-        convention: Which of its conventions to show.
+        evaluations: Of the rows that were evaluated, one for each training.
+        convention: Which of the metric's conventions to show.
 
     Returns:
         The markdown.
 
     Raises:
         OSError: If a file cannot be written.
-        ValueError: If a row has no results there.
+        ValueError: If a row has no results.
     """
-    key = 'success' if convention == 'mmtrack' else f'{convention}/success'
-    rows = [
-        (row, float(figures[row][key]), float(figures[row]['fps']), int(figures[row]['videos']))
-        for row in TABLES[number]
-        if row in figures
-    ]
-    gains = _gains(folder, [row for row, *_ in rows], convention)
-    _write_csv(folder / f'table{number}.csv', rows, gains, convention)
+    rows = measured_rows(number, evaluations, convention)
+    _write_csv(folder / f'table{number}.csv', rows, convention)
+    names = ['', 'config', 'videos', 'trainings', 'AUC', 'deviation', 'gain over', 'frames/s']
+    names.append("the paper's AUC")
     lines = [
         f'Table {number}, AUC in percent, convention {convention}.',
         '',
-        "| | config | videos | AUC | gain over | frames/s | the paper's AUC |",
-        '| --- | --- | --- | --- | --- | --- | --- |',
+        f'| {" | ".join(names)} |',
+        '| --- |' + ' --- |' * (len(names) - 1),
     ]
-    for row, auc, fps, videos in rows:
-        paper = '' if row.paper is None else f'{row.paper:.1f}'
-        gain = gains.get(row)
-        over = f'{gain.mean:+.1f} ± {gain.error:.1f} `{row.below}`' if gain else ''
-        cells = (row.label, f'`{row.config}`', videos, f'{auc:.1f}', over, f'{fps:.1f}', paper)
+    for each in rows:
+        row, gain = each.row, each.gain
+        cells = (
+            row.label,
+            f'`{row.config}`',
+            each.videos,
+            each.trainings,
+            f'{each.auc:.1f}',
+            '' if each.deviation is None else f'{each.deviation:.1f}',
+            f'{gain.mean:+.1f} ± {gain.error:.1f} `{row.below}`' if gain else '',
+            f'{each.speed:.1f}',
+            '' if row.paper is None else f'{row.paper:.1f}',
+        )
         lines.append(f'| {" | ".join(map(str, cells))} |')
     text = '\n'.join([*lines, '', NOTE]) + '\n'
     write_atomically(folder / f'table{number}.md', text)
-    _plot(folder / f'table{number}.png', number, [(row, auc) for row, auc, _, _ in rows])
+    _plot(folder / f'table{number}.png', number, [(each.row, each.auc) for each in rows])
     return text
 
 
-def _gains(
-    folder: Path, rows: Sequence[AblationRow], convention: str
-) -> dict[AblationRow, Difference]:
-    """Of each row over the one below it, where both are there."""
-    scores = {row.config: video_scores(folder / row.config, convention) for row in rows}
-    gains = {
-        row: paired_difference(scores[row.config], scores[row.below])
+def measured_rows(
+    number: int, evaluations: Mapping[AblationRow, Sequence[Evaluation]], convention: str
+) -> list[Measured]:
+    """The rows of a table that were evaluated, in the table's order; see :func:`write_table`."""
+    key = 'success' if convention == 'mmtrack' else f'{convention}/success'
+    rows = [row for row in TABLES[number] if row in evaluations]
+    scores = {
+        row.config: mean_scores([video_scores(e.folder, convention) for e in evaluations[row]])
         for row in rows
-        if row.below in scores
     }
-    return {row: gain for row, gain in gains.items() if gain is not None}
+    found = []
+    for row in rows:
+        figures = [evaluation.figures for evaluation in evaluations[row]]
+        aucs = [float(figure[key]) for figure in figures]
+        below = scores.get(row.below)
+        found.append(
+            Measured(
+                row,
+                auc=float(np.mean(aucs)),
+                deviation=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
+                trainings=len(aucs),
+                videos=int(min(figure['videos'] for figure in figures)),
+                speed=float(np.mean([figure['fps'] for figure in figures])),
+                gain=below and paired_difference(scores[row.config], below),
+            )
+        )
+    return found
 
 
-def _write_csv(
-    path: Path,
-    rows: Sequence[tuple[AblationRow, float, float, int]],
-    gains: Mapping[AblationRow, Difference],
-    convention: str,
-) -> None:
-    known = {row: (row.below, gain.mean, gain.error) for row, gain in gains.items()}
+def _write_csv(path: Path, rows: Sequence[Measured], convention: str) -> None:
     write_csv(
         path,
-        ['row', 'config', 'videos', f'{convention} AUC', 'frames/s', "the paper's AUC", *GAIN],
+        [
+            'row',
+            'config',
+            'videos',
+            'trainings',
+            f'{convention} AUC',
+            'deviation',
+            'frames/s',
+            "the paper's AUC",
+            *GAIN,
+        ],
         [
             [
-                row.label,
-                row.config,
-                videos,
-                auc,
-                fps,
-                row.paper,
-                *known.get(row, (None,) * len(GAIN)),
+                each.row.label,
+                each.row.config,
+                each.videos,
+                each.trainings,
+                each.auc,
+                each.deviation,
+                each.speed,
+                each.row.paper,
+                *(
+                    (each.row.below, each.gain.mean, each.gain.error)
+                    if each.gain
+                    else (None,) * len(GAIN)
+                ),
             ]
-            for row, auc, fps, videos in rows
+            for each in rows
         ],
     )
 

@@ -86,6 +86,9 @@ class DCCHead(BaseModule):
         cell_offset: Crop pixel of the centre of cell 0.
         regression_cells: Cells nearest the target at which each frame's box is learned.
         center_shrink: sigma_c, the centre region's size relative to the box.
+        label_band: Between the centre region and the box section 3.2 has two labels:
+            ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing, but for the
+            one nearest the centre where the centre region holds none.
         positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
         offset_prior: ``'template'``, the undisplaced grid spans the first box's height and width;
             or ``'square'``, it is the regular grid of one cell's spacing.
@@ -104,8 +107,8 @@ class DCCHead(BaseModule):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``offset_prior``, ``learning`` or ``backend`` is unknown, a kernel size is
-            even, or an ``offset_optimizer`` is given for joint learning.
+        ValueError: When ``label_band``, ``offset_prior``, ``learning`` or ``backend`` is unknown,
+            a kernel size is even, or an ``offset_optimizer`` is given for joint learning.
         MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
@@ -124,6 +127,7 @@ class DCCHead(BaseModule):
         cell_offset: float = 0.0,
         regression_cells: int = 16,
         center_shrink: float = 0.3,
+        label_band: str = 'gaussian',
         positive_iou: float = 0.6,
         offset_prior: str = 'template',
         learning: str = 'alternate',
@@ -144,12 +148,15 @@ class DCCHead(BaseModule):
                 f'DCCHead: kernel_size must be at least 3, got {kernel_size}; the points of one '
                 'cell span no box'
             )
-        if offset_prior not in ('template', 'square'):
-            raise ValueError(
-                f"DCCHead: offset_prior must be 'template' or 'square', got {offset_prior!r}"
-            )
-        if learning not in ('alternate', 'joint'):
-            raise ValueError(f"DCCHead: learning must be 'alternate' or 'joint', got {learning!r}")
+        for name, value, known in (
+            ('label_band', label_band, ('gaussian', 'ignore')),
+            ('offset_prior', offset_prior, ('template', 'square')),
+            ('learning', learning, ('alternate', 'joint')),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f'DCCHead: {name} must be {known[0]!r} or {known[1]!r}, got {value!r}'
+                )
         _check_backend(backend)
         self.backend = backend
         self.in_channels = in_channels
@@ -160,6 +167,7 @@ class DCCHead(BaseModule):
         self.cell_offset = cell_offset
         self.regression_cells = regression_cells
         self.center_shrink = center_shrink
+        self.label_band = label_band
         self.positive_iou = positive_iou
         self.offset_prior = offset_prior
         self.learning = learning
@@ -460,16 +468,27 @@ class DCCHead(BaseModule):
         return FilterProblem(
             features=samples.features,
             labels=samples.labels,
-            weights=samples.weights[..., None, None].expand_as(samples.labels),
+            weights=self._cell_weights(samples),
             sampler=sampler,
         )
+
+    def _cell_weights(self, samples: TemplateSamples | FilterSamples) -> Tensor:
+        """(B, n, H, W), weight of every cell's classification residual."""
+        return samples.weights[..., None, None] * self._counted(samples.labels)
+
+    def _counted(self, labels: Tensor) -> Tensor:
+        """1 where a cell's label counts, 0 in a band that is ignored; same shape."""
+        if self.label_band == 'gaussian':
+            return torch.ones_like(labels)
+        nearest = labels == labels.amax(dim=(-2, -1), keepdim=True)
+        return ((labels == 0) | (labels == 1) | nearest).to(labels.dtype)
 
     def joint_problem(self, model: TargetModel, samples: TemplateSamples) -> JointProblem:
         """The problem of filter and offset kernel together."""
         return JointProblem(
             features=samples.features,
             labels=samples.labels,
-            weights=samples.weights[..., None, None].expand_as(samples.labels),
+            weights=self._cell_weights(samples),
             regression=self.regression_problem(model, samples),
             field=self._offset_field(samples.features),
             size=model.size,
@@ -602,7 +621,8 @@ class DCCHead(BaseModule):
             hinge_residual(score(weight), truth.labels)
             for (weight,) in learned.classification.iterates
         ]
-        return torch.stack(residuals).square().sum(dim=(-2, -1)).mean()
+        losses = torch.stack(residuals).square() * self._counted(truth.labels)
+        return losses.sum(dim=(-2, -1)).mean()
 
     @in_full_precision
     def _loss_reg(self, learned: Learned, truth: TemplateSamples) -> Tensor:

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What the tracker's choices are worth: each alternative against the shipped configuration.
+
+A video tracked once, from its first frame, is one throw of a coin wherever a distractor decides.
+So each is tracked from several starts, as VOT2020 does it: evenly spaced from the first frame to
+the last, and from each in the direction in which more of the video lies, backwards from the second
+half on. A video's figure is the mean AUC of its runs (convention otb). An alternative's gain is
+the mean over the videos of its figure less the reference's, with the standard error of that: what
+is within two of them may be chance.
+
+Alternatives of the target model's design, for which a second stage was never trained, are compared
+with a reference whose second stage is untrained as well (the first one always is); a box is then
+improved by IoU-Net and the box regression all the same.
+
+A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt. The
+table of everything measured so far is printed and written to OUT/choices.csv and .md. The same
+command goes on where it stopped, and two of them may share the work: --choices names what each
+tracks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# First: it makes mmtrack and mmdet importable.
+from tlpg_mmtrack import Tracker
+
+# isort: split
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
+from mmtrack.registry import MODELS
+
+from tlpg_mmtrack.evaluation.ablation.difference import paired_difference, video_scores
+from tlpg_mmtrack.evaluation.analysis.files import write_csv
+from tlpg_mmtrack.evaluation.peers.harness import run_tracker
+from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
+from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
+from tlpg_mmtrack.evaluation.results.atomic import write_atomically
+from tlpg_mmtrack.files.checkpoint import read_manifest, read_weights
+from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
+
+REFERENCE, UNTRAINED = 'reference', 'untrained second stage'
+CONVENTION = 'otb'
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One row of the table.
+
+    Attributes:
+        name: What differs; names its folder too.
+        options: Fields of `TrackingOptions` that differ.
+        head: Arguments of both stages' `DCCHead` that differ. Both stages are then untrained.
+        against: Name of the row that it is compared with.
+    """
+
+    name: str
+    options: dict = field(default_factory=dict)
+    head: dict | None = None
+
+    @property
+    def against(self) -> str | None:
+        """Name of the row that it is compared with; None for the reference."""
+        if self.name == REFERENCE:
+            return None
+        return REFERENCE if self.head is None or self.name == UNTRAINED else UNTRAINED
+
+
+CHOICES = (
+    Choice(REFERENCE),
+    Choice('crop 288, scale 4.5', dict(crop_size=288, search_scale=4.5)),
+    Choice('crop 320, scale 5', dict(crop_size=320, search_scale=5.0)),
+    Choice('crop 224, scale 3.5', dict(crop_size=224, search_scale=3.5)),
+    Choice('no size penalty', dict(size_penalty=0.0)),
+    Choice('all boxes trusted', dict(trusted_iou=None)),
+    Choice('neither', dict(size_penalty=0.0, trusted_iou=None)),
+    Choice('box rate 0.3', dict(box_rate=0.3)),
+    Choice('box rate 0.7', dict(box_rate=0.7)),
+    Choice('not found below 0.05', dict(not_found_threshold=0.05)),
+    Choice('not found below 0.25', dict(not_found_threshold=0.25)),
+    Choice('update 1 every 10', dict(update_interval=10, update_iters=1)),
+    Choice('update 2 every 10', dict(update_interval=10, update_iters=2)),
+    Choice('no hard negatives', dict(hard_negative_iters=0)),
+    Choice('updates learn offsets', dict(update_offsets=True)),
+    Choice('first frame 30 iterations', dict(first_iters=30)),
+    Choice('search, no regression', dict(postprocess='iou_search')),
+    Choice('score alone', dict(postprocess='nms')),
+    Choice(UNTRAINED, head={}),
+    Choice('label band ignored', head=dict(label_band='ignore')),
+    Choice('no centre region', head=dict(center_shrink=0.0)),
+    Choice('all near cells positive', head=dict(positive_iou=0.0)),
+    Choice('square grid', head=dict(offset_prior='square')),
+    Choice('joint learning', head=dict(learning='joint')),
+)
+
+
+def starts(video: OTBVideo, count: int) -> list[OTBVideo]:
+    """The runs of one video, each from another frame, in the direction that is longer."""
+    runs = []
+    last = len(video.images) - 1
+    for start in np.linspace(0, last, count).round().astype(int):
+        forward = start <= last / 2
+        index = np.arange(start, last + 1) if forward else np.arange(start, -1, -1)
+        if np.isfinite(video.truth[start]).all() and (video.truth[start, 2:] > 0).all():
+            runs.append(
+                OTBVideo(
+                    f'{video.name}@{start}{"+" if forward else "-"}',
+                    [video.images[i] for i in index],
+                    video.truth[index],
+                )
+            )
+    return runs
+
+
+def build(choice: Choice) -> Tracker:
+    """The shipped tracker with a choice made otherwise."""
+    weights = shipped_weights()
+    config = Config.fromfile(shipped_config(read_manifest(weights).config))
+    config.model.test_cfg.update(choice.options)
+    if choice.head is None:
+        return Tracker.from_pretrained(config, weights, 'cpu')
+    config.model.head.update(choice.head)
+    config.model.refiner.head.update(choice.head)
+    init_default_scope('mmtrack')
+    set_random_seed(0)
+    model = MODELS.build(config.model)
+    judges = {
+        name: value
+        for name, value in read_weights(weights).items()
+        if name.startswith(('iou_head.', 'box_head.'))
+    }
+    model.load_state_dict({**model.state_dict(), **judges}, strict=False)
+    return Tracker(model, 'cpu')
+
+
+def track(choice: Choice, runs: Sequence[OTBVideo], folder: Path) -> None:
+    """Track all runs that have no result yet."""
+    tracker = TLPGPeer(build(choice))
+    identity = tracker.identity()
+    tracker.identity = lambda: {**identity, 'options': choice.options, 'head': choice.head}
+    run_tracker(tracker, runs, folder)
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """AUC of each video in percent, the mean over its runs."""
+    by_video = defaultdict(list)
+    for run, auc in video_scores(folder, CONVENTION).items():
+        by_video[run.split('@')[0]].append(auc)
+    return {name: float(np.mean(values)) for name, values in by_video.items()}
+
+
+def report(out: Path, note: str) -> None:
+    """Print and write the table of everything that has been tracked."""
+    scores = {
+        choice.name: figures(folder)
+        for choice in CHOICES
+        if (folder := folder_of(out, choice)).is_dir()
+    }
+    rows = []
+    for choice in CHOICES:
+        if choice.name not in scores:
+            continue
+        own, other = scores[choice.name], scores.get(choice.against)
+        gain = other and paired_difference(own, other)
+        rows.append(
+            [
+                choice.name,
+                f'{np.mean(list(own.values())):.1f}',
+                choice.against if gain else '',
+                f'{gain.mean:+.1f} ± {gain.error:.1f}' if gain else '',
+            ]
+        )
+    names = ['', 'AUC', 'against', 'gain']
+    write_csv(out / 'choices.csv', names, rows)
+    lines = [note, '', *(f'| {" | ".join(row)} |' for row in (names, ['---'] * 4, *rows))]
+    write_atomically(out / 'choices.md', '\n'.join(lines) + '\n')
+    print('\n'.join(lines))
+
+
+def folder_of(out: Path, choice: Choice) -> Path:
+    """Where the results of a choice are kept."""
+    return out / choice.name.replace(' ', '_').replace(',', '')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    names = [choice.name for choice in CHOICES]
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f'choices: {"; ".join(names)}',
+    )
+    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
+    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument(
+        '--choices', nargs='+', default=names, choices=names, metavar='NAME', help='default: all'
+    )
+    parser.add_argument('--starts', type=int, default=4, help='a video (default: %(default)s)')
+    parser.add_argument('--threads', type=int, default=1, help="torch's (default: %(default)s)")
+    args = parser.parse_args(arguments)
+    logging.basicConfig(format='%(message)s', level=logging.INFO)
+    torch.set_num_threads(args.threads)
+    videos, problems = read_otb_folder(args.data)
+    if problems:
+        parser.error(f'--data: {problems}')
+    runs = [run for video in videos for run in starts(video, args.starts)]
+    for choice in CHOICES:
+        if choice.name in args.choices:
+            track(choice, runs, folder_of(args.out, choice))
+    frames = sum(len(run.images) for run in runs)
+    report(args.out, f'{len(videos)} videos, {len(runs)} runs, {frames} frames, shipped weights.')
+
+
+if __name__ == '__main__':
+    main()
