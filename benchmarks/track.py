@@ -17,7 +17,8 @@ backend   TLPG with EfficientNet-Lite0 whose score maps PyTorch computes, agains
 The two take turns frame by frame, and who goes first alternates, so that a machine that is busy or
 slows down hits both alike: compare the two of one run, not of two runs. `mean` counts the online
 updates, `median` is the time of an ordinary frame, `frames/s` is the inverse of the mean. The
-first frame, which learns the target, is shown apart; two more are left out for warming up.
+first frame, which learns the target, is shown apart; two more are left out for warming up. With
+--runs the clip is tracked several times, and the median and range of `frames/s` end the output.
 
 Reading the file is not counted. The default clip is the one of `make demo`, 120 real frames,
 enlarged to 640 x 480.
@@ -113,6 +114,11 @@ class Contender:
             profile.disable()
         self.seconds.append(time.perf_counter() - begin)
         self.states.append(state)
+
+    def forget(self) -> None:
+        """Drop what was measured, before another run."""
+        self.seconds.clear()
+        self.states.clear()
 
     @property
     def measured(self) -> np.ndarray:
@@ -282,6 +288,14 @@ def report(contenders: list[Contender]) -> None:
     )
 
 
+def report_runs(name: str, rates: Sequence[float]) -> None:
+    """Print one contender's frames per second over all runs."""
+    print(
+        f'{name}: {np.median(rates):.1f} frames/s, median of {len(rates)} runs '
+        f'({min(rates):.1f} to {max(rates):.1f})'
+    )
+
+
 def processor() -> str:
     """Name of the processor, where Linux tells it, else of its architecture."""
     path = Path('/proc/cpuinfo')
@@ -299,6 +313,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('pair', choices=['efflite0', 'r50', 'backend'], help='what to measure')
     parser.add_argument('--frames', type=int, default=120, help='(default: %(default)s)')
+    parser.add_argument(
+        '--runs', type=int, default=1, help='times the clip is tracked (default: %(default)s)'
+    )
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     parser.add_argument('--size', type=int, default=288, help='r50: crop (default: %(default)s)')
     parser.add_argument('--checkpoint', type=Path, help='weights, but of r50 (default: shipped)')
@@ -327,7 +344,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         contenders = backend_contenders(args.checkpoint)
     else:
         contenders = r50_contenders(args.size)
-    race(contenders, frames, box, args.profile)
+    rates = []
+    for _ in range(args.runs):
+        for contender in contenders:
+            contender.forget()
+        race(contenders, frames, box, args.profile)
+        rates.append([1 / contender.measured.mean() for contender in contenders])
+    if args.runs > 1:
+        for contender, own in zip(contenders, zip(*rates, strict=True), strict=True):
+            report_runs(contender.name, own)
 
 
 if __name__ == '__main__':
