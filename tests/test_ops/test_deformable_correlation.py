@@ -93,6 +93,16 @@ class TestSmoke:
         error = (deformable_correlation(*case).double() - expected).abs().max()
         assert error < 20 * torch.finfo(dtype).eps * expected.abs().max()
 
+    @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+    def test_half_precision_finds_the_cells_of_a_large_map(self, dtype):
+        """Cells are counted in whole numbers, which half precision lacks beyond 256 or 2048."""
+        generator = torch.Generator().manual_seed(0)
+        features = torch.rand(1, 1, 48, 48, generator=generator).to(dtype)
+        weight = torch.zeros(1, 1, 3, 3, dtype=dtype)
+        weight[..., 1, 1] = 1
+        scores = deformable_correlation(features, weight, torch.zeros(1, 18, 48, 48, dtype=dtype))
+        assert torch.equal(scores, features)
+
     def test_works_without_autograd(self):
         with torch.inference_mode():
             assert deformable_correlation(*_case(0)).isfinite().all()

@@ -72,8 +72,9 @@ class BilinearSampler:
         # A NaN position reads NaN (its fractions are), but it needs an index that exists.
         top, left = (line.detach().floor().nan_to_num(-_MARGIN) for line in (rows, columns))
         row_length = width + 2 * _MARGIN
-        index = top * row_length + left + (_MARGIN * row_length + _MARGIN)
-        return cls(index.long(), (rows - top, columns - left), size)
+        # In whole numbers: half precision has none between two cells of a large map's last rows.
+        index = (top.long() + _MARGIN) * row_length + (left.long() + _MARGIN)
+        return cls(index, (rows - top, columns - left), size)
 
     def sample(self, maps: Tensor) -> Tensor:
         """Values of the maps at the positions.

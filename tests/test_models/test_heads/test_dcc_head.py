@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.heads.target_model import Learned, Prediction, TargetModel
+from tlpg_mmtrack.models.optimizers import hinge_residual
 from tlpg_mmtrack.ops import prroi_pool
 
 CELLS, STRIDE, CHANNELS = 18, 16, 25
@@ -505,6 +506,32 @@ class TestLoss:
         torch.testing.assert_close(scaled['loss_cls'], 2 * losses['loss_cls'])
         torch.testing.assert_close(scaled['loss_reg'], 0.5 * losses['loss_reg'])
         assert scaled['loss_neg'] == 0
+
+    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
+    def test_every_filter_is_judged_at_its_own_points(self, learning):
+        """Jointly learned, filter and points of an iterate go together."""
+        head, (template, template_boxes, search, search_boxes) = self._case(learning=learning)
+        with torch.no_grad():
+            loss = head.loss(template, template_boxes, search, search_boxes)['loss_cls']
+            template, search = (
+                head.features(maps.flatten(0, 1)).unflatten(0, (2, -1))
+                for maps in (template, search)
+            )
+            start = head.initialise(template, template_boxes)
+            learned = head.learn(start, head.samples(template, template_boxes), 5)
+            offsets = learned.regression.iterates
+            if learning == 'alternate':
+                offsets = [offsets[-1]] * len(offsets)
+            losses = []
+            for (weight,), (affine, free) in zip(
+                learned.classification.iterates, offsets, strict=True
+            ):
+                model = replace(start, filter=weight, affine=affine, free=free)
+                scores = head.predict(model, search).scores
+                residuals = hinge_residual(scores, head.samples(search, search_boxes).labels)
+                losses.append(residuals.square().sum(dim=(2, 3)).mean())
+        assert len(losses) == 6
+        torch.testing.assert_close(loss, torch.stack(losses).mean())
 
     def test_an_ignored_band_is_no_part_of_the_score_loss(self):
         """The residuals of eq. 6 outside of the band, of the initial filter, by hand."""

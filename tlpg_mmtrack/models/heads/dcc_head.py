@@ -616,13 +616,26 @@ class DCCHead(BaseModule):
     @in_full_precision
     def _loss_cls(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Sum of a frame's squared hinge residuals, mean over frames and iterates."""
-        score = self._scorer(self._points(learned.model, truth.features), truth.features)
         residuals = [
-            hinge_residual(score(weight), truth.labels)
-            for (weight,) in learned.classification.iterates
+            hinge_residual(scores, truth.labels)
+            for scores in self._scores_of_iterates(learned, truth.features)
         ]
         losses = torch.stack(residuals).square() * self._counted(truth.labels)
         return losses.sum(dim=(-2, -1)).mean()
+
+    def _scores_of_iterates(self, learned: Learned, features: Tensor) -> list[Tensor]:
+        """(B, n, H, W) score map of each filter that was passed through, at its own points."""
+        filters = [weight for (weight,) in learned.classification.iterates]
+        if self.learning == 'alternate':
+            # The filter was learned at the last points.
+            score = self._scorer(self._points(learned.model, features), features)
+            return [score(weight) for weight in filters]
+        return [
+            self._scorer(
+                self._points(replace(learned.model, affine=affine, free=free), features), features
+            )(weight)
+            for weight, (affine, free) in zip(filters, learned.regression.iterates, strict=True)
+        ]
 
     @in_full_precision
     def _loss_reg(self, learned: Learned, truth: TemplateSamples) -> Tensor:

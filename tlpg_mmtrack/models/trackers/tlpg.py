@@ -352,7 +352,7 @@ class TLPG(BaseSingleObjectTracker):
             The target's state, for :meth:`step`.
         """
         options = self.options
-        box = np.asarray(box, dtype=np.float64)
+        box = np.array(box, dtype=np.float64)
         crops, boxes = first_frame_crops(
             frame,
             box,
@@ -484,7 +484,7 @@ class TLPG(BaseSingleObjectTracker):
         shape: tuple[int, ...],
     ) -> None:
         """Map the new box to the frame; it stays finite, of positive size, and on the frame."""
-        x1, y1, x2, y2 = crop_box.double().cpu().numpy() * (side / self.options.crop_size)
+        x1, y1, x2, y2 = crop_box.cpu().double().numpy() * (side / self.options.crop_size)
         middle = (self.options.crop_size - 1) / 2 * (side / self.options.crop_size)
         size = np.clip([x2 - x1, y2 - y1], 0.5 * target.box[2:], 2.0 * target.box[2:])
         size = target.box[2:] + self.options.box_rate * trust * (size - target.box[2:])
@@ -550,7 +550,7 @@ class TLPG(BaseSingleObjectTracker):
         Args:
             img: (1, 3, H, W) pixel values, BGR.
         """
-        cx, cy, width, height = self.memo.bbox.double().cpu().tolist()
+        cx, cy, width, height = self.memo.bbox.tolist()
         box = np.array([cx - width / 2, cy - height / 2, width, height])
         # mmtrack hands no seed over: that which its loop gave the process.
         self.memo.target = self.start(_to_frame(img), box, seed=torch.initial_seed())
