@@ -1,5 +1,5 @@
 # The repaired PrDiMP, trained from the same frozen backbone, stored features, crops, optimiser and
-# schedule as TLPG's parts: what TLPG is to be held against (docs/model_zoo.md).
+# schedule as TLPG's parts: what TLPG is to be compared with (docs/model_zoo.md).
 _base_ = 'prdimp_efflite0.py'
 model = dict(data_preprocessor=dict(type='TLPGDataPreprocessor'))
 train_dataloader = dict(

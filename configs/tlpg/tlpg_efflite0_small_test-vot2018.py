@@ -5,7 +5,8 @@ _base_ = [
     '../_base_/benchmarks/vot2018.py',
     '../_base_/default_runtime.py',
 ]
-# DiMP's settings for this benchmark, in which a failure costs more than elsewhere.
+# Crop, memory and iterations of DiMP's settings for this benchmark, in which a failure costs more
+# than elsewhere. Its thresholds, window and learning rate are not taken over.
 model = dict(
     test_cfg=dict(
         test_mode='VOT',

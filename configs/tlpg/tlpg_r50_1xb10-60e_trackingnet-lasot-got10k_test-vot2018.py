@@ -1,6 +1,7 @@
 # Test on VOT2018. NOT RUN: the data were not at hand.
 _base_ = ['./tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py', '../_base_/benchmarks/vot2018.py']
-# DiMP's settings for this benchmark, in which a failure costs more than elsewhere.
+# Crop, memory and iterations of DiMP's settings for this benchmark, in which a failure costs more
+# than elsewhere. Its thresholds, window and learning rate are not taken over.
 model = dict(
     test_cfg=dict(
         test_mode='VOT',

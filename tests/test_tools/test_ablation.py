@@ -60,7 +60,7 @@ def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
     assert all(row['videos'] == '2' and float(row['otb AUC']) > 90 for row in rows)
     assert (tmp_path / 'out/table1.md').read_text().strip() in printed.out
     assert '| DCC+NMS | `dcc_nms` | 2 |' in printed.out
-    # The row that DCC+IoU is held against was left out.
+    # The row that DCC+IoU is compared with was left out.
     assert all(row['gain'] == '' for row in rows)
     assert (tmp_path / 'out/table1.png').stat().st_size > 0
 

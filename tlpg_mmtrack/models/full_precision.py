@@ -30,5 +30,5 @@ def in_full_precision(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def at_least_float32(value: Tensor) -> Tensor:
-    """A tensor of half precision as float32; another one as it is."""
+    """Cast half precision to float32; return other types unchanged."""
     return value.to(torch.promote_types(value.dtype, torch.float32))

@@ -2,8 +2,8 @@
 """Whether the parts of a model fit together, found out while it is built.
 
 mmtrack's models build their parts one by one and let the first image show whether they fit. Here
-the maps of a backbone are asked for, or computed once on an empty image, and each part is held
-against what it will get.
+the maps of a backbone are asked for, or computed once on an empty image, and each part is checked
+against the maps that it will get.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
 
 
 def neck_shapes(neck: nn.Module, levels: Sequence[MapShape]) -> tuple[MapShape, ...]:
-    """The maps of a neck, which is held against the maps that it gets.
+    """The maps of a neck, which is checked against the maps that it gets.
 
     Args:
         neck: Takes a list of maps and returns maps.

@@ -14,7 +14,6 @@ from .deformable_correlation import (
 )
 from .points_to_box import (
     ExtremeWeights,
-    boxes_to_distances,
     distances_to_boxes,
     extreme_weights,
     points_to_box,
@@ -27,7 +26,6 @@ __all__ = [
     'BilinearSampler',
     'ExtremeWeights',
     'PrRoIPool',
-    'boxes_to_distances',
     'deformable_correlation',
     'distances_to_boxes',
     'extreme_weights',

@@ -136,21 +136,6 @@ def distances_to_boxes(distances: Tensor, centers: Tensor) -> Tensor:
     return torch.cat((centers - distances[:, :2], centers + distances[:, 2:]), dim=1)
 
 
-def boxes_to_distances(boxes: Tensor, centers: Tensor) -> Tensor:
-    """Distances (l, t, r, b) of a box's sides to given centres: the inverse of the above.
-
-    Args:
-        boxes: (N, 4, ...) boxes (x1, y1, x2, y2).
-        centers: (N or 1, 2, ...) positions (x, y), in the unit of the boxes; one box may be
-            compared with many centres by broadcasting.
-
-    Returns:
-        (N, 4, ...) distances (l, t, r, b), negative for a side beyond its centre.
-    """
-    _check_distances('boxes', boxes)
-    return torch.cat((centers - boxes[:, :2], boxes[:, 2:] - centers), dim=1)
-
-
 def _as_pairs(points: Tensor) -> Tensor:
     """View (N, 2K, ...) as (N, K, 2, ...)."""
     if points.dim() < 2 or points.shape[1] == 0 or points.shape[1] % 2:

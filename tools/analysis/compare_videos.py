@@ -35,7 +35,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         'work_dirs/compare/csrt --out outputs/tlpg_csrt --attributes otb_attributes.csv',
     )
     parser.add_argument('first', type=Path, metavar='A', help='a results folder')
-    parser.add_argument('second', type=Path, metavar='B', help='the one to hold against it')
+    parser.add_argument('second', type=Path, metavar='B', help='the one to compare it with')
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     parser.add_argument(
         '--attributes',

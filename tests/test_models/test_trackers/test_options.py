@@ -37,11 +37,19 @@ def test_the_crop_must_fit_the_strides():
         ('memory_size', 0),
         ('update_interval', 0),
         ('first_iters', -1),
+        ('update_iters', -1),
+        ('hard_negative_iters', -1),
+        ('warps', -3),
+        ('search_scale', 0),
+        ('search_scale', float('nan')),
+        ('test_mode', 'ope'),
         ('box_rate', -1.0),
         ('size_penalty', -0.1),
         ('trusted_iou', (0.8, 0.5)),
     ],
 )
 def test_a_value_out_of_range_is_named(name, value):
-    with pytest.raises(ValueError, match=f'test_cfg: {name} must .* got {re.escape(str(value))}'):
+    with pytest.raises(
+        ValueError, match=f'test_cfg: {name} must .* got .*{re.escape(str(value))}'
+    ):
         TrackingOptions(**{name: value})

@@ -138,6 +138,12 @@ class TestTracking:
         left = 1e-4 * (1 - model.options.box_rate)
         np.testing.assert_allclose(second[2:] - first[2:], left, rtol=1e-6)
 
+    def test_the_first_box_is_the_callers_own(self, model, clip):
+        box = clip.box(0)
+        target = model.start(clip[0], box)
+        box[:] = 0
+        assert np.array_equal(target.box, clip.box(0))
+
     def test_interleaved_targets_do_not_meet(self, model, clip):
         """Two objects in one clip, tracked alone and in turns by the same network."""
         other = Clip(5, start=(220, 150), step=(-3, -2))
@@ -243,7 +249,7 @@ class TestTracking:
             center = boxes[1.0][:2] + (boxes[1.0][2:] - 1) / 2
             np.testing.assert_allclose(box[:2] + (box[2:] - 1) / 2, center)
 
-    @pytest.mark.parametrize('postprocess', ['iou_search', 'regression'])
+    @pytest.mark.parametrize('postprocess', ['iou', 'iou_search', 'regression'])
     def test_a_box_that_is_not_trusted_counts_a_tenth(self, model, clip, monkeypatch, postprocess):
         """In the reported size, and in memory against the first frame."""
         options = replace(model.options, postprocess=postprocess, size_penalty=0.0)
@@ -262,6 +268,16 @@ class TestTracking:
         np.testing.assert_allclose(change[5.0, 6.0], 0.1 * change[None], rtol=1e-5)
         torch.testing.assert_close(weight[-6.0, -5.0], weight[None])
         torch.testing.assert_close(weight[5.0, 6.0], 0.1 * weight[None])
+
+    def test_many_poor_boxes_do_not_outvote_a_good_one(self, model, monkeypatch):
+        options = replace(model.options, postprocess='iou', trusted_iou=(0.5, 0.8))
+        monkeypatch.setattr(model, 'options', options)
+        good, poor = torch.tensor([0.0, 0, 100, 100]), torch.tensor([10.0, 10, 85, 86])
+        boxes = torch.stack((*[poor] * 24, good, torch.tensor([300.0, 0, 400, 100])))
+        iou = torch.tensor([0.5] * 24 + [0.9, 0.85])
+        box, trust = model._rank(boxes, iou)
+        torch.testing.assert_close(box, good, atol=0.2, rtol=0)
+        assert trust == 1.0
 
     def test_bgr_to_rgb_is_the_order_that_the_backbone_gets(self, model, monkeypatch):
         images = torch.arange(3.0).view(1, 3, 1, 1).expand(1, 3, 64, 64)
@@ -455,6 +471,15 @@ class TestMmtrack:
         config[name] = None
         config.test_cfg.postprocess = postprocess
         message = rf"postprocess is '{postprocess}', which needs .*: {name}=dict"
+        with pytest.raises(ValueError, match=message):
+            MODELS.build(config)
+
+    @pytest.mark.parametrize('names', [['nek'], 'nek', ['neck', 'box_head']])
+    def test_a_frozen_part_must_be_there(self, names):
+        config = Config.fromfile(CONFIG).model
+        config.box_head, config.test_cfg.postprocess = None, 'nms'
+        config.frozen_modules = names
+        message = "frozen_modules names '(nek|box_head)', .* parts are backbone, neck, head"
         with pytest.raises(ValueError, match=message):
             MODELS.build(config)
 

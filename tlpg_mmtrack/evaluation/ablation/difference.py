@@ -58,7 +58,7 @@ def paired_difference(
 
     Args:
         scores: AUC of each video of a row.
-        before: The same of the row that it is held against.
+        before: The same of the row that it is compared with.
 
     Returns:
         The difference; None with less than two videos, which have no spread.

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Two runs held against each other: video by video, and attribute by attribute."""
+"""Two runs compared: video by video, and attribute by attribute."""
 
 from __future__ import annotations
 

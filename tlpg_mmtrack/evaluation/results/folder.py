@@ -5,7 +5,7 @@
 
     results/
       manifest.json     what the results belong to, and every run that added to them
-      videos/<name>.json  one video: regions, times, and the ground truth they are held against
+      videos/<name>.json  one video: regions, times, and the ground truth
       summary.json      the figures of the last whole evaluation
 """
 

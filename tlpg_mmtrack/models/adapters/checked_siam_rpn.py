@@ -13,7 +13,7 @@ from ..slots import backbone_shapes, neck_shapes, require
 
 @MODELS.register_module()
 class CheckedSiamRPN(SiamRPN):
-    """``SiamRPN`` of mmtrack whose neck and head are held against what they will get.
+    """``SiamRPN`` of mmtrack whose neck and head are checked against the maps that they will get.
 
     Args:
         **kwargs: As in ``SiamRPN``; there must be a neck.

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""mmtrack's PrDiMP with its neck built and its parts held against one another."""
+"""mmtrack's PrDiMP with its neck built and its parts checked against one another."""
 
 from __future__ import annotations
 

@@ -12,10 +12,8 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
+from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
-
-GROUP = 16
-"""Channels that are normalised together."""
 
 # Bins a side of a pooled proposal, and the overlap from which on one is trained on.
 _BINS = 5
@@ -57,10 +55,10 @@ class BoxRegressionRefiner(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if feat_channels <= 0 or feat_channels % GROUP:
+        if feat_channels <= 0 or feat_channels % CHANNELS_PER_GROUP:
             raise ValueError(
-                f'BoxRegressionRefiner: feat_channels must be a multiple of {GROUP}, got '
-                f'{feat_channels}'
+                'BoxRegressionRefiner: feat_channels must be a multiple of '
+                f'{CHANNELS_PER_GROUP}, got {feat_channels}'
             )
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
         self.in_channels = in_channels
@@ -70,7 +68,8 @@ class BoxRegressionRefiner(BaseModule):
         # Faster R-CNN's scale of the residuals.
         self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
         self.convs = nn.Sequential(
-            _conv(in_channels, feat_channels), _conv(feat_channels, feat_channels)
+            conv_norm_relu(in_channels, feat_channels),
+            conv_norm_relu(feat_channels, feat_channels),
         )
         self.residual = nn.Linear(feat_channels * _BINS**2, 4)
         nn.init.zeros_(self.residual.weight)
@@ -134,11 +133,3 @@ class BoxRegressionRefiner(BaseModule):
         answers = self.residuals(search.flatten(0, 1), proposals)
         error = F.smooth_l1_loss(answers, targets, reduction='none').sum(-1)
         return {'refine.loss_box': (error * positive).sum() / positive.sum().clamp(min=1)}
-
-
-def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-        nn.GroupNorm(out_channels // GROUP, out_channels),
-        nn.ReLU(inplace=True),
-    )

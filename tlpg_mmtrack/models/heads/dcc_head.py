@@ -205,8 +205,8 @@ class DCCHead(BaseModule):
         self.initial_affine = nn.Parameter(torch.zeros(descriptor, 4))
         self.initial_free = nn.Parameter(torch.zeros(descriptor, 2 * points))
         self.log_initial_gain = nn.Parameter(torch.zeros(()))
-        # Starts as the identity on each channel, so that an untrained head correlates the
-        # pretrained features themselves.
+        # Starts as the identity on the first channels: where there are as many as come in, an
+        # untrained head correlates the pretrained features themselves.
         nn.init.dirac_(self.filter_features.weight)
 
     def _build_grid(self) -> None:

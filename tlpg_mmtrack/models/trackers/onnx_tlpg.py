@@ -39,7 +39,7 @@ class OnnxTLPG(TLPG):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file takes or gives something else than this config's network.
+        ValueError: If the file takes or gives anything other than this config's network.
     """
 
     def __init__(self, onnx: str, **kwargs: Any) -> None:

@@ -6,6 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POSTPROCESSES = ('nms', 'iou', 'iou_search', 'regression')
+TEST_MODES = ('OPE', 'VOT')
+LEAST = dict(
+    search_scale=1,
+    warps=0,
+    first_iters=0,
+    update_interval=1,
+    update_iters=0,
+    hard_negative_iters=0,
+    memory_size=1,
+)
 SHARES = ('memory_rate', 'hard_negative_rate', 'first_share', 'merge_iou')
 
 
@@ -46,9 +56,9 @@ class TrackingOptions:
         box_rate: Share of the new box's size in the reported size.
         size_penalty: Predicted IoU that a search must gain for a change of the last size's
             logarithm by 1, in width or in height, beside what it gains without one.
-        trusted_iou: Two predicted IoU. Of a box with the higher one or more the size counts with
-            ``box_rate`` and the frame in memory with all of its weight; of one with the lower one
-            or less with a tenth of that, evenly in between. Without them all boxes are trusted.
+        trusted_iou: (low, high), predicted IoU. A box at or above ``high`` is fully trusted; below
+            it trust falls linearly to zero at ``low``, but never under 0.1. The trust is a factor
+            on ``box_rate`` and on the frame's weight in memory. None trusts every box.
     """
 
     test_mode: str = 'OPE'
@@ -103,8 +113,12 @@ class TrackingOptions:
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise ValueError(f'test_cfg: {name} must be between 0 and 1, got {value}')
-        for name, least in (('memory_size', 1), ('update_interval', 1), ('first_iters', 0)):
-            if getattr(self, name) < least:
+        if self.test_mode not in TEST_MODES:
+            raise ValueError(
+                f'test_cfg: test_mode must be one of {TEST_MODES}, got {self.test_mode!r}'
+            )
+        for name, least in LEAST.items():
+            if not getattr(self, name) >= least:
                 raise ValueError(
                     f'test_cfg: {name} must be at least {least}, got {getattr(self, name)}'
                 )

@@ -18,7 +18,7 @@ class Postprocess(nn.Module):
     Args:
         iou_head: The :class:`IoUNetHead`, or :class:`MMTrackIoUHead`.
         box_head: The :class:`BoxRegressionHead`, or None.
-        size_penalty: As of :class:`TrackingOptions`.
+        size_penalty: See :class:`TrackingOptions`.
     """
 
     def __init__(

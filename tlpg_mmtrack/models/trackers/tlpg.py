@@ -38,7 +38,7 @@ from .augmentation import first_frame_crops
 from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions
-from .postprocess import Postprocess
+from .postprocess import Postprocess, mean_by_iou
 
 LEAST_TRUST = 0.1
 """A box that is not trusted still counts this much, or its size could not recover."""
@@ -140,7 +140,8 @@ class TLPG(BaseSingleObjectTracker):
 
     Raises:
         ValueError: When ``postprocess`` needs an ``iou_head`` or a ``box_head`` and there is none,
-            or when a part does not fit the maps that it will get; names the part and its key.
+            when ``frozen_modules`` names a part that is not there, or when a part does not fit the
+            maps that it will get; names the part and its key.
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class TLPG(BaseSingleObjectTracker):
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
         self._check_postprocess()
-        self.frozen_modules = tuple(frozen_modules)
+        self.frozen_modules = self._checked_parts(frozen_modules)
         self.freeze_module(self.frozen_modules)
         self.bgr_to_rgb = bgr_to_rgb
         self._traced: TracedParts | None = None
@@ -250,6 +251,18 @@ class TLPG(BaseSingleObjectTracker):
                 f'TLPG: test_cfg.size_penalty must be 0 with an {type(self.iou_head).__name__}, '
                 f'which knows no last size, got {self.options.size_penalty}'
             )
+
+    def _checked_parts(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names of parts to freeze, each of which must be there."""
+        names = (names,) if isinstance(names, str) else tuple(names)
+        parts = [name for name, part in self.named_children() if name != 'data_preprocessor']
+        for name in names:
+            if name not in parts:
+                raise ValueError(
+                    f'TLPG: frozen_modules names {name!r}, which this config does not build; its '
+                    f'parts are {", ".join(parts)}'
+                )
+        return names
 
     def train(self, mode: bool = True) -> TLPG:
         """Set the training mode; frozen parts stay in evaluation, their statistics too."""
@@ -432,7 +445,7 @@ class TLPG(BaseSingleObjectTracker):
             boxes, scores = self.refiner.refine(view, boxes, scores)
         if self.options.postprocess == 'iou':
             iou = self.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])
-            return self._merge(boxes, iou[0]), 1.0
+            return self._rank(boxes, iou[0])
         box = self._merge(boxes, scores)
         if self.options.postprocess == 'nms':
             return box, 1.0
@@ -465,6 +478,17 @@ class TLPG(BaseSingleObjectTracker):
             half = distances.new_tensor(target.box[2:] * scale / 2)
             distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
         return self.head.proposal_boxes(distances)[0]
+
+    def _rank(self, boxes: Tensor, iou: Tensor) -> tuple[Tensor, float]:
+        """(4,) the best of (R, 4) boxes by their predicted IoU, and how far it is trusted.
+
+        Those that overlap it count as well, the less the worse they are.
+        """
+        best = iou.argmax()
+        near = bbox_overlaps(boxes[best][None], boxes)[0] > self.options.merge_iou
+        near[best] = True
+        boxes, iou = boxes[near], iou[near]
+        return mean_by_iou(boxes, iou), self._trust(float(mean_by_iou(iou[:, None], iou)))
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
@@ -552,7 +576,7 @@ class TLPG(BaseSingleObjectTracker):
         """
         cx, cy, width, height = self.memo.bbox.tolist()
         box = np.array([cx - width / 2, cy - height / 2, width, height])
-        # mmtrack hands no seed over: that which its loop gave the process.
+        # mmtrack passes no seed: its loop has seeded the process.
         self.memo.target = self.start(_to_frame(img), box, seed=torch.initial_seed())
 
     def track(self, img: Tensor, data_samples: list) -> list[InstanceData]:
