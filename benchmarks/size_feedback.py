@@ -35,7 +35,7 @@ import torch
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.models.trackers import TLPG
-from tlpg_mmtrack.models.trackers.tlpg import TargetState
+from tlpg_mmtrack.models.trackers.state import TargetState
 
 POSTPROCESSES = ('nms', 'iou_search', 'regression')
 SCALES, FRAMES = (0.64, 0.8, 1.0, 1.25, 1.56), 8

@@ -36,7 +36,8 @@ from tlpg_mmtrack.ops.crop import crop_patch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tlpg_mmtrack.models.trackers.tlpg import TLPG, Observation
+    from tlpg_mmtrack.models.trackers.state import Observation
+    from tlpg_mmtrack.models.trackers.tlpg import TLPG
 
 UNDISPLACED, DISPLACED, FINAL = '#ffd23f', '#3bceac', '#ee4266'
 PANEL_INCHES = 3.2

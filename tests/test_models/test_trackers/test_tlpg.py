@@ -205,7 +205,7 @@ class TestTracking:
         target = model.start(clip[0], clip.box(0))
         for index in range(1, 6):
             model.step(clip[index], target)
-        for head, stage in zip(model._stage_heads(), target.stages, strict=True):
+        for head, stage in zip(model.stage_heads(), target.stages, strict=True):
             samples = stage.memory.samples
             prediction = head.predict(stage.model, samples.features)
             torch.testing.assert_close(samples.scores, prediction.scores, rtol=1e-4, atol=1e-5)

@@ -640,16 +640,12 @@ class DCCHead(BaseModule):
     @in_full_precision
     def _loss_reg(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Smooth L1 of the positives' proposals, in target sizes, over all iterates."""
-        iterates = [
-            replace(learned.model, affine=affine, free=free)
-            for affine, free in learned.regression.iterates
-        ]
-        positive = self._positives(learned.model, truth)
+        problem = self.regression_problem(learned.model, truth)
+        positive = self._positives(learned.model, truth).flatten(1)
         losses = []
-        for model in iterates:
-            problem = self.regression_problem(model, truth)
-            error = problem.error(problem.predict((model.affine, model.free)))
-            losses.append((smooth_l1(error, problem.beta).sum(-1) * positive.flatten(1)).sum())
+        for offset_kernel in learned.regression.iterates:
+            error = problem.error(problem.predict(offset_kernel))
+            losses.append((smooth_l1(error, problem.beta).sum(-1) * positive).sum())
         return torch.stack(losses).mean() / positive.sum()
 
     @in_full_precision

@@ -3,6 +3,7 @@
 
 from .onnx_tlpg import OnnxTLPG
 from .options import TrackingOptions
-from .tlpg import TLPG, TargetState
+from .state import TargetState
+from .tlpg import TLPG
 
 __all__ = ['TLPG', 'OnnxTLPG', 'TargetState', 'TrackingOptions']

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..heads.target_model import Prediction, TargetModel
 from ..torchscript import tensors_of
-from .tlpg import TLPG, Observation
+from .state import Observation
+from .tlpg import TLPG
 
 MODEL_FIELDS = tuple(field.name for field in fields(TargetModel))
 STAGE_OUTPUTS = ('features', 'scores', 'distances', 'points', 'boxes')
@@ -61,7 +62,7 @@ class FrameSignature:
                 'CenterBiasRefiner, or no refiner'
             )
         return cls(
-            num_stages=len(dcc_heads(model)),
+            num_stages=len(model.stage_heads()),
             num_iou_levels=len(model.iou_head.in_channels) if model.options.uses_iou else 0,
             num_levels=len(model.box_head.in_channels) if model.options.uses_regression else 0,
         )
@@ -132,16 +133,11 @@ class FrameNetwork(nn.Module):
         seen = self.model.observe(crop, self.signature.target_models(target))
         outputs = []
         for head, features, prediction in zip(
-            dcc_heads(self.model), seen.inputs, seen.predictions, strict=True
+            self.model.stage_heads(), seen.inputs, seen.predictions, strict=True
         ):
             boxes = head.proposal_boxes(prediction.distances[0])[0]
             outputs += [features, *tensors_of(prediction), boxes]
         return (*outputs, *seen.iou_features, *seen.levels)
-
-
-def dcc_heads(model: TLPG) -> list[nn.Module]:
-    """The :class:`DCCHead` of every stage."""
-    return [model.head] if model.refiner is None else [model.head, model.refiner.head]
 
 
 def example_inputs(model: TLPG, seed: int = 0) -> list[Tensor]:
@@ -155,7 +151,7 @@ def example_inputs(model: TLPG, seed: int = 0) -> list[Tensor]:
     size = model.options.crop_size
     crop = torch.randint(0, 256, (1, 3, size, size), generator=generator, dtype=torch.uint8)
     inputs = [crop]
-    for head in dcc_heads(model):
+    for head in model.stage_heads():
         points, descriptor = head.kernel_size**2, len(head.initial_affine)
         target = TargetModel(
             filter=torch.randn(1, head.feat_channels, points, generator=generator),

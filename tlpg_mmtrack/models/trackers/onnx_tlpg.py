@@ -16,7 +16,8 @@ from ...ops.crop import crop_patch
 from ..heads.target_model import TargetModel
 from ..torchscript import tensors_of
 from .frame_network import FrameSignature, example_inputs
-from .tlpg import TLPG, Observation, TargetState
+from .state import Observation, TargetState
+from .tlpg import TLPG
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

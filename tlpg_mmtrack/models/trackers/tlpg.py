@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,9 +18,7 @@ from torch import Tensor, nn
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from ...ops.crop import crop_patch
-from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead
-from ..heads.iou_net_head import IoUNetHead
 from ..heads.target_model import Prediction, TargetModel
 from ..slots import (
     MapShape,
@@ -33,84 +31,17 @@ from ..slots import (
     neck_shapes,
     require_levels,
 )
-from ..torchscript import Tensors, TracedFunction, tensors_of
+from ..torchscript import Tensors, tensors_of
 from .augmentation import first_frame_crops
 from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions
-from .postprocess import Postprocess, mean_by_iou
+from .postprocess import mean_by_iou
+from .state import Features, Observation, Stage, TargetState
+from .traced_parts import TracedParts
 
 LEAST_TRUST = 0.1
 """A box that is not trusted still counts this much, or its size could not recover."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """What is computed of a batch of crops.
-
-    Attributes:
-        levels: The backbone's maps C3, C4, C5.
-        x: (N, C, H, W), the neck's map of stride 16.
-        sources: C3' and C5', the feature enhancer's other two inputs.
-    """
-
-    levels: tuple[Tensor, ...]
-    x: Tensor
-    sources: tuple[Tensor, ...]
-
-    def __getitem__(self, index: slice) -> Features:
-        """The features of some of the crops."""
-        return Features(
-            tuple(level[index] for level in self.levels),
-            self.x[index],
-            tuple(level[index] for level in self.sources),
-        )
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What the network and a target's models say of one crop.
-
-    Attributes:
-        inputs: (1, 1, C, H, W) filter features of every stage.
-        predictions: Scores and proposals of every stage.
-        iou_features: IoU-Net's maps; empty where boxes are picked by score alone.
-        levels: The backbone's C3 and C4, for the box regression; else empty.
-        enhanced: (1, C, H, W), x_E, for a second stage without a target model.
-    """
-
-    inputs: list[Tensor]
-    predictions: list[Prediction]
-    iou_features: tuple[Tensor, ...] = ()
-    levels: tuple[Tensor, ...] = ()
-    enhanced: Tensor | None = None
-
-
-@dataclass
-class Stage:
-    """One stage's target model and what it is learned from."""
-
-    model: TargetModel
-    memory: SampleMemory
-
-
-@dataclass
-class TargetState:
-    """Everything that belongs to one tracked object; several may share one network.
-
-    Attributes:
-        box: (4,) float64, (x, y, width, height) in frame pixels.
-        stages: Stage 1 and, with a refiner, stage 2.
-        modulation: IoU-Net's view of the template; empty without IoU-Net.
-        template: The box regression's view of the template; None without it.
-        frame: Number of frames seen after the first.
-    """
-
-    box: np.ndarray
-    stages: list[Stage]
-    modulation: tuple[Tensor, ...] = ()
-    template: Template | None = None
-    frame: int = 0
 
 
 @MODELS.register_module()
@@ -297,7 +228,7 @@ class TLPG(BaseSingleObjectTracker):
         maps = self.neck(levels)
         return Features(levels, maps[1], (maps[0], maps[2]))
 
-    def _stage_heads(self) -> list[DCCHead]:
+    def stage_heads(self) -> list[DCCHead]:
         """Of every stage that has a target model; box regression has none."""
         second = None if self.refiner is None else self.refiner.head
         return [self.head] if second is None else [self.head, second]
@@ -328,7 +259,7 @@ class TLPG(BaseSingleObjectTracker):
             enhanced=enhanced[0] if enhanced else None,
         )
 
-    def _after_backbone(
+    def after_backbone(
         self, levels: tuple[Tensor, ...], targets: tuple[tuple[Tensor, ...], ...]
     ) -> tuple[Tensors, Tensors, Tensors, Tensors]:
         """All of :meth:`observe` that follows the backbone, with tensors in and out."""
@@ -336,7 +267,7 @@ class TLPG(BaseSingleObjectTracker):
         inputs = [x.unsqueeze(0) for x in self._stage_inputs(features)]
         predictions = [
             tensors_of(head.predict(TargetModel(*target), x))
-            for head, target, x in zip(self._stage_heads(), targets, inputs, strict=True)
+            for head, target, x in zip(self.stage_heads(), targets, inputs, strict=True)
         ]
         iou_features = self.iou_head.features(levels[:2]) if self.options.uses_iou else ()
         enhanced = ()
@@ -378,13 +309,13 @@ class TLPG(BaseSingleObjectTracker):
         boxes = torch.from_numpy(boxes).to(features.x.device)
         stages = [
             self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
-            for head, x in zip(self._stage_heads(), self._stage_inputs(features), strict=True)
+            for head, x in zip(self.stage_heads(), self._stage_inputs(features), strict=True)
         ]
         target = TargetState(box=box, stages=stages)
         levels = features[:1].levels[:2]
-        if self.iou_head is not None:
+        if options.uses_iou:
             target.modulation = self.iou_head.modulation(levels, boxes[:1])
-        if self.box_head is not None:
+        if options.uses_regression:
             target.template = self.box_head.template(levels, boxes[:1])
         return target
 
@@ -531,7 +462,7 @@ class TLPG(BaseSingleObjectTracker):
         due = target.frame % options.update_interval == 0
         iterations = options.update_iters if due else options.hard_negative_iters
         for head, stage, features, prediction in zip(
-            self._stage_heads(), target.stages, seen.inputs, seen.predictions, strict=True
+            self.stage_heads(), target.stages, seen.inputs, seen.predictions, strict=True
         ):
             box = crop_box.view(1, 1, 4)
             if options.update_offsets:
@@ -646,40 +577,6 @@ class TLPG(BaseSingleObjectTracker):
             return self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
         levels = zip(inputs['template'], inputs['search'], strict=True)
         return self._combine(tuple(torch.cat((*first, *second)) for first, second in levels))
-
-
-class TracedParts:
-    """The two parts of a frame's network that are traced: functions of tensors alone.
-
-    Args:
-        model: The tracker. What cannot be traced is called as it is: mmtrack's IoU-Net's search,
-            which needs gradients, and mmcv's compiled operator.
-    """
-
-    def __init__(self, model: TLPG) -> None:
-        self._of = self._key(model)
-        options = model.options
-        box_head = model.box_head if options.uses_regression else None
-        self.after_backbone: Callable = model._after_backbone
-        if all(head.backend == 'torch' for head in model._stage_heads()):
-            parts = (model.neck, model.head, model.refiner, model.iou_head)
-            self.after_backbone = TracedFunction(self.after_backbone, filter(None, parts))
-        self.postprocess: Callable = Postprocess(model.iou_head, box_head, options.size_penalty)
-        if isinstance(model.iou_head, IoUNetHead):
-            self.postprocess = TracedFunction(self.postprocess, [self.postprocess])
-
-    def is_of(self, model: TLPG) -> bool:
-        """Whether the model's options and parts are still those that were traced."""
-        return self._of == self._key(model)
-
-    def __reduce__(self) -> tuple:
-        """Copied or pickled it is None: a copy of the tracker traces its own parts."""
-        return type(None), ()
-
-    @staticmethod
-    def _key(model: TLPG) -> tuple:
-        parts = (model.neck, model.head, model.refiner, model.iou_head, model.box_head)
-        return (model.options, *parts)
 
 
 def _stay(target: TargetState, shape: tuple[int, ...], score: float) -> TrackingResult:
