@@ -170,23 +170,17 @@ def report(out: Path, note: str) -> None:
         for choice in CHOICES
         if (folder := folder_of(out, choice)).is_dir()
     }
-    rows = []
+    table, lines = [], [note, '', '| | AUC | against | gain |', '| --- | --- | --- | --- |']
     for choice in CHOICES:
         if choice.name not in scores:
             continue
         own, other = scores[choice.name], scores.get(choice.against)
-        gain = other and paired_difference(own, other)
-        rows.append(
-            [
-                choice.name,
-                f'{np.mean(list(own.values())):.1f}',
-                choice.against if gain else '',
-                f'{gain.mean:+.1f} ± {gain.error:.1f}' if gain else '',
-            ]
-        )
-    names = ['', 'AUC', 'against', 'gain']
-    write_csv(out / 'choices.csv', names, rows)
-    lines = [note, '', *(f'| {" | ".join(row)} |' for row in (names, ['---'] * 4, *rows))]
+        auc, gain = float(np.mean(list(own.values()))), other and paired_difference(own, other)
+        compared = (choice.against, gain.mean, gain.error) if gain else (None, None, None)
+        table.append([choice.name, auc, *compared])
+        shown = f'{choice.against} | {gain.mean:+.1f} ± {gain.error:.1f}' if gain else ' |'
+        lines.append(f'| {choice.name} | {auc:.1f} | {shown} |')
+    write_csv(out / 'choices.csv', ['', 'AUC', 'against', 'gain', 'standard error'], table)
     write_atomically(out / 'choices.md', '\n'.join(lines) + '\n')
     print('\n'.join(lines))
 

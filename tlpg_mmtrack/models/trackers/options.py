@@ -46,8 +46,9 @@ class TrackingOptions:
             counts in.
         displacement: A peak farther than this from the last place, in target sizes, is not
             trusted over a nearer one.
-        postprocess: What picks the final proposal: ``'nms'``, the predicted score; ``'iou'``, the
-            IoU that IoU-Net predicts; ``'iou_search'``, the score, and then IoU-Net searches
+        postprocess: What picks the final proposal, with which those that overlap it are averaged:
+            ``'nms'``, as the paper calls it, the predicted score; ``'iou'``, the IoU that IoU-Net
+            predicts; ``'iou_search'``, the score, and then IoU-Net searches
             its neighbourhood for a better box, coarsely and finely; ``'regression'``, the mean of
             what a coarse search finds and of what is regressed from it, twice, weighted by the
             IoU that IoU-Net predicts for them.

@@ -1,0 +1,112 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""benchmarks/choices.py: several starts a video, and gains that are paired."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from fake_model import FakeModel
+from written_runs import write_square_clips
+
+from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
+from tlpg_mmtrack.structures import TrackingResult
+
+BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'choices.py'
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The benchmark's module."""
+    spec = importlib.util.spec_from_file_location('choices', BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    # Its dataclass looks its module up.
+    monkeypatch.setitem(sys.modules, 'choices', module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_video_is_tracked_in_its_longer_direction_from_every_start(
+    benchmark: ModuleType,
+) -> None:
+    truth = np.arange(40.0).reshape(10, 4)
+    truth[6] = np.nan  # Not there: nothing to start from.
+    video = OTBVideo('A', [Path(f'{index}.jpg') for index in range(10)], truth)
+    runs = {run.name: run for run in benchmark.starts(video, 4)}
+    assert {name: [int(path.stem) for path in run.images] for name, run in runs.items()} == {
+        'A@0+': list(range(10)),
+        'A@3+': list(range(3, 10)),
+        'A@9-': list(range(9, -1, -1)),
+    }
+    np.testing.assert_array_equal(runs['A@9-'].truth, truth[::-1])
+    np.testing.assert_array_equal(runs['A@3+'].truth, truth[3:])
+
+
+def test_every_choice_changes_what_it_names(benchmark: ModuleType) -> None:
+    reference = benchmark.build(benchmark.Choice(benchmark.REFERENCE)).model
+    changed = benchmark.build(benchmark.Choice('x', options=dict(box_rate=0.7))).model
+    assert changed.options == replace(reference.options, box_rate=0.7)
+    heads = benchmark.build(benchmark.Choice('x', head=dict(label_band='ignore'))).model
+    assert [head.label_band for head in heads.stage_heads()] == ['ignore', 'ignore']
+    trained, fresh = (dict(model.named_parameters()) for model in (reference, heads))
+    for name in trained:
+        same = bool((trained[name] == fresh[name]).all())
+        if name.startswith(('iou_head.', 'box_head.')):
+            assert same, name
+        if name == 'refiner.head.filter_features.weight':
+            assert not same
+
+
+def test_gains_are_over_the_row_that_a_choice_is_compared_with(
+    benchmark: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    choices = (
+        benchmark.Choice(benchmark.REFERENCE),
+        benchmark.Choice('standing still', dict(box_rate=0.0)),
+        benchmark.Choice(benchmark.UNTRAINED, head={}),
+        benchmark.Choice('other head', head=dict(label_band='ignore')),
+    )
+    built = []
+
+    def build(choice: object) -> Tracker:
+        model = FakeModel()
+        if choice.options:
+            model.step = lambda frame, target: TrackingResult(target['box'], 0.9, None)
+        built.append(model)
+        return Tracker(model, 'cpu')
+
+    monkeypatch.setattr(benchmark, 'CHOICES', choices)
+    monkeypatch.setattr(benchmark, 'build', build)
+    write_square_clips(tmp_path / 'data', ('A', 'B'))
+    arguments = ['--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out'), '--starts', '2']
+    benchmark.main(arguments)
+    frames = sum(len(video.images) for video in read_otb_folder(tmp_path / 'data')[0])
+    assert f'2 videos, 4 runs, {2 * frames} frames' in capsys.readouterr().out
+    with open(tmp_path / 'out/choices.csv', encoding='utf-8') as file:
+        rows = {row['']: row for row in csv.DictReader(file)}
+    assert {name: row['against'] for name, row in rows.items()} == {
+        'reference': '',
+        'standing still': 'reference',
+        'untrained second stage': 'reference',
+        'other head': 'untrained second stage',
+    }
+    gain = float(rows['standing still']['AUC']) - float(rows['reference']['AUC'])
+    assert gain < -10
+    assert float(rows['standing still']['gain']) == pytest.approx(gain)
+    assert f'| reference | {gain:+.1f} ± 0.0 |' in (tmp_path / 'out/choices.md').read_text()
+    assert float(rows['other head']['gain']) == float(rows['other head']['standard error']) == 0
+
+    assert [len(model.starts) for model in built] == [4, 4, 4, 4]
+    built.clear()
+    benchmark.main([*arguments, '--choices', 'reference'])
+    assert [len(model.starts) for model in built] == [0]
