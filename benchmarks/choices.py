@@ -47,6 +47,7 @@ from tlpg_mmtrack.evaluation.analysis.files import write_csv
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
 from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
+from tlpg_mmtrack.evaluation.results import environment
 from tlpg_mmtrack.evaluation.results.atomic import write_atomically
 from tlpg_mmtrack.files.checkpoint import read_manifest, read_weights
 from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
@@ -63,12 +64,14 @@ class Choice:
         name: What differs; names its folder too.
         options: Fields of `TrackingOptions` that differ.
         head: Arguments of both stages' `DCCHead` that differ. Both stages are then untrained.
+        one_stage: Whether there is no second stage.
         against: Name of the row that it is compared with.
     """
 
     name: str
     options: dict = field(default_factory=dict)
     head: dict | None = None
+    one_stage: bool = False
 
     @property
     def against(self) -> str | None:
@@ -99,6 +102,7 @@ CHOICES = (
     Choice('search, no regression', dict(postprocess='iou_search')),
     Choice('ranked by IoU, no search', dict(postprocess='iou')),
     Choice('score alone', dict(postprocess='nms')),
+    Choice('one stage', one_stage=True),
     Choice(UNTRAINED, head={}),
     Choice('label band ignored', head=dict(label_band='ignore')),
     Choice('no centre region', head=dict(center_shrink=0.0)),
@@ -131,13 +135,17 @@ def build(choice: Choice) -> Tracker:
     weights = shipped_weights()
     config = Config.fromfile(shipped_config(read_manifest(weights).config))
     config.model.test_cfg.update(choice.options)
-    if choice.head is None:
+    if choice.head is not None:
+        config.model.head.update(choice.head)
+        config.model.refiner.head.update(choice.head)
+    elif choice.one_stage:
+        config.model.refiner = None
+    else:
         return Tracker.from_pretrained(config, weights, 'cpu')
-    config.model.head.update(choice.head)
-    config.model.refiner.head.update(choice.head)
     init_default_scope('mmtrack')
     set_random_seed(0)
     model = MODELS.build(config.model)
+    # The first stage's weights are those that it starts with.
     judges = {
         name: value
         for name, value in read_weights(weights).items()
@@ -151,7 +159,10 @@ def track(choice: Choice, runs: Sequence[OTBVideo], folder: Path) -> None:
     """Track all runs that have no result yet."""
     tracker = TLPGPeer(build(choice))
     identity = tracker.identity()
-    tracker.identity = lambda: {**identity, 'options': choice.options, 'head': choice.head}
+    changes = dict(options=choice.options, head=choice.head)
+    if choice.one_stage:
+        changes['stages'] = 1
+    tracker.identity = lambda: {**identity, **changes}
     run_tracker(tracker, runs, folder)
 
 
@@ -216,7 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if choice.name in args.choices:
             track(choice, runs, folder_of(args.out, choice))
     frames = sum(len(run.images) for run in runs)
-    report(args.out, f'{len(videos)} videos, {len(runs)} runs, {frames} frames, shipped weights.')
+    weights = read_manifest(shipped_weights()).sha256
+    report(
+        args.out,
+        f'{len(videos)} videos, {len(runs)} runs, {frames} frames; shipped weights, SHA-256 '
+        f'{weights[:8]}...; {environment(None, processes=1)["cpu"]}, {args.threads} thread(s).',
+    )
 
 
 if __name__ == '__main__':

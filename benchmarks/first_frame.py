@@ -16,7 +16,7 @@ what is within two of them may be chance. Everything is seeded: on one machine t
 same every time. It takes about two minutes of one core.
 
 The sequences are OTB's (Coke, Crossing, Deer, MountainBike, Subway), VOT2014's (car), DAVIS-2016's
-(camel) and ME5413's (3), in OTB's layout: DATA/<name>/img/*.jpg and
+(camel) and number 3 of ME5413's, in OTB's layout: DATA/<name>/img/*.jpg and
 DATA/<name>/groundtruth_rect.txt.
 """
 

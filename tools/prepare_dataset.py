@@ -1,8 +1,6 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Check a downloaded benchmark and write mmtrack's list of its videos. Downloads nothing.
 
-Usage: python tools/prepare_dataset.py NAME ROOT [--partial]
-
 Every missing or malformed file is named, and nothing is written then: the status is 1.
 """
 
@@ -20,7 +18,8 @@ from tlpg_mmtrack.evaluation.benchmarks import BENCHMARKS, write_list
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__.partition('\n')[0],
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='docs/evaluation.md shows where each benchmark is expected.',
     )
     parser.add_argument('name', choices=sorted(BENCHMARKS), help='the benchmark')
