@@ -28,8 +28,12 @@ from types import ModuleType
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # At module level: a data loader's spawned processes import this file, and need the shims too.
-from tlpg_mmtrack import compat
-from tlpg_mmtrack.allocator import keep_freed_memory
+try:
+    from tlpg_mmtrack import compat
+    from tlpg_mmtrack.allocator import keep_freed_memory
+    from tlpg_mmtrack.files.mistakes import explain
+except KeyboardInterrupt:
+    sys.exit('interrupted')
 
 EXIT_INTERRUPTED = 130
 
@@ -56,11 +60,14 @@ def main() -> None:
             tool.main()
         else:
             repeat(tool, args.repeat)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     except KeyboardInterrupt:
         print('interrupted; with ResumableTestLoop the same command goes on', file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        sys.exit(f'error: {message}')
 
 
 def check_checkpoint(checkpoint: str | None) -> None:

@@ -16,9 +16,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # At module level: a data loader's spawned processes import this file, and need the shims too.
-from tlpg_mmtrack import compat
-from tlpg_mmtrack.allocator import keep_freed_memory
+try:
+    from tlpg_mmtrack import compat
+    from tlpg_mmtrack.allocator import keep_freed_memory
+    from tlpg_mmtrack.files.mistakes import explain
+except KeyboardInterrupt:
+    sys.exit('interrupted')
 
+EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 if __name__ == '__main__':
@@ -29,3 +34,9 @@ if __name__ == '__main__':
     except KeyboardInterrupt as interrupt:
         print(interrupt.args[0] if interrupt.args else 'interrupted', file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        print(f'error: {message}', file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)

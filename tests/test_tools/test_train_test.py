@@ -249,6 +249,34 @@ def test_script_explains_itself(name: str, tmp_path: Path) -> None:
     assert 'gloo' in run_tool('bash', REPOSITORY / 'tools' / name, '--help', folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (
+            ['train.py', 'nosuch.py'],
+            "error: [Errno 2] No such file or directory: 'nosuch.py'; check",
+        ),
+        (['train.py', str(CONFIG)], 'error: '),
+        (
+            ['test.py', str(CONFIG), '--checkpoint', 'tlpg://tlpg_efflite0_small'],
+            'error: [Errno 2]',
+        ),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    tool, *rest = arguments
+    command = [sys.executable, str(REPOSITORY / 'tools' / tool), *rest]
+    environment = {**tool_environment(), 'TLPG_DATA': 'nowhere'}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == (2 if tool == 'train.py' else 1)
+    assert 'Traceback' not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(message)
+    assert 'nosuch.py' in last or 'nowhere/' in last
+
+
 @pytest.mark.parametrize('name', ['cut.pth', 'cut.safetensors'])
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str) -> None:
     weights = {'weight': torch.rand(100)}

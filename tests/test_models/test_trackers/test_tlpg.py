@@ -144,6 +144,19 @@ class TestTracking:
         box[:] = 0
         assert np.array_equal(target.box, clip.box(0))
 
+    @pytest.mark.parametrize(
+        ('box', 'message'),
+        [
+            ([10, 10, 0, 0], 'box: must be finite and of positive size, got'),
+            ([10, np.nan, 20, 20], 'box: must be finite and of positive size, got'),
+            ([5000, 5000, 20, 20], r'box: .* lies outside the 320 x 240 frame'),
+            ([-30, 10, 20, 20], r'box: .* lies outside the 320 x 240 frame'),
+        ],
+    )
+    def test_a_first_box_without_a_target_is_refused(self, model, clip, box, message):
+        with pytest.raises(ValueError, match=message):
+            model.start(clip[0], box)
+
     def test_interleaved_targets_do_not_meet(self, model, clip):
         """Two objects in one clip, tracked alone and in turns by the same network."""
         other = Clip(5, start=(220, 150), step=(-3, -2))

@@ -294,9 +294,12 @@ class TLPG(BaseSingleObjectTracker):
 
         Returns:
             The target's state, for :meth:`step`.
+
+        Raises:
+            ValueError: When the box is not finite, not of positive size, or outside the frame.
         """
         options = self.options
-        box = np.array(box, dtype=np.float64)
+        box = _checked_box(box, frame.shape)
         crops, boxes = first_frame_crops(
             frame,
             box,
@@ -577,6 +580,20 @@ class TLPG(BaseSingleObjectTracker):
             return self.extract(torch.cat((template.flatten(0, 1), search.flatten(0, 1))))
         levels = zip(inputs['template'], inputs['search'], strict=True)
         return self._combine(tuple(torch.cat((*first, *second)) for first, second in levels))
+
+
+def _checked_box(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A copy of a first box (x, y, width, height) that can be learned from."""
+    box = np.array(box, dtype=np.float64)
+    frame = (shape[1], shape[0])
+    if not (np.isfinite(box).all() and (box[2:] > 0).all()):
+        raise ValueError(f'box: must be finite and of positive size, got {box.tolist()}')
+    if (box[:2] >= frame).any() or (box[:2] + box[2:] <= 0).any():
+        raise ValueError(
+            f'box: {box.tolist()} lies outside the {frame[0]} x {frame[1]} frame; pass (x, y, '
+            'width, height) in pixels of this frame'
+        )
+    return box
 
 
 def _stay(target: TargetState, shape: tuple[int, ...], score: float) -> TrackingResult:
