@@ -96,7 +96,9 @@ class TestCheckBox:
         with pytest.raises(ValueError, match=f'^box: .*{message}'):
             check_box(box, (80, 60))
 
-    @pytest.mark.parametrize('box', [(-9, -9, 10, 10), (79, 59, 50, 50), (5, 5, 0.25, 0.5)])
+    @pytest.mark.parametrize(
+        'box', [(-9, -9, 10, 10), (79, 59, 50, 50), (5, 5, 0.25, 0.5), (60, 50, 0.1, 0.1)]
+    )
     def test_one_pixel_inside_is_enough(self, box):
         assert check_box(box, (80, 60)).tolist() == list(box)
 

@@ -164,9 +164,14 @@ class TestBadInput:
         with pytest.raises(ValueError, match=f"device: '{device}' cannot be used"):
             Tracker(FakeModel(), device=device)
 
-    def test_negative_seed(self):
-        with pytest.raises(ValueError, match='seed: must not be negative, got -1'):
-            Tracker(FakeModel(), device='cpu', seed=-1)
+    @pytest.mark.parametrize('seed', [-1, None, '0', 0.5])
+    def test_a_seed_is_a_whole_number(self, seed):
+        message = f'seed: must be a whole number, 0 or more, got {seed!r}'
+        with pytest.raises(ValueError, match=message):
+            Tracker(FakeModel(), device='cpu', seed=seed)
+
+    def test_a_seed_of_numpy_is_one(self):
+        assert Tracker(FakeModel(), device='cpu', seed=np.int64(3)).manifest()['seed'] == 3
 
 
 class TestFromPretrained:
@@ -237,6 +242,10 @@ class TestFromPretrained:
         config.write_text("model = dict(type='FakeTrackingModel')\n")
         with pytest.raises(FileNotFoundError, match='no weights for the config tlpg_other'):
             Tracker.from_pretrained(config, device='cpu')
+
+    def test_a_config_that_is_no_path(self):
+        with pytest.raises(TypeError, match=r'config: must be the path of .* got a dict'):
+            Tracker.from_pretrained(dict(model={}))
 
     def test_missing_config(self, package, tmp_path):
         weights = package / 'weights' / 'fake.safetensors'

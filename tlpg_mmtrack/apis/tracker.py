@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import platform
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,7 +60,8 @@ class Tracker:
         seed: Random seed of what is drawn on the first frame. Not negative.
 
     Raises:
-        ValueError: If the device is not one of this machine or the seed is negative.
+        ValueError: If the device is not one of this machine, or the seed is no whole number of 0
+            or more.
 
     Example:
         >>> tracker = Tracker.from_pretrained()
@@ -71,10 +73,10 @@ class Tracker:
     def __init__(
         self, model: TrackingModel, device: str | torch.device | None = None, seed: int = 0
     ) -> None:
-        if seed < 0:
-            raise ValueError(f'seed: must not be negative, got {seed}')
+        if not isinstance(seed, Integral) or seed < 0:
+            raise ValueError(f'seed: must be a whole number, 0 or more, got {seed!r}')
         self.device = _checked_device(device)
-        self.seed = seed
+        self.seed = int(seed)
         self.model = model.to(self.device).eval()
         self._provenance: dict[str, Any] = {'config': None, 'weights': None}
         self._target: Any = None
@@ -101,12 +103,18 @@ class Tracker:
             seed: As in the constructor.
 
         Raises:
+            TypeError: If the config is neither a path nor a Config.
             FileNotFoundError: If a file is not there.
             ValueError: If the weights are truncated, altered or of another model; if the config
                 cannot be read or built, is of no TLPG tracker or, for a ``.pth``, is missing; or
                 as in the constructor.
         """
         _checked_device(device)
+        if config is not None and not isinstance(config, (str, Path, Config)):
+            raise TypeError(
+                f'config: must be the path of a file or an mmengine Config, got a '
+                f'{type(config).__name__}'
+            )
         if checkpoint is None and isinstance(config, (str, Path)) and not Path(config).is_file():
             raise FileNotFoundError(f'config: {config} is not a file; check the path')
         name = DEFAULT if config is None else _config_name(config)
