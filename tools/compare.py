@@ -31,6 +31,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
+# OpenCV takes it as a C int.
+MAX_SEED = 2**31 - 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -62,8 +64,16 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('--config', help="tlpg's config; default: that of its weights")
     parser.add_argument('--checkpoint', help="tlpg's weights; default: the shipped ones")
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--seed', type=int, default=0, help='random seed (default: %(default)s)')
+    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
     return parser.parse_args(arguments)
+
+
+def seed(text: str) -> int:
+    """Read a random seed that torch, NumPy and OpenCV all take."""
+    number = int(text)
+    if not 0 <= number <= MAX_SEED:
+        raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_SEED}, got {number}')
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -98,7 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format='%(levelname)s: %(message)s')
     try:
         # Checked before the imports and the model, which take seconds.
+        require_real_device(args.device)
         if args.source is not None:
+            refuse_url(args.source)
             protect_source(Path(args.source), args.out)
         prepare_folder(args.out)
         if args.show:
@@ -112,6 +115,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def require_real_device(device: str | None) -> None:
+    """Make sure that the device computes: torch accepts 'meta', which has shapes and no numbers.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if device is not None and device.split(':')[0] == 'meta':
+        raise ValueError(f"--device: {device!r} holds no numbers; pass 'cpu' or 'cuda:0'")
+
+
+def refuse_url(source: str) -> None:
+    """Make sure that the source is none on the network.
+
+    Raises:
+        ValueError: If it is a URL.
+    """
+    if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', source):
+        raise ValueError(
+            f'source: {source} is a URL, and streams are not supported; save it as a video file '
+            'and pass the path of that'
+        )
 
 
 def protect_source(source: Path, folder: Path) -> None:
@@ -172,13 +198,12 @@ def run(args: argparse.Namespace) -> int:
         ValueError: If the source, the box, or the checkpoint cannot be used.
     """
     from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
-    from tlpg_mmtrack.apis.frames import open_source
     from tlpg_mmtrack.apis.inputs import check_box, check_frame
     from tlpg_mmtrack.apis.recording import Recording
     from tlpg_mmtrack.apis.tracker import Tracker
     from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-    source = open_source(demo_clip() if args.source is None else args.source)
+    source = open_frames(demo_clip() if args.source is None else args.source)
     stream = iter(source)
     first = check_frame(first_frame(source, stream))
     box = args.box
@@ -202,6 +227,24 @@ def run(args: argparse.Namespace) -> int:
         f'results in {args.out}'
     )
     return EXIT_INTERRUPTED if stop.requested else 0
+
+
+def open_frames(path: str | Path) -> FrameSource:
+    """Open the source; where the pictures are in its folder `img`, as in OTB, the error says so.
+
+    Raises:
+        FileNotFoundError: If there is no such source.
+        ValueError: If it holds no readable frame.
+    """
+    from tlpg_mmtrack.apis.frames import open_source
+
+    try:
+        return open_source(path)
+    except ValueError as error:
+        pictures = Path(path) / 'img'
+        if pictures.is_dir():
+            raise ValueError(f'{error}; did you mean {pictures}?') from error
+        raise
 
 
 def track(
@@ -323,10 +366,11 @@ def stop_on_interrupt() -> Iterator[StopRequest]:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file, complete or not at all."""
+    """Write a JSON file, complete or not at all; an OSError names it."""
+    from tlpg_mmtrack.apis.recording import naming_file
     from tlpg_mmtrack.files.written_whole import written_whole
 
-    with written_whole(path) as part:
+    with naming_file(path), written_whole(path) as part:
         part.write_text(json.dumps(content, indent=2) + '\n')
 
 

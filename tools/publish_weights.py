@@ -5,7 +5,8 @@ Keeps the weights only, as float16, without the optimiser's state; a frozen back
 checkpoint to begin with. The first checkpoint gives all of its weights, each further one the parts
 that its run trained, those not in its config's `frozen_modules`; together they must make up the
 whole model. Beside the .safetensors file lies a .json with its SHA-256, the config's name and the
-training's seed; `Tracker.from_pretrained()` verifies them.
+training's seed; `Tracker.from_pretrained()` verifies them. Weights that are there already stay,
+unless --overwrite is given.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         type=Path,
         default=Path(__file__).resolve().parents[1] / 'tlpg_mmtrack' / 'weights',
         help='folder to write to (default: where the package looks)',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace weights of that name, as the shipped ones',
     )
     return parser.parse_args(arguments)
 
@@ -80,6 +86,20 @@ def training_config(path: Path) -> str:
         ) from error
 
 
+def refuse_existing(*paths: Path) -> None:
+    """Make sure that no file is replaced.
+
+    Raises:
+        FileExistsError: If one of them is there; it names the file and the option.
+    """
+    for path in paths:
+        if path.exists():
+            raise FileExistsError(
+                f'--out: {path} is there already; pass --overwrite to replace it, or another '
+                'folder with --out'
+            )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert checkpoints.
 
@@ -109,10 +129,13 @@ def run(args: argparse.Namespace) -> None:
     # isort: split
     from mmtrack.registry import MODELS
 
+    path = args.out / f'{args.config.stem}.safetensors'
+    if not args.overwrite:
+        refuse_existing(path, path.with_suffix('.json'))
     config = read_config(args.config)
     weights = read_weights(args.checkpoints[0])
-    for path in args.checkpoints[1:]:
-        weights.update(trained_weights(path))
+    for checkpoint in args.checkpoints[1:]:
+        weights.update(trained_weights(checkpoint))
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:
@@ -121,7 +144,6 @@ def run(args: argparse.Namespace) -> None:
             f'... ({len(missing)}); pass the checkpoint of every part'
         )
     args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / f'{args.config.stem}.safetensors'
     manifest = save_weights(weights, path, args.config.stem, config.randomness.seed)
     print(f'{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {manifest.sha256}')
 

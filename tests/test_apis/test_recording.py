@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_model import white_square
 
+from tlpg_mmtrack.apis import recording as recording_module
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
@@ -48,6 +50,50 @@ def test_error_leaves_nothing(tmp_path):
         recording.add(0, white_square(30), RESULT)
         raise ZeroDivisionError
     assert files_in(tmp_path) == []
+
+
+def no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_a_video_that_cannot_be_finished_costs_no_boxes(tmp_path, monkeypatch):
+    def damaged(_: object) -> None:
+        raise OSError('tracked.mp4: the video could not be written whole')
+
+    monkeypatch.setattr(recording_module.VideoFileWriter, '_check', damaged)
+    with (
+        pytest.raises(OSError, match='could not be written whole'),
+        Recording(tmp_path, fps=10.0) as recording,
+    ):
+        for index in range(5):
+            recording.add(index, white_square(30), RESULT)
+    assert files_in(tmp_path) == ['boxes.csv']
+    assert len((tmp_path / 'boxes.csv').read_text().splitlines()) == 6
+
+
+def test_a_disk_that_is_full_midway_leaves_whole_rows_and_is_named(tmp_path, monkeypatch):
+    with (
+        pytest.raises(OSError, match=r'boxes\.csv: cannot be written \(No space left'),
+        Recording(tmp_path, fps=10.0) as recording,
+    ):
+        recording.add(0, white_square(30), RESULT)
+        monkeypatch.setattr(recording_module.BoxWriter, 'write', no_space)
+        recording.add(1, white_square(30), RESULT)
+    assert files_in(tmp_path) == ['boxes.csv']
+    assert len((tmp_path / 'boxes.csv').read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ('function', 'file'), [('save_picture', 'contact_sheet.png'), ('plot_scores', 'scores.png')]
+)
+def test_a_picture_without_room_is_named_and_costs_no_boxes(tmp_path, monkeypatch, function, file):
+    monkeypatch.setattr(recording_module, function, no_space)
+    with (
+        pytest.raises(OSError, match=f'{file}: cannot be written .No space left'),
+        Recording(tmp_path, fps=10.0) as recording,
+    ):
+        recording.add(0, white_square(30), RESULT)
+    assert {'boxes.csv', 'tracked.mp4'} <= set(files_in(tmp_path))
 
 
 @pytest.mark.parametrize('error', [None, KeyboardInterrupt])

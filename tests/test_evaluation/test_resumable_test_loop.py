@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
 from mmengine.config import Config
@@ -117,6 +118,46 @@ def test_a_finished_run_is_only_evaluated(clips: Path, tmp_path: Path) -> None:
     for image in clips.rglob('*.jpg'):
         image.unlink()
     assert run_clips(config) == first
+
+
+@pytest.mark.parametrize('kind', ['frames', 'truth', 'damaged truth'])
+def test_results_of_data_that_have_changed_are_refused(
+    kind: str, clips: Path, tmp_path: Path
+) -> None:
+    run_clips(clip_config(clips, tmp_path / 'run'))
+    before = read_videos(tmp_path / 'run')
+    boxes = clips / 'data/Tiger2/groundtruth_rect.txt'
+    if kind == 'frames':
+        cv2.imwrite(str(clips / 'data/Tiger2/img/0001.jpg'), np.zeros((60, 80, 3), np.uint8))
+    elif kind == 'truth':
+        boxes.write_text(boxes.read_text().replace(',16,12', ',15,12'))
+    else:
+        boxes.write_text('no boxes')
+    again = clip_config(clips, tmp_path / 'run', experiment_name='again')
+    with pytest.raises(ValueError, match=r"'Tiger2' of other data: .* remove .*Tiger2\.json"):
+        run_clips(again)
+    assert read_videos(tmp_path / 'run') == before
+
+
+def test_a_result_of_other_data_can_be_removed_and_tracked_again(
+    clips: Path, tmp_path: Path
+) -> None:
+    run_clips(clip_config(clips, tmp_path / 'run'))
+    boxes = clips / 'data/Tiger2/groundtruth_rect.txt'
+    boxes.write_text(boxes.read_text().replace(',16,12', ',15,12'))
+    (tmp_path / 'run/results/videos/Tiger2.json').unlink()
+    run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again'))
+    x1, _, x2, _ = read_videos(tmp_path / 'run')['Tiger2']['truth'][0]
+    assert x2 - x1 == 15
+
+
+def test_results_of_an_earlier_version_are_accepted(clips: Path, tmp_path: Path) -> None:
+    first = run_clips(clip_config(clips, tmp_path / 'run'))
+    for path in (tmp_path / 'run/results/videos').iterdir():
+        content = json.loads(path.read_text())
+        del content['data_sha256']
+        path.write_text(json.dumps(content))
+    assert run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again')) == first
 
 
 def test_a_video_does_not_depend_on_those_before_it(clips: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from fake_model import FakeModel
 from small_peers import small_config
@@ -58,6 +60,30 @@ def test_a_video_that_was_left_out_shows_in_table_and_status(
     out = capsys.readouterr().out
     assert out.count('1/2') == 2
     assert 'videos were left out' in out
+
+
+def test_figures_of_frames_that_were_replaced_are_not_shown(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_tool('compare').main(arguments) == 0
+    capsys.readouterr()
+    for image in (tmp_path / 'clips').rglob('*.jpg'):
+        cv2.imwrite(str(image), np.zeros((120, 160, 3), np.uint8))
+    assert load_tool('compare').main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ''
+    assert "holds 'A' of other data" in output.err
+
+
+@pytest.mark.parametrize('seed', ['-1', '2147483648', 'x'])
+def test_a_seed_that_cannot_be_used_is_refused_before_anything_runs(
+    seed: str, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        load_tool('compare').main([*arguments, '--seed', seed])
+    assert caught.value.code == 2
+    assert '--seed' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def test_bad_input_is_explained_before_anything_runs(

@@ -157,6 +157,16 @@ class TestRun:
         assert [row['state'] for row in rows[1:]] == ['not_found'] * 3
         assert np.isfinite([[float(row[key]) for key in 'xywh'] for row in rows]).all()
 
+    def test_manifest_without_room_is_named(self, video, out, monkeypatch, capsys):
+        def no_space(*_, **__):
+            raise OSError(28, 'No space left on device')
+
+        monkeypatch.setattr(Path, 'write_text', no_space)
+        assert demo.main([video, *BOX, '--out', str(out)]) == 2
+        error = capsys.readouterr().err
+        assert f'error: {out / "manifest.json"}: cannot be written (No space left' in error
+        assert len(rows_of(out)) == 8
+
     def test_source_beside_the_outputs(self, video):
         assert demo.main([video, *BOX, '--out', str(Path(video).parent)]) == 0
 
@@ -201,6 +211,22 @@ class TestBadInput:
 
     def test_show_without_display(self, video, out, capsys):
         assert 'needs a display' in self.error_of(capsys, video, *BOX, '--show', '--out', str(out))
+
+    @pytest.mark.parametrize('source', ['http://host/a.mp4', 'rtsp://host:554/live'])
+    def test_source_is_a_stream(self, out, capsys, source):
+        error = self.error_of(capsys, source, *BOX, '--out', str(out))
+        assert f'source: {source} is a URL, and streams are not supported' in error
+        assert not out.exists()
+
+    def test_source_is_a_video_of_otb(self, tmp_path, out, capsys):
+        (tmp_path / 'Deer' / 'img').mkdir(parents=True)
+        error = self.error_of(capsys, str(tmp_path / 'Deer'), *BOX, '--out', str(out))
+        assert 'holds no picture' in error
+        assert error.endswith(f'; did you mean {tmp_path / "Deer" / "img"}?\n')
+
+    def test_device_that_holds_no_numbers(self, video, out, capsys):
+        error = self.error_of(capsys, video, *BOX, '--device', 'meta', '--out', str(out))
+        assert "--device: 'meta' holds no numbers; pass 'cpu'" in error
 
     def test_source_is_missing(self, out, capsys):
         assert 'is not a file' in self.error_of(capsys, 'none.mp4', *BOX, '--out', str(out))

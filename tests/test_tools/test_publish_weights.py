@@ -71,6 +71,30 @@ def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
     assert any(name.startswith('head.') for name in weights)
 
 
+@pytest.mark.parametrize('suffix', ['.safetensors', '.json'])
+def test_weights_that_are_there_stay_unless_told(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
+    existing = tmp_path / 'out' / f'tlpg_efflite0_small{suffix}'
+    existing.parent.mkdir()
+    existing.write_text('shipped')
+    arguments = [str(CONFIG), str(iou), '--out', str(existing.parent)]
+    assert publish_weights.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f'error: --out: {existing} is there already; pass --overwrite')
+    assert existing.read_text() == 'shipped'
+    assert list(existing.parent.iterdir()) == [existing]
+    assert publish_weights.main([*arguments, '--overwrite']) == 0
+    weights = load_file(existing.with_suffix('.safetensors'))
+    assert all((weight == 2.0).all() for weight in weights.values())
+
+
+def test_the_shipped_weights_are_not_replaced_by_default(capsys: pytest.CaptureFixture) -> None:
+    assert publish_weights.main([str(CONFIG), 'none.pth']) == 2
+    assert 'pass --overwrite' in capsys.readouterr().err
+
+
 def test_a_config_that_does_not_run_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -28,7 +28,13 @@ from torch.utils.data import DataLoader
 
 from tlpg_mmtrack.datasets.image_files import truncated_image
 
-from .results import ResultsFolder, environment, run_identity, video_names
+from .results import (
+    ResultsFolder,
+    data_fingerprint,
+    environment,
+    run_identity,
+    video_names,
+)
 from .tlpg_sot_metric import TLPGSOTMetric
 
 
@@ -115,7 +121,7 @@ class ResumableTestLoop(TestLoop):
         answer: list[Any] = [None]
         if is_main_process():
             try:
-                answer = [self._open()]
+                answer = [self._open(names)]
             except (ValueError, OSError) as error:
                 answer = [error]
         broadcast_object_list(answer)
@@ -129,8 +135,13 @@ class ResumableTestLoop(TestLoop):
         ]
         return names
 
-    def _open(self) -> set[str]:
-        """Open the folder; names of the videos that have a result."""
+    def _open(self, names: Sequence[str]) -> set[str]:
+        """Open the folder; names of the videos that have a result, which is of these very data.
+
+        Raises:
+            ValueError: If a result is of another run or of other data.
+            OSError: If the folder cannot be written to.
+        """
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         changed = self.folder.prepare(
@@ -138,13 +149,36 @@ class ResumableTestLoop(TestLoop):
             environment(self.runner.cfg.get('load_from'), get_world_size()),
         )
         finished = self.folder.finished()
+        for video, name in enumerate(names):
+            if name in finished:
+                self._check_data(video, name)
         logger = MMLogger.get_current_instance()
         logger.info(f'Results: {self.folder.path}; {len(finished)} videos are there already')
         if finished and changed:
             logger.warning(f'those were made with something else: {"; ".join(changed)}')
         return finished
 
+    def _check_data(self, video: int, name: str) -> None:
+        """Raise ValueError if a finished video's frames or annotations have changed since."""
+        try:
+            fingerprint = self._fingerprint(video)
+        except Exception as error:  # A damaged file can raise nearly anything.
+            raise self.folder.other_data(name) from error
+        if not self.folder.read(name).can_be_of(fingerprint):
+            raise self.folder.other_data(name)
+
+    def _fingerprint(self, video: int) -> str | None:
+        """What tells a video's data from others; None where they are not there any more."""
+        dataset = self.dataloader.dataset
+        images = dataset.get_img_infos_from_video(video)['img_paths']
+        try:
+            truth = dataset.get_ann_infos_from_video(video)
+        except FileNotFoundError:
+            return None
+        return data_fingerprint(images, (truth['bboxes'], truth['visible']))
+
     def _track(self, names: Sequence[str]) -> None:
+        fingerprint = None
         for index, ((video, frame), batch) in enumerate(self._batches(names)):
             name = names[video]
             if name in self._failures:
@@ -154,10 +188,12 @@ class ResumableTestLoop(TestLoop):
                 set_random_seed(self.seed)
                 info = self.dataloader.dataset.get_data_info(video)
                 reason = reason or unusable_start(batch, info['ann_path'])
+                # Before it is tracked: the data may change while that goes on.
+                fingerprint = self._fingerprint(video)
             if reason is not None:
                 self._leave_out(name, reason)
                 continue
-            self.run_iter(index, batch, name)
+            self.run_iter(index, batch, name, fingerprint)
 
     def _batches(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], dict]]:
         """The sampler's (video, frame) with what was read of it; what cannot be read is noted."""
@@ -187,13 +223,16 @@ class ResumableTestLoop(TestLoop):
         self.metric.drop_video()
 
     @torch.no_grad()
-    def run_iter(self, idx: int, data_batch: dict, video_name: str) -> None:
+    def run_iter(
+        self, idx: int, data_batch: dict, video_name: str, data_sha256: str | None
+    ) -> None:
         """Track one frame.
 
         Args:
             idx: Number of the frame in this process.
             data_batch: What the data loader read.
             video_name: The video's name.
+            data_sha256: As in :class:`~tlpg_mmtrack.evaluation.results.VideoResult`.
         """
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
         start = clock()
@@ -201,7 +240,9 @@ class ResumableTestLoop(TestLoop):
             outputs = self.runner.model.test_step(data_batch)
         seconds = clock() - start
         for sample in outputs:
-            sample.set_metainfo(dict(video_name=video_name, frame_time=seconds))
+            sample.set_metainfo(
+                dict(video_name=video_name, frame_time=seconds, data_sha256=data_sha256)
+            )
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         self.runner.call_hook(
             'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs

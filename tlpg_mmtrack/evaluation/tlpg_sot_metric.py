@@ -95,8 +95,8 @@ class TLPGSOTMetric(SOTMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: One sample, with ``video_name`` and ``frame_time`` beside what mmtrack's
-                metric needs.
+            data_samples: One sample, with ``video_name``, ``frame_time`` and ``data_sha256``
+                beside what mmtrack's metric needs.
 
         Raises:
             RuntimeError: If there is no folder to write to.
@@ -122,7 +122,9 @@ class TLPGSOTMetric(SOTMetric):
         if sample['frame_id'] == sample['video_length'] - 1:
             height, width = sample['ori_shape']
             record, self._record = self._record, None
-            self._folder.write(record.result(sample['video_name'], (width, height)))
+            self._folder.write(
+                record.result(sample['video_name'], (width, height), sample['data_sha256'])
+            )
 
     def _check_protocol(self, sample: dict) -> None:
         """A supervised run begins with a code, one pass with a box: hours before the figures."""

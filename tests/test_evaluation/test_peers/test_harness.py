@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from fake_model import FakeModel
@@ -89,6 +91,46 @@ def test_other_trackers_seeds_and_data_are_refused(videos: list[OTBVideo], tmp_p
     moved = OTBVideo('B', videos[1].images, videos[1].truth + 1)
     with pytest.raises(ValueError, match="holds 'B' of other data"):
         run_tracker(Drifter(), [videos[0], moved], tmp_path / 'run')
+
+
+@pytest.mark.parametrize('frame', [0, 2])
+def test_results_of_frames_that_have_changed_are_refused(
+    frame: int, videos: list[OTBVideo], tmp_path: Path
+) -> None:
+    run_tracker(Drifter(), videos, tmp_path / 'run')
+    written = tmp_path / 'run/videos/B.json'
+    before = written.read_text()
+    cv2.imwrite(str(videos[1].images[frame]), np.zeros((120, 160, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"holds 'B' of other data: .* remove .*videos/B\.json"):
+        run_tracker(Drifter(), videos, tmp_path / 'run')
+    assert written.read_text() == before
+    written.unlink()
+    tracker = Drifter()
+    assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2
+    assert tracker.started == 1, 'only the removed video is tracked again'
+
+
+def test_a_copy_of_the_data_goes_on_with_their_results(
+    videos: list[OTBVideo], tmp_path: Path
+) -> None:
+    run_tracker(Drifter(), videos, tmp_path / 'run')
+    shutil.copytree(tmp_path / 'clips', tmp_path / 'copy')
+    tracker = Drifter()
+    run_tracker(tracker, read_otb_folder(tmp_path / 'copy')[0], tmp_path / 'run')
+    assert tracker.started == 0
+
+
+def test_results_of_an_earlier_version_are_accepted(
+    videos: list[OTBVideo], tmp_path: Path
+) -> None:
+    run_tracker(Drifter(), videos, tmp_path / 'run')
+    for path in (tmp_path / 'run/videos').iterdir():
+        content = json.loads(path.read_text())
+        del content['data_sha256']
+        path.write_text(json.dumps(content))
+    tracker = Drifter()
+    assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2
+    assert tracker.started == 0
 
 
 @pytest.mark.parametrize('kind', ['missing', 'truncated', 'tracker', 'listed'])

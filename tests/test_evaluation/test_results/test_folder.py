@@ -45,6 +45,18 @@ def test_a_nan_comes_back(folder: ResultsFolder) -> None:
     assert np.isnan(folder.read('clip').regions[0]).all()
 
 
+def test_a_result_of_an_earlier_version_can_be_of_any_data(folder: ResultsFolder) -> None:
+    folder.write(replace(RESULT, data_sha256='ab'))
+    assert folder.read('clip').can_be_of('ab')
+    assert folder.read('clip').can_be_of(None)
+    assert not folder.read('clip').can_be_of('cd')
+    path = folder.path / 'videos' / 'clip.json'
+    content = json.loads(path.read_text())
+    del content['data_sha256']
+    path.write_text(json.dumps(content))
+    assert folder.read('clip').can_be_of('cd')
+
+
 def test_missing_and_damaged_results_are_told_apart(folder: ResultsFolder) -> None:
     with pytest.raises(FileNotFoundError):
         folder.read('clip')

@@ -13,7 +13,7 @@ from mmengine.runner import set_random_seed
 
 from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
 
-from ..results import ResultsFolder, VideoResult, environment
+from ..results import ResultsFolder, VideoResult, data_fingerprint, environment
 from ..resumable_test_loop import clock
 from ..tlpg_sot_metric import TLPGSOTMetric
 from .otb_folder import OTBVideo
@@ -83,6 +83,8 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
     Raises:
         ValueError: If a frame cannot be read, or the tracker answers no box; it names the file.
     """
+    # Before it is tracked: the data may change while that goes on.
+    fingerprint = data_fingerprint(video.images)
     # OpenCV and some of mmtrack's models draw from the process's random numbers.
     set_random_seed(seed)
     cv2.setRNGSeed(seed)
@@ -109,6 +111,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
         truth=_corners(video.truth),
         visible=[True] * len(boxes),
         times=times,
+        data_sha256=fingerprint,
     )
 
 
@@ -118,20 +121,21 @@ def _checked_finished(
     """Names of the videos that have a result, which is of these very frames and boxes."""
     finished = folder.finished()
     strangers = sorted(finished - set(names))
-    wrong = [
-        video.name
-        for video in videos
-        if video.name in finished
-        and not np.array_equal(
-            np.array(folder.read(video.name).truth), np.array(_corners(video.truth)), True
-        )
-    ]
-    if strangers or wrong:
+    if strangers:
         raise ValueError(
-            f'results: {folder.path} holds {(strangers + wrong)[0]!r} of other data; pass another '
-            'folder (--out), or remove this one'
+            f'results: {folder.path} holds {strangers[0]!r} of other data; pass another folder '
+            '(--out), or remove this one'
         )
+    for video in videos:
+        if video.name in finished and not _is_of(folder.read(video.name), video):
+            raise folder.other_data(video.name)
     return finished
+
+
+def _is_of(result: VideoResult, video: OTBVideo) -> bool:
+    """Whether a result was tracked on this video's frames, and has its true boxes."""
+    same_truth = np.array_equal(np.array(result.truth), np.array(_corners(video.truth)), True)
+    return same_truth and result.can_be_of(data_fingerprint(video.images))
 
 
 def _corners(boxes: np.ndarray) -> list[list[float]]:

@@ -1,6 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Results on disk: one file a video, written whole or not at all, and what they belong to."""
 
+from .fingerprint import data_fingerprint
 from .folder import ResultsFolder, VideoResult
 from .manifest import environment, run_identity, weights_sha256
 from .names import video_names
@@ -13,6 +14,7 @@ __all__ = [
     'ResultsFolder',
     'VideoRecord',
     'VideoResult',
+    'data_fingerprint',
     'environment',
     'run_identity',
     'summarise_repeats',

@@ -42,6 +42,8 @@ class VideoResult:
             of the first frame where the data set gives no more.
         visible: For each frame whether the target can be seen.
         times: For each frame the seconds that tracking took, reading the image not included.
+        data_sha256: What :func:`data_fingerprint` says of the data that it was tracked on; None
+            where that is not known.
     """
 
     name: str
@@ -50,6 +52,11 @@ class VideoResult:
     truth: list[list[float]]
     visible: list[bool]
     times: list[float]
+    data_sha256: str | None = None
+
+    def can_be_of(self, fingerprint: str | None) -> bool:
+        """Whether it can be of data of this fingerprint; where one is not known it can."""
+        return None in (self.data_sha256, fingerprint) or self.data_sha256 == fingerprint
 
 
 class ResultsFolder:
@@ -150,9 +157,9 @@ class ResultsFolder:
         path = self._file(name)
         try:
             content = json.loads(path.read_text(encoding='utf-8'))
-            result = VideoResult(
-                **{field.name: content[field.name] for field in fields(VideoResult)}
-            )
+            # One written by an earlier version has no fingerprint.
+            known = [field.name for field in fields(VideoResult) if field.name in content]
+            result = VideoResult(**{key: content[key] for key in known})
             lengths = {len(result.regions), len(result.visible), len(result.times)}
             if result.name != name or len(lengths) != 1:
                 raise ValueError(f'it is of {result.name!r}, with lists of lengths {lengths}')
@@ -174,6 +181,14 @@ class ResultsFolder:
             except ValueError:
                 continue
         return names
+
+    def other_data(self, name: str) -> ValueError:
+        """The error for a finished video whose data are no longer those it was tracked on."""
+        return ValueError(
+            f'results: {self.path} holds {name!r} of other data: its frames or its true boxes '
+            f'have changed since it was tracked; remove {self._file(name)} to track it again, or '
+            'pass another folder'
+        )
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write the figures of a whole evaluation."""
