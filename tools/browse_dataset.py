@@ -31,6 +31,8 @@ TEMPLATE_COLOUR = (200, 120, 0)
 SEARCH_COLOUR = (0, 140, 255)
 BOX_COLOUR = (0, 255, 0)
 CAPTION_HEIGHT = 18
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -60,8 +62,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
+        type=_key_value,
         action=DictAction,
-        default={},
         metavar='KEY=VALUE',
         help='change the config, as in tools/train.py',
     )
@@ -71,6 +73,13 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def _key_value(text: str) -> str:
+    """Check one of --cfg-options, as files/config_options.py does, without its imports."""
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'expected KEY=VALUE, got {text!r}')
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the sheets.
 
@@ -78,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command line without the program's name; that of the process if None.
 
     Returns:
-        The exit code: 0, or 2 if the config or its data cannot be used.
+        Exit status, as the module says.
     """
     options = parse_args(arguments)
     try:
@@ -91,13 +100,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not cv2.imwrite(str(path), np.concatenate(rows)):
                 raise OSError(f'{path}: cannot be written')
             print(path)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    # A UserWarning is an error with on_unusable='stop', and under `python -W error`.
+    except (OSError, ValueError, RuntimeError, UserWarning) as error:
         print(f'error: {error}', file=sys.stderr)
-        return 2
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        return EXIT_INTERRUPTED
     return 0
 
 
-def build_dataset(config_path: str, changes: dict[str, Any]) -> Dataset:
+def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
     """Build the training set of a config.
 
     Args:
@@ -108,18 +121,24 @@ def build_dataset(config_path: str, changes: dict[str, Any]) -> Dataset:
         The dataset of its `train_dataloader`.
 
     Raises:
-        ValueError: If the config has none.
+        ValueError: If the config has none, or one that cannot be built.
     """
     # Here, not above: `--help` answers at once without them.
     import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
     from mmtrack.registry import DATASETS  # isort: skip
     from tlpg_mmtrack.files.config_file import read_config
+    from tlpg_mmtrack.files.config_options import change_config
 
     config = read_config(config_path)
-    config.merge_from_dict(changes)
+    change_config(config, changes)
     if 'train_dataloader' not in config:
         raise ValueError(f'{config_path}: has no train_dataloader')
-    return DATASETS.build(config.train_dataloader.dataset)
+    try:
+        return DATASETS.build(config.train_dataloader.dataset)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{config_path}: its train_dataloader.dataset cannot be built ({error})'
+        ) from error
 
 
 def draw_sample(dataset: Dataset, index: int) -> np.ndarray:

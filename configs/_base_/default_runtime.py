@@ -10,7 +10,6 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='InterruptHook'),
-    dict(type='EpochSizeHook'),
     dict(type='EpochSeedHook'),
     dict(type='FittingCheckpointHook'),
     # At every iteration: a later look might come after the epoch's checkpoint.

@@ -17,7 +17,7 @@ train_dataloader = dict(
     ),
 )
 max_epochs = 4
-train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=max_epochs)
+train_cfg = dict(_delete_=True, type='NonEmptyEpochLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
@@ -36,7 +36,6 @@ param_scheduler = [
     ),
 ]
 custom_hooks = [
-    dict(type='EpochSizeHook'),
     dict(type='EpochSeedHook'),
     dict(type='FittingCheckpointHook'),
 ]

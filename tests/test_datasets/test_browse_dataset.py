@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -72,3 +73,50 @@ def test_a_config_without_training_data_is_a_clear_error(
 def test_counts_must_be_positive(tool: ModuleType) -> None:
     with pytest.raises(SystemExit):
         tool.parse_args(['config.py', '--samples', '0'])
+
+
+def test_what_is_unusable_is_a_clear_error_where_it_stops(
+    tool: ModuleType, config: str, tmp_path: Path, stills: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for path in (stills / 'images').iterdir():
+        path.write_bytes(b'broken')
+    option = 'train_dataloader.dataset.on_unusable=stop'
+    assert tool.main([config, '--out', str(tmp_path / 'a'), '--cfg-options', option]) == 2
+    assert re.match(r'error: .*\.png: cannot be read', capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        ('train_dataloader.dataset.datasets.7.min_size=1', 'datasets.7.min_size does not fit'),
+        ('train_dataloader.dataset.nonsense=1', 'cannot be built'),
+        ('train_dataloader=3', 'cannot be built'),
+        ('train_dataloader.dataset.type=Nope', 'Nope is not in the'),
+    ],
+)
+def test_options_that_do_not_fit_are_a_clear_error(
+    tool: ModuleType, config: str, option: str, message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert tool.main([config, '--cfg-options', option]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ')
+    assert message in error
+
+
+def test_an_option_without_value_is_refused(
+    tool: ModuleType, config: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit):
+        tool.main([config, '--cfg-options', 'max_epochs'])
+    assert "expected KEY=VALUE, got 'max_epochs'" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_it_without_a_traceback(
+    tool: ModuleType, config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, 'build_dataset', interrupt)
+    assert tool.main([config]) == 130
+    assert capsys.readouterr().err == 'interrupted\n'

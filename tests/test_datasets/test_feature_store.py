@@ -15,6 +15,7 @@ from mmengine.config import Config
 from tlpg_mmtrack.datasets.feature_store import (
     FeatureStore,
     FeatureStoreManifest,
+    images_of,
     source_hash,
 )
 
@@ -102,3 +103,19 @@ def test_a_full_disk_is_noticed_before_anything_is_computed(
     with pytest.raises(FileNotFoundError):
         FeatureStore(tmp_path / 'store')
     assert len(FeatureStore.create(tmp_path / 'store', MANIFEST).missing()) == 3
+
+
+def test_what_training_reads_is_stored_and_the_images_where_it_reads_a_store() -> None:
+    base, own = dict(type='C', seed=0), dict(type='C', seed=1)
+    loader = dict(dataset=dict(type='StoredFeatureDataset'))
+    assert images_of(Config(dict(image_dataset=base, train_dataloader=loader))) == base
+    assert images_of(Config(dict(image_dataset=base))) == base
+    loader = dict(dataset=own)
+    assert images_of(Config(dict(image_dataset=base, train_dataloader=loader))) == own
+    assert images_of(Config(dict(train_dataloader=loader))) == own
+
+
+@pytest.mark.parametrize('loader', [None, dict(), dict(dataset=dict(type='StoredFeatureDataset'))])
+def test_a_config_without_images_is_refused(loader: dict | None) -> None:
+    with pytest.raises(ValueError, match='names no images to store features of'):
+        images_of(Config(dict(train_dataloader=loader)))

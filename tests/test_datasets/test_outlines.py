@@ -51,6 +51,25 @@ def test_a_code_of_another_image_is_refused(code: dict) -> None:
         outline_of(code, 20, 30)
 
 
+@pytest.mark.parametrize(
+    ('segmentation', 'message'),
+    [
+        (dict(size=[20, 30], counts=[None, 600]), 'not supported'),
+        (dict(size=[20, 30], counts=[-5, 605]), 'counts must not be negative'),
+        # What the counts leave over would be filled with whatever is in memory.
+        (dict(size=[20, 30], counts=[5, 5]), 'add up to the 600 pixels .* got a sum of 10'),
+        (dict(size=[20, 30], counts=''), 'needs counts and size'),
+        (dict(size=[20, 30], counts=7), 'int'),
+        (dict(size=5, counts=[600]), 'needs counts and size'),
+        ([[1, 2, 3]], 'cannot reshape'),
+        ([dict(x=1)], 'dict'),
+    ],
+)
+def test_a_malformed_segmentation_is_a_value_error(segmentation: object, message: str) -> None:
+    with pytest.raises(ValueError, match=f'segmentation: .*{message}.*; give a list of polygons'):
+        outline_of(segmentation, 20, 30)
+
+
 def test_box_agreement_is_intersection_over_union() -> None:
     first = np.array([0.0, 0.0, 10.0, 10.0])
     assert box_agreement(first, np.array([5.0, 0.0, 15.0, 10.0])) == pytest.approx(1 / 3)

@@ -12,6 +12,7 @@ import pytest
 from synthetic_corpus import write_stills
 
 from tlpg_mmtrack.datasets import TrackingImageDataset
+from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
 
 
 def build(folder: Path, **changes: Any) -> TrackingImageDataset:
@@ -25,12 +26,17 @@ def build(folder: Path, **changes: Any) -> TrackingImageDataset:
     return TrackingImageDataset(**{**options, **changes})
 
 
-def change_annotation(folder: Path, index: int, **changes: Any) -> None:
-    """Change one annotation of the COCO file."""
+def change_entry(folder: Path, kind: str, index: int, **changes: Any) -> None:
+    """Change one entry of the COCO file, of its `annotations` or `images`."""
     path = folder / 'annotations.json'
     content = json.loads(path.read_text())
-    content['annotations'][index].update(changes)
+    content[kind][index].update(changes)
     path.write_text(json.dumps(content))
+
+
+def change_annotation(folder: Path, index: int, **changes: Any) -> None:
+    """Change one annotation of the COCO file."""
+    change_entry(folder, 'annotations', index, **changes)
 
 
 def test_an_object_is_a_sequence_of_one_frame(stills: Path) -> None:
@@ -84,6 +90,11 @@ def test_large_objects_are_for_pasting_only(stills: Path, tmp_path: Path) -> Non
         (dict(bbox=[400, 10, 20, 20]), 'is outside the 320 x 240 image'),
         (dict(bbox=[10, 10, 20]), 'is not four finite numbers'),
         (dict(bbox=[10, 10, 20, float('nan')]), 'is not four finite numbers'),
+        (dict(bbox=['a', 'b', 'c', 'd']), 'is not four finite numbers'),
+        (dict(bbox=[[10, 10], 20, 20]), 'is not four finite numbers'),
+        (dict(bbox=dict(x=10)), 'is not four finite numbers'),
+        (dict(category_id=[1]), r'category_id: \[1\] is not a number'),
+        (dict(segmentation=[['a', 'b']]), 'give a list of polygons or a run-length code'),
         (dict(segmentation=[[0, 0, 20, 0, 20, 20]]), 'does not fit box'),
         (dict(segmentation='nonsense'), 'is not a COCO mask'),
         (dict(segmentation=dict(size=[9, 9], counts=[81])), 'needs counts and size'),
@@ -93,14 +104,53 @@ def test_bad_annotations_are_left_out_with_the_file_named(
     stills: Path, changes: dict, message: str
 ) -> None:
     change_annotation(stills, 2, **changes)
-    with pytest.warns(UserWarning, match=rf'set0_2\.png: object left out: .*{message}'):
+    where = r'annotations\.json: annotation 2 of set0_2\.png: object left out'
+    with pytest.warns(CorpusWarning, match=f'{where}: .*{message}'):
         assert len(build(stills)) == 3
 
 
-def test_annotations_without_image_and_crowds_are_left_out(stills: Path) -> None:
-    change_annotation(stills, 0, image_id=77)
+@pytest.mark.parametrize('width', [None, '320', 0, [320]])
+def test_objects_of_an_image_without_a_size_are_left_out(stills: Path, width: object) -> None:
+    change_entry(stills, 'images', 2, width=width)
+    with pytest.warns(CorpusWarning, match=r'annotation 2 of set0_2\.png: .* positive width and'):
+        assert len(build(stills)) == 3
+
+
+def test_crowds_are_left_out(stills: Path) -> None:
     change_annotation(stills, 1, iscrowd=1)
-    assert len(build(stills)) == 2
+    assert len(build(stills)) == 3
+
+
+def test_annotations_without_image_are_counted_in_one_warning(stills: Path) -> None:
+    change_annotation(stills, 0, image_id=77)
+    change_annotation(stills, 1, image_id=[1])
+    with pytest.warns(CorpusWarning, match=r'annotations\.json: 2 of 4 annotations') as found:
+        assert len(build(stills)) == 2
+    assert len(found) == 1
+
+
+def test_image_ids_that_all_match_nothing_are_an_error(stills: Path) -> None:
+    for index in range(4):
+        change_annotation(stills, index, image_id=str(index))
+    with pytest.raises(
+        ValueError, match=r'4 of 4 annotations have the image_id of no image.*type'
+    ):
+        build(stills)
+
+
+def test_an_annotation_that_is_no_object_is_left_out(stills: Path) -> None:
+    path = stills / 'annotations.json'
+    content = json.loads(path.read_text())
+    content['annotations'][0] = None
+    path.write_text(json.dumps(content))
+    with pytest.warns(CorpusWarning, match='1 of 4 annotations'):
+        assert len(build(stills)) == 3
+
+
+def test_a_byte_order_mark_does_no_harm(stills: Path) -> None:
+    path = stills / 'annotations.json'
+    path.write_text(path.read_text(), encoding='utf-8-sig')
+    assert len(build(stills)) == 4
 
 
 def test_a_missing_or_empty_file_is_named(stills: Path) -> None:

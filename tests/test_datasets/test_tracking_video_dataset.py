@@ -11,6 +11,7 @@ import pytest
 from synthetic_corpus import write_video
 
 from tlpg_mmtrack.datasets import TrackingVideoDataset
+from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
 from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
 
 
@@ -47,9 +48,7 @@ def test_otb_folders_are_one_based(videos: Path) -> None:
     np.testing.assert_array_equal(dataset.get_sequence(0)['bboxes'][0], [59.0, 89.0, 99.0, 139.0])
 
 
-@pytest.mark.parametrize(
-    'line', ['nan,nan,nan,nan', '10,10,0,5', '500,10,40,40', '10,10,3,3', '0,0,320,240']
-)
+@pytest.mark.parametrize('line', ['nan,nan,nan,nan', '10,10,0,5', '10,10,3,3', '0,0,320,240'])
 def test_frames_that_cannot_be_used_count_as_absent(videos: Path, line: str) -> None:
     path = videos / 'first' / 'groundtruth.txt'
     lines = path.read_text().split()
@@ -58,13 +57,32 @@ def test_frames_that_cannot_be_used_count_as_absent(videos: Path, line: str) -> 
     assert sequence['visible'].tolist() == [True, False] + [True] * 10
 
 
+def test_frames_whose_box_is_outside_are_left_out_with_the_video_named(videos: Path) -> None:
+    path = videos / 'first' / 'groundtruth.txt'
+    lines = path.read_text().split()
+    path.write_text('\n'.join([lines[0], '500,10,40,40', '10,-90,40,40', *lines[3:]]))
+    with pytest.warns(CorpusWarning, match='first: 2 of 12 frames left out: .* outside') as found:
+        sequence = build(videos).get_sequence(0)
+    assert len(found) == 1
+    assert sequence['visible'].tolist() == [True, False, False] + [True] * 9
+
+
+def test_frames_count_by_their_number_where_names_are_not_padded(videos: Path) -> None:
+    frames = videos / 'first' / 'img'
+    for path in sorted(frames.iterdir()):
+        path.rename(frames / f'{int(path.stem)}.jpg')
+    paths = build(videos).get_sequence(0)['img_paths']
+    assert [Path(path).name for path in paths] == [f'{number}.jpg' for number in range(1, 13)]
+
+
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('1,2,30,40\n', '1 boxes for 12 frames'),
+        ('1,2,30,40\n', r'1 boxes for 12 frames \(\.jpg, \.jpeg, \.png, \.bmp\)'),
         ('1,2,30\n', r"groundtruth\.txt, line 1: expected x,y,w,h, got '1,2,30'"),
-        ('1,2,30,wide\n', 'could not convert'),
+        ('1,2,30,wide\n', r"groundtruth\.txt, line 1: expected x,y,w,h, got '1,2,30,wide'"),
         ('0,0,0,0\n' * 12, 'no frame shows an object'),
+        ('500,10,40,40\n' * 12, '12 boxes have their centre outside the 320 x 240 frame'),
     ],
 )
 def test_a_bad_video_is_left_out_with_its_folder_named(
@@ -93,6 +111,13 @@ def test_a_video_whose_first_frame_claims_an_enormous_size_is_left_out(videos: P
         assert len(build(videos)) == 1
 
 
+def test_frames_of_other_kinds_are_not_read_and_the_message_says_which_are(videos: Path) -> None:
+    for path in (write_video(videos / 'second') / 'img').iterdir():
+        path.rename(path.with_suffix('.tif'))
+    with pytest.warns(CorpusWarning, match=r'second: .* 12 boxes for 0 frames \(\.jpg, '):
+        build(videos)
+
+
 def test_hidden_files_are_no_frames(videos: Path) -> None:
     (videos / 'first' / 'img' / '._000001.jpg').write_bytes(b'of macOS')
     assert build(videos).get_sequence(0)['video_length'] == 12
@@ -110,3 +135,9 @@ def test_boxes_are_read_with_any_separator(tmp_path: Path) -> None:
     path.write_text('1,2,3,4\n5\t6\t7\t8\n9 10 11.5 12\n\n')
     expected = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11.5, 12]]
     np.testing.assert_array_equal(read_boxes(str(path)), expected)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_box(tmp_path: Path) -> None:
+    path = tmp_path / 'boxes.txt'
+    path.write_text('1,2,3,4\n', encoding='utf-8-sig')
+    np.testing.assert_array_equal(read_boxes(str(path)), [[1, 2, 3, 4]])

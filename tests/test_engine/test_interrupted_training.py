@@ -149,12 +149,6 @@ def test_a_killed_worker_ends_it_at_once(make_runner: Make, tmp_path: Path) -> N
     assert len(resumed.model.losses) == (EPOCHS - 1) * BATCHES
 
 
-def test_epochs_without_a_batch_are_refused(make_runner: Make, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match='no batch an epoch: 1 samples, batch_size 2, drop_last'):
-        make_runner('empty', dataset=Numbers(1)).train()
-    assert saved(tmp_path / 'empty') == []
-
-
 @pytest.mark.parametrize('count', [0, 1])
 def test_keeping_one_checkpoint_is_refused(make_runner: Make, count: int) -> None:
     with pytest.raises(ValueError, match='max_keep_ckpts must be at least 2'):

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -80,10 +82,34 @@ def test_another_configuration_is_refused(
 ) -> None:
     arguments = [str(config), str(tmp_path), '--samples', '1', '--workers', '1']
     assert store_features.main(arguments) == 0
-    assert store_features.main([*arguments, '--cfg-options', 'image_dataset.seed=1']) == 2
+    option = 'train_dataloader.dataset.seed=1'
+    assert store_features.main([*arguments, '--cfg-options', option]) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: ')
     assert 'another configuration' in error
+    assert store_features.main([*arguments, '--samples', '2']) == 2
+    assert 'was made for 1, not for 2' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'options',
+    [('--samples', '0'), ('--samples', '-3'), ('--samples', '1', '--workers', '0')],
+)
+def test_counts_must_be_positive(
+    config: Path, tmp_path: Path, options: tuple[str, ...], capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        store_features.main([str(config), str(tmp_path / 'features'), *options])
+    assert ended.value.code == 2
+    assert 'must be at least 1' in capsys.readouterr().err
+
+
+def test_a_config_without_a_model_is_a_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = REPOSITORY / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
+    assert store_features.main([str(path), str(tmp_path / 'features'), '--samples', '1']) == 2
+    assert 'has no model; pass a training config' in capsys.readouterr().err
 
 
 def test_a_missing_config_and_missing_data_are_named(
@@ -108,8 +134,9 @@ class KilledPool:
     def __init__(self, *_: object) -> None:
         pass
 
-    def map(self, *_: object) -> None:
+    def map(self, *_: object) -> Iterator[int]:
         """As the executor says it."""
+        yield from ()
         raise BrokenProcessPool('a process was terminated abruptly')
 
     def shutdown(self, cancel_futures: bool) -> None:
@@ -124,3 +151,28 @@ def test_a_killed_process_ends_it_with_advice(
     with pytest.raises(SystemExit, match=r'a process was killed, .* use fewer --workers'):
         store_features.main([str(config), str(tmp_path / 'a'), '--samples', '1'])
     assert FeatureStore(tmp_path / 'a').missing().tolist() == [0]
+
+
+class InterruptedPool(KilledPool):
+    """Stands in for the processes while the user presses Ctrl-C."""
+
+    def map(self, *_: object) -> Iterator[int]:
+        """One batch, and the signal, which the processes that start here are to ignore."""
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        return self._interrupted()
+
+    def _interrupted(self) -> Iterator[int]:
+        yield 1
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_it_without_a_traceback(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(store_features, 'ProcessPoolExecutor', InterruptedPool)
+    # Those of other tests are none of its business.
+    monkeypatch.setattr(store_features, 'active_children', list)
+    handler = signal.getsignal(signal.SIGINT)
+    assert store_features.main([str(config), str(tmp_path / 'a'), '--samples', '2']) == 130
+    assert capsys.readouterr().err.endswith('interrupted; the same command goes on\n')
+    assert signal.getsignal(signal.SIGINT) is handler

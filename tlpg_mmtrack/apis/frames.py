@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
+from tlpg_mmtrack.files.natural_order import natural_key
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class FolderSource(FrameSource):
             raise FileNotFoundError(f'source: {path} is not a folder; check the path')
         self.paths = sorted(
             (file for file in folder.iterdir() if _is_picture(file)),
-            key=lambda file: _natural_key(file.name),
+            key=lambda file: natural_key(file.name),
         )
         if not self.paths:
             raise ValueError(f'source: {path} holds no picture ({", ".join(IMAGE_SUFFIXES)})')
@@ -235,9 +236,3 @@ def _is_picture(file: Path) -> bool:
 def _sound_fps(capture: cv2.VideoCapture) -> float:
     fps = capture.get(cv2.CAP_PROP_FPS)
     return fps if 0 < fps <= 1000 else DEFAULT_FPS
-
-
-def _natural_key(name: str) -> list[tuple[int, str]]:
-    # Not isdigit: it takes in characters that int() refuses, such as a superscript 2.
-    parts = re.split(r'(\d+)', name)
-    return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts]

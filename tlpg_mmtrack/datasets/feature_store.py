@@ -7,11 +7,11 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,28 @@ class FeatureStoreManifest:
         return self.template_frames + self.search_frames
 
 
+def images_of(config: Config) -> ConfigDict:
+    """The dataset whose samples are stored for a training config.
+
+    That is what its train_dataloader reads; where it reads a store, its ``image_dataset``.
+
+    Args:
+        config: The training config.
+
+    Raises:
+        ValueError: If it has neither.
+    """
+    trained = (config.get('train_dataloader') or {}).get('dataset')
+    if trained and trained.get('type') != 'StoredFeatureDataset':
+        return trained
+    if not config.get('image_dataset'):
+        raise ValueError(
+            f'config: {config.filename} names no images to store features of; give it a '
+            'train_dataloader.dataset that reads images, or an image_dataset'
+        )
+    return config.image_dataset
+
+
 def source_hash(config: Config) -> str:
     """SHA-256 of all that decides what is stored for a training config."""
     model = config.model
@@ -46,7 +68,7 @@ def source_hash(config: Config) -> str:
         mean=model.get('mean'),
         std=model.get('std'),
         bgr_to_rgb=model.get('bgr_to_rgb'),
-        dataset=config.image_dataset,
+        dataset=images_of(config),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -96,12 +118,17 @@ class FeatureStore:
             manifest: What it holds.
 
         Raises:
-            ValueError: When the folder holds a store of something else.
+            ValueError: When the folder holds a store of something else, or of another size.
             OSError: When the disk has no room for it.
         """
         folder = Path(folder)
         if (folder / 'manifest.json').exists():
             store = cls(folder, writable=True)
+            if store.manifest == replace(manifest, samples=store.manifest.samples) != manifest:
+                raise ValueError(
+                    f'samples: {folder} was made for {store.manifest.samples}, not for '
+                    f'{manifest.samples}; ask for as many, name another folder, or delete it'
+                )
             if store.manifest != manifest:
                 raise ValueError(
                     f'{folder} holds features of another configuration; name another folder, or '

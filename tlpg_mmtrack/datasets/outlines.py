@@ -25,33 +25,46 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
         outermost pixels.
 
     Raises:
-        ValueError: If the segmentation is neither of the two forms, or of an image of another
-            size.
+        ValueError: If the segmentation is neither of the two forms, malformed, or of an image of
+            another size.
     """
     if not segmentation:
         return []
-    if isinstance(segmentation, dict):
-        code = segmentation
-        # Decoded at another size, it would be a mask of something else.
-        if list(code.get('size', ())) != [height, width] or 'counts' not in code:
-            raise ValueError(
-                f'segmentation: a run-length code needs counts and size [{height}, {width}], that '
-                f'of its image, got keys {sorted(code)} and size {code.get("size")}'
-            )
-        if isinstance(code.get('counts'), list):
-            code = coco_mask.frPyObjects(code, height, width)
-        contours, _ = cv2.findContours(
-            coco_mask.decode(code), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        polygons = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
-    elif isinstance(segmentation, list):
-        polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in segmentation]
-    else:
+    try:
+        if isinstance(segmentation, dict):
+            polygons = _contours(segmentation, height, width)
+        elif isinstance(segmentation, list):
+            polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in segmentation]
+        else:
+            raise ValueError(f'{type(segmentation).__name__} is not a COCO mask')
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
-            f'segmentation: {type(segmentation).__name__} is not a COCO mask; give a list of '
-            'polygons or a run-length code'
-        )
+            f'segmentation: {error}; give a list of polygons or a run-length code'
+        ) from error
     return [polygon for polygon in polygons if len(polygon) >= 3]
+
+
+def _contours(code: dict, height: int, width: int) -> list[np.ndarray]:
+    """The outer outlines of a run-length code, as polygons (P, 2) float32."""
+    size, counts = code.get('size'), code.get('counts')
+    # Decoded at another size, it would be a mask of something else.
+    if size != [height, width] or not counts:
+        raise ValueError(
+            f'a run-length code needs counts and size [{height}, {width}], that of its image, '
+            f'got keys {sorted(code)} and size {size}'
+        )
+    if isinstance(counts, list):
+        # pycocotools fills what the counts leave over with whatever is in memory.
+        if min(counts) < 0 or sum(counts) != height * width:
+            raise ValueError(
+                f'counts must not be negative and add up to the {height * width} pixels of the '
+                f'image, got a sum of {sum(counts)}'
+            )
+        code = coco_mask.frPyObjects(code, height, width)
+    contours, _ = cv2.findContours(
+        coco_mask.decode(code), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    return [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
 
 
 def box_agreement(first: np.ndarray, second: np.ndarray) -> float:

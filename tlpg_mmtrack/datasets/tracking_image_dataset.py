@@ -22,8 +22,9 @@ from .tracking_source import TrackingSource
 class TrackingImageDataset(TrackingSource):
     """Each object of a COCO annotation file is a sequence of one frame.
 
-    Objects whose box has no area or lies outside its image, or whose mask does not fit its box
-    (intersection over union below 0.5), are left out, with one warning for each file.
+    Objects whose annotation is malformed, whose box has no area or lies outside its image, or
+    whose mask does not fit its box (intersection over union below 0.5), are left out, each with a
+    warning. So are annotations of images that the file does not list, with one warning for all.
 
     Args:
         ann_file: The annotation file: ``images`` (file_name, width, height) and ``annotations``
@@ -53,9 +54,16 @@ class TrackingImageDataset(TrackingSource):
                 f'ann_file: {self.ann_file} does not exist; expected a COCO annotation file'
             )
         try:
-            with open(self.ann_file, encoding='utf-8') as file:
+            # Windows' editors put a byte order mark first.
+            with open(self.ann_file, encoding='utf-8-sig') as file:
                 objects = self._parse_all(json.load(file))
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        except (
+            json.JSONDecodeError,
+            UnicodeDecodeError,
+            AttributeError,
+            KeyError,
+            TypeError,
+        ) as error:
             raise ValueError(
                 f'ann_file: {self.ann_file} is no COCO annotation file '
                 f'({type(error).__name__}: {error})'
@@ -70,34 +78,53 @@ class TrackingImageDataset(TrackingSource):
     def _parse_all(self, content: dict) -> list[dict]:
         """The usable objects of a whole file."""
         images = {image['id']: image for image in content.get('images', ())}
-        objects = []
-        for annotation in content.get('annotations', ()):
-            image = images.get(annotation['image_id'])
-            if image is None or annotation.get('iscrowd', 0):
-                continue
-            if self.is_selected(image['file_name']):
-                objects.append(self._parse(annotation, image))
+        annotations = content.get('annotations', ())
+        listed = [(each, _image_of(each, images)) for each in annotations]
+        listed = [(annotation, image) for annotation, image in listed if image is not None]
+        self._report_unlisted(len(annotations) - len(listed), len(annotations))
+        objects = [
+            self._parse(annotation, image)
+            for annotation, image in listed
+            if self.is_selected(image['file_name']) and not annotation.get('iscrowd', 0)
+        ]
         return [item for item in objects if item is not None]
 
+    def _report_unlisted(self, count: int, total: int) -> None:
+        """Warn of annotations whose image is not in the file; raises if there are no others."""
+        if count == 0:
+            return
+        message = f'{self.ann_file}: {count} of {total} annotations have the image_id of no image'
+        if count == total:
+            raise ValueError(
+                f'{message}, so that there is no object to train on; give each annotation the id '
+                'of its image, of the same type'
+            )
+        warnings.warn(f'{message}; left out', CorpusWarning, stacklevel=2)
+
     def _parse(self, annotation: dict, image: dict) -> dict | None:
-        """One object as a dict of our own, or None if it cannot be used."""
-        height, width = image['height'], image['width']
-        box = np.asarray(annotation.get('bbox', ()), dtype=np.float64)
-        problem = _box_problem(box, height, width)
-        outline: list[np.ndarray] = []
-        if problem is None:
-            if not self.is_large_enough(box, height, width):
-                return None
-            try:
-                outline = outline_of(annotation.get('segmentation'), height, width)
-                problem = self._mask_problem(outline, box)
-            except ValueError as error:
-                problem = str(error)
-        if problem is not None:
+        """One object as a dict of our own, or None, with a warning, if it cannot be used."""
+        try:
+            return self._object(annotation, image)
+        except ValueError as error:
             warnings.warn(
-                f'{image["file_name"]}: object left out: {problem}', CorpusWarning, stacklevel=2
+                f'{self.ann_file}: annotation {annotation.get("id")} of {image["file_name"]}: '
+                f'object left out: {error}',
+                CorpusWarning,
+                stacklevel=2,
             )
             return None
+
+    def _object(self, annotation: dict, image: dict) -> dict | None:
+        """One object as a dict of our own, or None if it is too small or large; raises if bad."""
+        height, width = _size_of(image)
+        box = _box_of(annotation, height, width)
+        if not self.is_large_enough(box, height, width):
+            return None
+        outline = outline_of(annotation.get('segmentation'), height, width)
+        self._check_mask(outline, box)
+        category = annotation.get('category_id', 0)
+        if isinstance(category, (list, dict)):
+            raise ValueError(f'category_id: {category} is not a number')
         paste_only = box[2] * box[3] > self.max_cover * height * width
         if paste_only and not outline:
             return None
@@ -106,19 +133,19 @@ class TrackingImageDataset(TrackingSource):
             img_shape=(height, width),
             bbox=box,
             outline=outline,
-            category=annotation.get('category_id', 0),
+            category=category,
             paste_only=bool(paste_only),
         )
 
-    def _mask_problem(self, outline: list[np.ndarray], box: np.ndarray) -> str | None:
-        """How an outline misses its box (x, y, w, h), or None."""
+    def _check_mask(self, outline: list[np.ndarray], box: np.ndarray) -> None:
+        """Raise a ValueError if an outline misses its box (x, y, w, h)."""
         if not outline:
-            return None
+            return
         tight = bounding_box(np.concatenate(outline).astype(np.float64))
         corners = np.concatenate([box[:2], box[:2] + box[2:]])
-        if box_agreement(tight, corners) >= self.MIN_AGREEMENT:
-            return None
-        return f'mask {tight.round(1)} does not fit box {corners.round(1)}'
+        # Not `<`: it lets a mask of NaN pass.
+        if not box_agreement(tight, corners) >= self.MIN_AGREEMENT:
+            raise ValueError(f'mask {tight.round(1)} does not fit box {corners.round(1)}')
 
     def full_init(self) -> None:
         """Load the annotations and note which objects share a category."""
@@ -164,12 +191,34 @@ class TrackingImageDataset(TrackingSource):
         return 1
 
 
-def _box_problem(box: np.ndarray, height: int, width: int) -> str | None:
-    """What is wrong with a box (x, y, w, h), or None."""
+def _image_of(annotation: Any, images: dict[Any, dict]) -> dict | None:
+    """The image that an annotation names, or None."""
+    name = annotation.get('image_id') if isinstance(annotation, dict) else None
+    return None if isinstance(name, (list, dict)) else images.get(name)
+
+
+def _size_of(image: dict) -> tuple[int, int]:
+    """The (height, width) of an image's entry, in pixels; raises a ValueError if it has none."""
+    height, width = image.get('height'), image.get('width')
+    for side in (height, width):
+        if not isinstance(side, (int, float)) or side <= 0:
+            raise ValueError(
+                f'its image must have a positive width and height, got {width!r} and {height!r}'
+            )
+    return height, width
+
+
+def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
+    """An annotation's box (x, y, w, h), (4,) float64; raises a ValueError if it is of no use."""
+    values = annotation.get('bbox', ())
+    try:
+        box = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
-        return f'box {box.tolist()} is not four finite numbers'
+        raise ValueError(f'box {values} is not four finite numbers')
     if box[2] <= 0.0 or box[3] <= 0.0:
-        return f'box {box.tolist()} has no area'
+        raise ValueError(f'box {box.tolist()} has no area')
     if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
-        return f'box {box.tolist()} is outside the {width} x {height} image'
-    return None
+        raise ValueError(f'box {box.tolist()} is outside the {width} x {height} image')
+    return box

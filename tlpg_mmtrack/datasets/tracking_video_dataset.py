@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
+from tlpg_mmtrack.files.natural_order import natural_key
+
 from .corpus_warning import CorpusWarning
 from .image_files import decode_image
 from .tracking_source import TrackingSource
@@ -20,10 +22,10 @@ from .tracking_source import TrackingSource
 class TrackingVideoDataset(TrackingSource):
     """Each folder ``<data_root>/<name>/`` is a sequence: ``img/`` with the frames, and a box file.
 
-    The box file has one line a frame, in the order of the sorted file names: ``x,y,w,h`` in
-    pixels, separated by commas, tabs or spaces; a line without area (``0,0,0,0``, NaN) says that
-    the object is absent. A video whose box file is missing or does not fit its frames is left out
-    with a warning.
+    The box file has one line a frame, in the natural order of the file names (2.jpg before
+    10.jpg): ``x,y,w,h`` in pixels, separated by commas, tabs or spaces; a line without area
+    (``0,0,0,0``, NaN) says that the object is absent. A video whose box file is missing or does
+    not fit its frames is left out with a warning; so are frames whose box has its centre outside.
 
     Args:
         data_root: The folder of the videos.
@@ -79,32 +81,47 @@ class TrackingVideoDataset(TrackingSource):
         frames = osp.join(folder, 'img')
         # Hidden files hold no picture: macOS puts ._0001.jpg beside 0001.jpg.
         names = sorted(
-            name
-            for name in os.listdir(frames)
-            if name.lower().endswith(self.FRAME_SUFFIXES) and not name.startswith('.')
+            (
+                name
+                for name in os.listdir(frames)
+                if name.lower().endswith(self.FRAME_SUFFIXES) and not name.startswith('.')
+            ),
+            key=natural_key,
         )
         boxes = read_boxes(osp.join(folder, self.annotation_name))
         if len(boxes) != len(names):
-            raise ValueError(f'{len(boxes)} boxes for {len(names)} frames')
+            raise ValueError(
+                f'{len(boxes)} boxes for {len(names)} frames ({", ".join(self.FRAME_SUFFIXES)}); '
+                'give a line to each frame'
+            )
         if self.one_based:
             boxes[:, :2] -= 1.0
         paths = [osp.join(frames, name) for name in names]
         first = decode_image(paths[0]) if paths else None
         if first is None:
             raise ValueError('its first frame is missing or cannot be read')
-        usable = np.array([self._is_usable(box, *first.shape[:2]) for box in boxes], dtype=bool)
+        height, width = first.shape[:2]
+        usable = np.array([self._is_usable(box, height, width) for box in boxes], dtype=bool)
+        outside = sum(_has_area(box) and not _is_inside(box, height, width) for box in boxes)
+        where = f'outside the {width} x {height} frame'
         if not usable.any():
-            raise ValueError('no frame shows an object of usable size')
+            detail = f'; {outside} boxes have their centre {where}' if outside else ''
+            raise ValueError(f'no frame shows an object of usable size{detail}')
+        if outside:
+            warnings.warn(
+                f'{folder}: {outside} of {len(boxes)} frames left out: the centre of their box is '
+                f'{where}',
+                CorpusWarning,
+                stacklevel=2,
+            )
         return dict(img_paths=paths, bboxes=boxes, usable=usable)
 
     def _is_usable(self, box: np.ndarray, height: int, width: int) -> bool:
         """Whether a frame's box (x, y, w, h) can be trained on."""
-        if not np.isfinite(box).all() or box[2] <= 0.0 or box[3] <= 0.0:
+        if not (_has_area(box) and _is_inside(box, height, width)):
             return False
-        middle = box[:2] + box[2:] / 2.0
-        inside = 0.0 <= middle[0] < width and 0.0 <= middle[1] < height
         small_enough = box[2] * box[3] <= self.max_cover * height * width
-        return inside and small_enough and self.is_large_enough(box, height, width)
+        return small_enough and self.is_large_enough(box, height, width)
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """The boxes, (N, 4) in (x, y, w, h); without area where a frame cannot be used."""
@@ -130,6 +147,17 @@ class TrackingVideoDataset(TrackingSource):
         return len(self.get_data_info(video_idx)['img_paths'])
 
 
+def _has_area(box: np.ndarray) -> bool:
+    """Whether a box (x, y, w, h) says that the object is there."""
+    return bool(np.isfinite(box).all() and box[2] > 0.0 and box[3] > 0.0)
+
+
+def _is_inside(box: np.ndarray, height: int, width: int) -> bool:
+    """Whether the centre of a box (x, y, w, h) is in the frame."""
+    middle = box[:2] + box[2:] / 2.0
+    return bool(0.0 <= middle[0] < width and 0.0 <= middle[1] < height)
+
+
 def read_boxes(path: str) -> np.ndarray:
     """Read a box file: one line a frame, four numbers separated by commas, tabs or spaces.
 
@@ -144,12 +172,17 @@ def read_boxes(path: str) -> np.ndarray:
         ValueError: If a line does not hold four numbers; names the line.
     """
     boxes = []
-    with open(path, encoding='utf-8') as file:
+    # Windows' editors put a byte order mark first.
+    with open(path, encoding='utf-8-sig') as file:
         for number, line in enumerate(file, 1):
             fields = line.replace(',', ' ').split()
             if not fields:
                 continue
-            if len(fields) != 4:
-                raise ValueError(f'{path}, line {number}: expected x,y,w,h, got {line.strip()!r}')
-            boxes.append([float(field) for field in fields])
+            try:
+                x, y, width, height = map(float, fields)
+            except ValueError:
+                raise ValueError(
+                    f'{path}, line {number}: expected x,y,w,h, got {line.strip()!r}'
+                ) from None
+            boxes.append((x, y, width, height))
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)

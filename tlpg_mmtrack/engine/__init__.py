@@ -3,21 +3,21 @@
 
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper, build_amp_optim_wrapper
 from .epoch_seed_hook import EpochSeedHook
-from .epoch_size_hook import EpochSizeHook
 from .fitting_checkpoint_hook import FittingCheckpointHook
 from .guarded_checkpoint_hook import GuardedCheckpointHook
 from .interrupt_hook import InterruptHook
 from .main_process_logger_hook import MainProcessLoggerHook
+from .non_empty_epoch_loop import NonEmptyEpochLoop
 from .shipped_checkpoint import load_shipped_checkpoint
 
 __all__ = [
     'CPUAmpOptimWrapper',
     'EpochSeedHook',
-    'EpochSizeHook',
     'FittingCheckpointHook',
     'GuardedCheckpointHook',
     'InterruptHook',
     'MainProcessLoggerHook',
+    'NonEmptyEpochLoop',
     'build_amp_optim_wrapper',
     'load_shipped_checkpoint',
 ]

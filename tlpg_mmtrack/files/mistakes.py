@@ -29,7 +29,7 @@ def explain(error: Exception) -> str | None:
         return f'{text}; --resume goes on from the last checkpoint'
     if isinstance(error, ModuleNotFoundError):
         return f'{text}; the config needs a package that is not installed'
-    if not text or not isinstance(error, (OSError, ValueError, AssertionError)):
+    if not text or not isinstance(error, (OSError, ValueError, AssertionError, Warning)):
         return None
     if isinstance(error, FileNotFoundError):
         text += (

@@ -4,7 +4,7 @@
 # cell propose the nearest object, whichever it is (docs/decisions.md). The initial filter's gain
 # (log_initial_gain) is held by the same key.
 max_epochs = 20
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
+train_cfg = dict(type='NonEmptyEpochLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),

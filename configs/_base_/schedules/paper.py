@@ -3,7 +3,7 @@
 # 5e-5, scalars of the optimisers 5e-4, IoU-Net 1e-3. The neck and the enhancer, new here,
 # make the filter features' input and take their rate.
 max_epochs = 60
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
+train_cfg = dict(type='NonEmptyEpochLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='Adam', lr=1e-3),
