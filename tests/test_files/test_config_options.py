@@ -28,5 +28,5 @@ def test_a_key_that_does_not_fit_is_named(key: str) -> None:
 
 def test_an_option_without_a_value_is_named() -> None:
     assert key_value('a.b=1') == 'a.b=1'
-    with pytest.raises(argparse.ArgumentTypeError, match="expected KEY=VALUE, got 'a.b'"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"expected KEY=VALUE, got 'a\.b'"):
         key_value('a.b')
