@@ -26,8 +26,9 @@ import logging
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -87,7 +88,7 @@ CHOICES = (
     Choice('crop 320, scale 5', dict(crop_size=320, search_scale=5.0)),
     Choice('no size penalty', dict(size_penalty=0.0)),
     Choice('all boxes trusted', dict(trusted_iou=None)),
-    Choice('neither', dict(size_penalty=0.0, trusted_iou=None)),
+    Choice('no size penalty, all boxes trusted', dict(size_penalty=0.0, trusted_iou=None)),
     Choice('box rate 0.7', dict(box_rate=0.7)),
     Choice('not found below 0.25', dict(not_found_threshold=0.25)),
     Choice('displacement 1.5', dict(displacement=1.5)),
@@ -150,15 +151,16 @@ def build(choice: Choice) -> Tracker:
     return Tracker(model, 'cpu')
 
 
-def track(choice: Choice, runs: Sequence[OTBVideo], folder: Path) -> None:
-    """Track all runs that have no result yet."""
-    tracker = TLPGPeer(build(choice))
-    identity = tracker.identity()
-    changes = dict(options=choice.options, head=choice.head)
-    if choice.one_stage:
-        changes['stages'] = 1
-    tracker.identity = lambda: {**identity, **changes}
-    run_tracker(tracker, runs, folder)
+class ChoicePeer(TLPGPeer):
+    """The tracker of a choice, whose results are those of no other one."""
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__(build(choice))
+        self._choice = asdict(choice)
+
+    def identity(self) -> dict[str, Any]:
+        """Config, weights, seed and device, and what was chosen otherwise."""
+        return {**super().identity(), 'choice': self._choice}
 
 
 def figures(folder: Path) -> dict[str, float]:
@@ -220,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = [run for video in videos for run in starts(video, args.starts)]
     for choice in CHOICES:
         if choice.name in args.choices:
-            track(choice, runs, folder_of(args.out, choice))
+            run_tracker(ChoicePeer(choice), runs, folder_of(args.out, choice))
     frames = sum(len(run.images) for run in runs)
     weights = read_manifest(shipped_weights()).sha256
     report(

@@ -20,6 +20,17 @@ NOTE = (
     'mean over videos of the difference to the row named, ± its standard error over the videos. '
     'AUC and gains are means over the trainings, of which the deviation is the standard deviation.'
 )
+COLUMNS = (
+    '',
+    'config',
+    'videos',
+    'trainings',
+    'AUC',
+    'deviation',
+    'gain over',
+    'frames/s',
+    "the paper's AUC",
+)
 GAIN = ('gain over', 'gain', 'standard error')
 
 
@@ -82,13 +93,11 @@ def write_table(
     """
     rows = measured_rows(number, evaluations, convention)
     _write_csv(folder / f'table{number}.csv', rows, convention)
-    names = ['', 'config', 'videos', 'trainings', 'AUC', 'deviation', 'gain over', 'frames/s']
-    names.append("the paper's AUC")
     lines = [
         f'Table {number}, AUC in percent, convention {convention}.',
         '',
-        f'| {" | ".join(names)} |',
-        '| --- |' + ' --- |' * (len(names) - 1),
+        f'| {" | ".join(COLUMNS)} |',
+        '| --- |' + ' --- |' * (len(COLUMNS) - 1),
     ]
     for each in rows:
         row, gain = each.row, each.gain
