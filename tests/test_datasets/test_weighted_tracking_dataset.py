@@ -142,7 +142,6 @@ def test_no_dataset_is_refused() -> None:
         WeightedTrackingDataset(datasets=[])
 
 
-@pytest.mark.filterwarnings('ignore:.*fod_025. video left out')
 def test_the_base_config_reads_the_development_corpus(
     train_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

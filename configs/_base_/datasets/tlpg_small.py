@@ -59,15 +59,13 @@ image_dataset = dict(
     datasets=[
         # Photographs with many objects: the most varied of it.
         dict(include=['coco_*'], **stills),
-        # Seven narrow domains, and one of pseudo masks.
+        # Six narrow domains, and one of pseudo masks.
         dict(exclude=['coco_*', 'caltech_*'], **stills),
         dict(include=['caltech_*'], **stills),
         # Real motion.
-        dict(exclude=['fod_*'], **videos),
-        # Small things on plain ground: easy.
-        dict(include=['fod_*'], **videos),
+        videos,
     ],
-    weights=[0.35, 0.15, 0.15, 0.28, 0.07],
+    weights=[0.4, 0.15, 0.15, 0.3],
 )
 train_dataloader = dict(
     batch_size=8,
