@@ -15,6 +15,7 @@ A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/ground
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from first_frame import SIZE, cut, search_side  # It makes mmtrack importable.
 import cv2
 import numpy as np
 import torch
+from command_line import command
 from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
 from torch import Tensor
 
@@ -204,6 +206,7 @@ def measure(
     return torch.stack(overlaps)
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -241,4 +244,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -30,7 +30,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command
 
 # First: it makes mmtrack and mmdet importable.
 from tlpg_mmtrack import Tracker
@@ -198,6 +200,7 @@ def folder_of(out: Path, choice: Choice) -> Path:
     return out / choice.name.replace(' ', '_').replace(',', '')
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     names = [choice.name for choice in CHOICES]
@@ -233,4 +236,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

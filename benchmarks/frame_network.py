@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 import numpy as np
 import torch
+from command_line import command
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.export import export_onnx
@@ -43,6 +44,7 @@ def race(contenders: dict[str, Callable[[], object]], calls: int) -> dict[str, n
     return {name: np.array(values[WARM_UP:]) for name, values in seconds.items()}
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -80,4 +82,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -25,7 +25,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command
 
 # First: it makes mmtrack and mmdet importable.
 from tlpg_mmtrack import Tracker
@@ -243,6 +245,7 @@ def read(folder: Path, names: Sequence[str] | None, frames: int | None) -> list[
     ]
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -271,4 +274,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -22,7 +22,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -103,6 +105,7 @@ def random_weights(name: str, seed: int) -> dict[str, Tensor]:
     return model.state_dict()
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_arguments(arguments)
@@ -121,4 +124,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -15,7 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -45,6 +47,7 @@ def imbalance(frames: Sequence[int], shares: Sequence[Sequence[int]]) -> float:
     return max(loads) / (sum(frames) / len(shares))
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -67,4 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -21,9 +21,14 @@ from __future__ import annotations
 
 import argparse
 import copy
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
 
@@ -33,6 +38,7 @@ import numpy as np
 import torch
 
 from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.state import TargetState
@@ -53,7 +59,7 @@ def found_sizes(model: TLPG, video: OTBVideo, true_crop: bool) -> np.ndarray:
         (frames - 1, 2), found width and height as multiples of the true ones.
 
     Raises:
-        ValueError: If a frame cannot be read; it names the file.
+        InputError: If a frame cannot be read; it names the file.
     """
     target = model.start(_read(video.images[0]), video.truth[0].copy(), seed=0)
     ratios = []
@@ -76,7 +82,7 @@ def one_step(model: TLPG, video: OTBVideo) -> np.ndarray:
         (frames, scales, 2), log of the found width and height, as multiples of the true ones.
 
     Raises:
-        ValueError: If a frame cannot be read; it names the file.
+        InputError: If a frame cannot be read; it names the file.
     """
     first = model.start(_read(video.images[0]), video.truth[0].copy(), seed=0)
     visible = np.flatnonzero(video.truth[1:, 2] > 0) + 1
@@ -101,7 +107,7 @@ def _found_size(model: TLPG, path: Path, target: TargetState) -> np.ndarray:
 def _read(path: Path) -> np.ndarray:
     frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if frame is None:
-        raise ValueError(f'--data: {path} cannot be read as an image; put the whole file there')
+        raise InputError(f'--data: {path} cannot be read as an image; put the whole file there')
     return frame
 
 
@@ -110,6 +116,7 @@ def _last_third(ratios: np.ndarray) -> str:
     return f'{width:.2f} x {height:.2f}'
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -161,4 +168,4 @@ def print_one_step(model: TLPG, videos: Sequence[OTBVideo]) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

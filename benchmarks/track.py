@@ -37,7 +37,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -54,6 +56,7 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.checkpoint import load_weights
 from tlpg_mmtrack.files.shipped import shipped_weights
 
@@ -237,7 +240,7 @@ def read_clip(source: Path, box: Sequence[float], count: int) -> tuple[list, np.
         scale = np.divide(FRAME_SIZE, frame.shape[1::-1])
         frames.append(cv2.resize(frame, FRAME_SIZE, interpolation=cv2.INTER_LINEAR))
     if len(frames) < WARM_UP + 2:
-        raise ValueError(f'--clip: {source} has {len(frames)} readable frames; need 4 or more')
+        raise InputError(f'--clip: {source} has {len(frames)} readable frames; need 4 or more')
     return frames, np.array(box, dtype=np.float64) * np.tile(scale, 2)
 
 
@@ -306,6 +309,7 @@ def processor() -> str:
     return platform.machine()
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -356,4 +360,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import tlpg_mmtrack  # noqa: F401  (a test may then import mmtrack and mmdet in 
 gc.freeze()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Where the commands find what they share.
+sys.path.append(str(REPOSITORY / 'tools'))
 
 
 def _data_folder(name: str) -> Path:

@@ -16,7 +16,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import compat
+from .releases import check_releases
+
+# First: compat imports the packages that are looked at.
+check_releases()
+
+from . import compat  # noqa: E402
 
 compat.apply()
 

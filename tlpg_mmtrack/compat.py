@@ -20,29 +20,24 @@ from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
+import mmcv
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
 
-try:
-    import mmcv
-except ImportError as missing_mmcv:
-    raise ImportError(
-        'tlpg_mmtrack needs mmcv: pip install mmcv-lite==2.1.0 (no compiler needed), or '
-        'mmcv==2.1.0 with compiled operators (`make setup MMCV=full`)'
-    ) from missing_mmcv
+from .errors import InputError, PackageError
 
 #: A release of mmcv that mmcls 1.0.0rc6, mmdet 3.0.0rc5 and mmtrack 1.0.0rc1 all accept.
 ACCEPTED_MMCV_VERSION = '2.0.0rc4'
 
 _STACK_HELP = (
-    'Install the stack of requirements/ with `make setup`, or by hand: '
+    'install the stack of requirements/ with `make setup`, or by hand: '
     'pip install -r requirements.txt && pip install --no-deps mmtrack==1.0.0rc1'
 )
 
 
-class MissingOperatorError(NotImplementedError):
+class MissingOperatorError(InputError, NotImplementedError):
     """A compiled operator of mmcv was called, but mmcv-lite, which has none, is installed."""
 
 
@@ -53,8 +48,8 @@ def apply() -> None:
     ``mmtrack.utils.register_all_modules`` does; a scope somebody else chose is left alone.
 
     Raises:
-        ImportError: If mmcv, mmdet or mmtrack is missing, or if mmcv's operators were compiled
-            for another torch; the message says what to install.
+        PackageError: If something that mmdet or mmtrack imports is missing, or mmcv's operators
+            were compiled for another torch; the message says what to install.
     """
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()
@@ -92,7 +87,7 @@ def import_mmtrack() -> None:
     """Import mmdet and mmtrack past their version gates and register all their modules.
 
     Raises:
-        ImportError: If a package of the stack is missing.
+        PackageError: If something that they import is missing.
     """
     try:
         with reported_mmcv_version():
@@ -104,7 +99,9 @@ def import_mmtrack() -> None:
 
             register_all_modules(init_default_scope=DefaultScope.get_current_instance() is None)
     except ImportError as error:
-        raise ImportError(f'tlpg_mmtrack cannot import mmtrack: {error}. {_STACK_HELP}') from error
+        raise PackageError(
+            f'tlpg_mmtrack cannot import mmtrack: {error}; {_STACK_HELP}'
+        ) from error
 
 
 # --- mmcv-lite: no compiled operators --------------------------------------------------------
@@ -149,7 +146,7 @@ def stand_in_for_compiled_ops() -> None:
     Does nothing where mmcv was compiled.
 
     Raises:
-        ImportError: If mmcv was compiled, but for another torch or Python.
+        PackageError: If mmcv was compiled, but for another torch or Python.
     """
     if 'mmcv._ext' in sys.modules:
         return
@@ -157,7 +154,7 @@ def stand_in_for_compiled_ops() -> None:
         try:
             importlib.import_module('mmcv._ext')
         except ImportError as error:
-            raise ImportError(
+            raise PackageError(
                 f"mmcv's compiled operators do not load with torch {torch.__version__}: {error}. "
                 'They were built for another torch; build them again: MMCV_WITH_OPS=1 pip install '
                 '--force-reinstall --no-deps --no-build-isolation --no-cache-dir mmcv==2.1.0'

@@ -10,3 +10,7 @@ class InputError(ValueError):
     The message names it and says what to do. The tools print it in one line, without a traceback,
     and exit with 2. Any other exception is a fault in code and keeps its traceback.
     """
+
+
+class PackageError(InputError, ImportError):
+    """A package is missing or does not fit; the message says what to install."""

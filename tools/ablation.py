@@ -12,8 +12,7 @@ row's results in OUT/training1/CONFIG, as tools/compare.py, its weights in OUT/t
 of the others likewise. The same command, run again, goes on where it stopped. Rows of two tables
 that are the same are tracked once.
 
-Exit status: 0; 1 where a row or a video was left out; 2 for input that cannot be used;
-130 after Ctrl-C.
+Exit code 1: a row or a video was left out.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import LEFT_OUT, UsageError, command
 
 if TYPE_CHECKING:
     from tlpg_mmtrack.evaluation.ablation.rows import AblationRow
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -77,26 +74,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
+@command(resume='the same command goes on')
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
+    """Evaluate all rows that have weights, and print the table.
 
     Returns:
-        Exit status, as the module says.
+        Exit code.
     """
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
-    try:
-        return run(args)
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print('interrupted; the same command goes on', file=sys.stderr)
-        return EXIT_INTERRUPTED
-
-
-def run(args: argparse.Namespace) -> int:
-    """Evaluate all rows that have weights, and print the table."""
     # After --help: these take seconds.
     from tlpg_mmtrack.evaluation.ablation.rows import TABLES
     from tlpg_mmtrack.evaluation.ablation.table import write_table
@@ -109,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     weights = {row: gather(row, iou, args) for row in TABLES[args.table]}
     weights = {row: files for row, files in weights.items() if files}
     if not weights:
-        raise ValueError(
+        raise UsageError(
             f'--checkpoints: {" ".join(map(str, args.checkpoints))} holds a checkpoint of no row; '
             'train one by tools/train.py configs/tlpg/ablation/CONFIG.py, or pass --untrained'
         )
@@ -121,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     total = len(videos) + len(problems)
     figures = [each.figures for found in evaluations.values() for each in found]
     complete = len(figures) == max(len(args.checkpoints), 1) * len(TABLES[args.table])
-    return 0 if complete and all(figure['videos'] == total for figure in figures) else 1
+    return 0 if complete and all(figure['videos'] == total for figure in figures) else LEFT_OUT
 
 
 def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:

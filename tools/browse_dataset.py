@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from command_line import UsageError, command
 from mmengine.config import DictAction
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -31,8 +30,6 @@ TEMPLATE_COLOUR = (200, 120, 0)
 SEARCH_COLOUR = (0, 140, 255)
 BOX_COLOUR = (0, 255, 0)
 CAPTION_HEIGHT = 18
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -80,34 +77,23 @@ def _key_value(text: str) -> str:
     return text
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the sheets.
 
     Args:
         arguments: Command line without the program's name; that of the process if None.
-
-    Returns:
-        Exit status, as the module says.
     """
     options = parse_args(arguments)
-    try:
-        dataset = build_dataset(options.config, options.cfg_options)
-        options.out.mkdir(parents=True, exist_ok=True)
-        for number, first in enumerate(range(0, options.samples, options.rows)):
-            last = min(first + options.rows, options.samples)
-            rows = [draw_sample(dataset, options.start + i) for i in range(first, last)]
-            path = options.out / f'sheet_{number:03d}.png'
-            if not cv2.imwrite(str(path), np.concatenate(rows)):
-                raise OSError(f'{path}: cannot be written')
-            print(path)
-    # A UserWarning is an error with on_unusable='stop', and under `python -W error`.
-    except (OSError, ValueError, RuntimeError, UserWarning) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return 0
+    dataset = build_dataset(options.config, options.cfg_options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number, first in enumerate(range(0, options.samples, options.rows)):
+        last = min(first + options.rows, options.samples)
+        rows = [draw_sample(dataset, options.start + i) for i in range(first, last)]
+        path = options.out / f'sheet_{number:03d}.png'
+        if not cv2.imwrite(str(path), np.concatenate(rows)):
+            raise UsageError(f'--out: {path} cannot be written; pass another folder')
+        print(path)
 
 
 def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
@@ -121,7 +107,7 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
         The dataset of its `train_dataloader`.
 
     Raises:
-        ValueError: If the config has none, or one that cannot be built.
+        UsageError: If the config has none, or one that cannot be built.
     """
     # Here, not above: `--help` answers at once without them.
     import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
@@ -132,11 +118,11 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
     config = read_config(config_path)
     change_config(config, changes)
     if 'train_dataloader' not in config:
-        raise ValueError(f'{config_path}: has no train_dataloader')
+        raise UsageError(f'{config_path}: has no train_dataloader')
     try:
         return DATASETS.build(config.train_dataloader.dataset)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise UsageError(
             f'{config_path}: its train_dataloader.dataset cannot be built ({error})'
         ) from error
 

@@ -16,8 +16,7 @@ Trackers:
 Frames a second are those of tracking: reading images and a tracker's start are not included. They
 are of the machine, and its load, at the time each video was tracked.
 
-Exit status: 0; 1 where a video was left out, so that the rows may be of different videos; 2 for
-input that cannot be used; 130 after Ctrl-C.
+Exit code 1: a video was left out, so that the rows may be of different videos.
 """
 
 from __future__ import annotations
@@ -28,13 +27,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import LEFT_OUT, UsageError, command
 
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
 # OpenCV takes it as a C int.
 MAX_SEED = 2**31 - 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -76,26 +73,15 @@ def seed(text: str) -> int:
     return number
 
 
+@command(resume='the same command goes on')
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
+    """Run all trackers, and print the table.
 
     Returns:
-        Exit status, as the module says.
+        Exit code.
     """
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
-    try:
-        return run(args)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print('interrupted; the same command goes on', file=sys.stderr)
-        return EXIT_INTERRUPTED
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run all trackers, and print the table."""
     # After --help: these take seconds.
     from tlpg_mmtrack.evaluation.peers.build import build_tracker
     from tlpg_mmtrack.evaluation.peers.harness import run_tracker
@@ -110,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     names = [tracker.name for tracker in trackers]
     if len(set(names)) < len(names):
-        raise ValueError(f'--trackers: each name can be there once, got {names}')
+        raise UsageError(f'--trackers: each name can be there once, got {names}')
     conventions = list(dict.fromkeys(['mmtrack', 'otb', args.convention]))
     figures = {}
     for tracker in trackers:
@@ -121,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     print(write_comparison(args.out / 'comparison.csv', figures, args.convention, total))
     if any(figure['videos'] < total for figure in figures.values()):
         print('videos were left out: rows may be of different ones; see summary.json of each')
-        return 1
+        return LEFT_OUT
     return 0
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import INTERRUPTED, UsageError, command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     Frames: TypeAlias = Iterator[tuple[int, np.ndarray | None]]
 
 OUTPUTS = ('tracked.mp4', 'boxes.csv', 'contact_sheet.png', 'scores.png', 'manifest.json')
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 WINDOW = 'TLPG-Tracker (q stops)'
 
 
@@ -89,52 +87,46 @@ def positive(text: str) -> int:
     return number
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo.
 
     Returns:
-        Exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C.
+        Exit code.
     """
     args = parse_args(arguments)
     logging.basicConfig(format='%(levelname)s: %(message)s')
-    try:
-        # Checked before the imports and the model, which take seconds.
-        require_real_device(args.device)
-        if args.source is not None:
-            refuse_url(args.source)
-            protect_source(Path(args.source), args.out)
-        prepare_folder(args.out)
-        if args.show:
-            require_display('--show')
-        if args.source is not None and args.box is None:
-            require_display('drawing a box')
-        return run(args)
-    except (OSError, ValueError, TypeError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        return EXIT_INTERRUPTED
+    # Checked before the imports and the model, which take seconds.
+    require_real_device(args.device)
+    if args.source is not None:
+        refuse_url(args.source)
+        protect_source(Path(args.source), args.out)
+    prepare_folder(args.out)
+    if args.show:
+        require_display('--show')
+    if args.source is not None and args.box is None:
+        require_display('drawing a box')
+    return run(args)
 
 
 def require_real_device(device: str | None) -> None:
     """Make sure that the device computes: torch accepts 'meta', which has shapes and no numbers.
 
     Raises:
-        ValueError: If it does not.
+        UsageError: If it does not.
     """
     if device is not None and device.split(':')[0] == 'meta':
-        raise ValueError(f"--device: {device!r} holds no numbers; pass 'cpu' or 'cuda:0'")
+        raise UsageError(f"--device: {device!r} holds no numbers; pass 'cpu' or 'cuda:0'")
 
 
 def refuse_url(source: str) -> None:
     """Make sure that the source is none on the network.
 
     Raises:
-        ValueError: If it is a URL.
+        UsageError: If it is a URL.
     """
     if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', source):
-        raise ValueError(
+        raise UsageError(
             f'source: {source} is a URL, and streams are not supported; save it as a video file '
             'and pass the path of that'
         )
@@ -144,12 +136,12 @@ def protect_source(source: Path, folder: Path) -> None:
     """Make sure that no output takes the place of the source.
 
     Raises:
-        ValueError: If one would: the source is the output folder, or a file that is written there.
+        UsageError: If one would: the source is the output folder, or a file that is written there.
     """
     targets = [folder] if source.is_dir() else [folder / name for name in OUTPUTS]
     # The same file may go by other names: by a link, or in capitals on some systems.
     if source.exists() and any(path.exists() and source.samefile(path) for path in targets):
-        raise ValueError(
+        raise UsageError(
             f'--out: {folder} holds the source {source}, which would be overwritten; '
             'pass another folder'
         )
@@ -159,7 +151,7 @@ def prepare_folder(folder: Path) -> None:
     """Make the output folder and prove that it can be written to.
 
     Raises:
-        OSError: If it cannot.
+        UsageError: If it cannot.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,7 +159,7 @@ def prepare_folder(folder: Path) -> None:
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise OSError(
+        raise UsageError(
             f'--out: cannot write to {folder} ({reason}); pass another folder'
         ) from error
 
@@ -176,12 +168,12 @@ def require_display(purpose: str) -> None:
     """Make sure that a window can be opened.
 
     Raises:
-        ValueError: If there is no display.
+        UsageError: If there is no display.
     """
     if sys.platform.startswith('linux') and not (
         os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
     ):
-        raise ValueError(
+        raise UsageError(
             f'{purpose} needs a display and there is none; name the object with --box X Y W H '
             '(top-left corner, width and height in pixels of the first frame), without --show'
         )
@@ -195,7 +187,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If the source, the box, or the checkpoint cannot be used.
+        InputError: If the source, the box, or the checkpoint cannot be used.
     """
     from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
     from tlpg_mmtrack.apis.inputs import check_box, check_frame
@@ -226,7 +218,7 @@ def run(args: argparse.Namespace) -> int:
         f'{len(recording)} frames tracked at {speed:.1f} frames/s on {tracker.device}; '
         f'results in {args.out}'
     )
-    return EXIT_INTERRUPTED if stop.requested else 0
+    return INTERRUPTED if stop.requested else 0
 
 
 def open_frames(path: str | Path) -> FrameSource:
@@ -234,7 +226,7 @@ def open_frames(path: str | Path) -> FrameSource:
 
     Raises:
         FileNotFoundError: If there is no such source.
-        ValueError: If it holds no readable frame.
+        InputError: If it holds no readable frame.
     """
     from tlpg_mmtrack.apis.frames import open_source
 
@@ -243,7 +235,7 @@ def open_frames(path: str | Path) -> FrameSource:
     except ValueError as error:
         pictures = Path(path) / 'img'
         if pictures.is_dir():
-            raise ValueError(f'{error}; did you mean {pictures}?') from error
+            raise UsageError(f'{error}; did you mean {pictures}?') from error
         raise
 
 
@@ -283,11 +275,11 @@ def first_frame(
     """Take the first frame, in which the object is named.
 
     Raises:
-        ValueError: If it is corrupt.
+        UsageError: If it is corrupt.
     """
     _, frame = next(stream, (0, None))
     if frame is None:
-        raise ValueError(f'source: the first frame of {source.name} is corrupt; leave it out')
+        raise UsageError(f'source: the first frame of {source.name} is corrupt; leave it out')
     return frame
 
 
@@ -295,7 +287,7 @@ def draw_box(frame: np.ndarray) -> tuple[float, ...]:
     """Let the user draw the box (x, y, width, height) with the mouse.
 
     Raises:
-        ValueError: If nothing was drawn, or this OpenCV has no windows.
+        UsageError: If nothing was drawn, or this OpenCV has no windows.
     """
     import cv2
 
@@ -304,9 +296,9 @@ def draw_box(frame: np.ndarray) -> tuple[float, ...]:
         box = cv2.selectROI(title, frame, showCrosshair=False)
         cv2.destroyWindow(title)
     except cv2.error as error:
-        raise ValueError('this OpenCV opens no windows; pass --box X Y W H') from error
+        raise UsageError('this OpenCV opens no windows; pass --box X Y W H') from error
     if not all(box[2:]):
-        raise ValueError('no box was drawn; draw one, or pass --box X Y W H')
+        raise UsageError('no box was drawn; draw one, or pass --box X Y W H')
     return tuple(map(float, box))
 
 
@@ -318,7 +310,7 @@ def shown(picture: np.ndarray) -> bool:
         cv2.imshow(WINDOW, picture)
         return cv2.waitKey(1) & 0xFF != ord('q')
     except cv2.error as error:
-        raise ValueError('this OpenCV opens no windows; leave out --show') from error
+        raise UsageError('this OpenCV opens no windows; leave out --show') from error
 
 
 def progress(frames: Frames, total: int | None) -> Frames:

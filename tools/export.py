@@ -18,10 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+from command_line import command
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -40,31 +37,21 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Export.
-
-    Returns:
-        Exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Export."""
     args = parse_args(arguments)
-    try:
-        from tlpg_mmtrack import Tracker
-        from tlpg_mmtrack.apis.export import export_onnx
+    # After --help: these take seconds.
+    from tlpg_mmtrack import Tracker
+    from tlpg_mmtrack.apis.export import export_onnx
 
-        model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
-        differences = export_onnx(model, args.out)
-    except (OSError, ValueError, ImportError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        return EXIT_INTERRUPTED
+    model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
+    differences = export_onnx(model, args.out)
     name = max(differences, key=differences.get)
     print(
         f'wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB; onnxruntime against PyTorch: '
         f'largest relative difference {differences[name]:.0e} ({name})'
     )
-    return 0
 
 
 if __name__ == '__main__':

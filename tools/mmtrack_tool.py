@@ -12,33 +12,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-EXIT_BAD_INPUT = 2
+from command_line import BAD_INPUT, UsageError, command
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        Exit code: 0, or 2 where there is no such tool, or it is none of Python's.
+        Exit code.
+
+    Raises:
+        FileNotFoundError: If there is no such tool.
+        UsageError: If it is none of Python's.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0].startswith('-'):
         print(__doc__)
-        return 0 if arguments else EXIT_BAD_INPUT
+        return 0 if arguments else BAD_INPUT
     if not arguments[0].endswith('.py'):
-        print(f'error: {arguments[0]} is no .py file; pass one of those', file=sys.stderr)
-        return EXIT_BAD_INPUT
+        raise UsageError(f'{arguments[0]} is no .py file; pass one of those')
     from tlpg_mmtrack import compat
 
-    try:
-        tool = compat.load_mmtrack_tool(arguments[0])
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
+    tool = compat.load_mmtrack_tool(arguments[0])
     sys.argv = arguments
     tool.main()
     return 0

@@ -1,7 +1,9 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Check a downloaded benchmark and write mmtrack's list of its videos. Downloads nothing.
 
-Every missing or malformed file is named, and nothing is written then: the status is 1.
+Every missing or malformed file is named, and nothing is written then.
+
+Exit code 1: with --partial, videos were left out.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import BAD_INPUT, LEFT_OUT, UsageError, command
 
 from tlpg_mmtrack.evaluation.benchmarks import BENCHMARKS, write_list
 
@@ -33,16 +35,18 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@command()
 def main() -> int:
-    """Run the tool.
+    """Check a benchmark, and write its list.
 
     Returns:
-        Exit status: 0 where a list was written.
+        Exit code.
     """
     arguments = parse_arguments()
     if not arguments.root.is_dir():
-        print(f'{arguments.root}: is not a folder; pass the one that the benchmark is in')
-        return 1
+        raise UsageError(
+            f'{arguments.root} is not a folder; pass the one that holds the benchmark'
+        )
     check, list_name = BENCHMARKS[arguments.name]
     findings = check(arguments.root)
     for problem in findings.problems:
@@ -55,10 +59,10 @@ def main() -> int:
     )
     if not findings.videos or (findings.problems and not arguments.partial):
         print(f'{path} was not written')
-        return 1
+        return BAD_INPUT
     write_list(path, findings.videos)
     print(f'wrote {path}')
-    return 0
+    return LEFT_OUT if findings.problems else 0
 
 
 if __name__ == '__main__':

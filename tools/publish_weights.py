@@ -17,9 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-EXIT_BAD_INPUT = 2
+from command_line import UsageError, command
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +55,7 @@ def trained_weights(path: Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, or not of a training.
+        InputError: If it is no checkpoint, or not of a training.
     """
     from mmengine.config import Config
 
@@ -73,14 +71,14 @@ def training_config(path: Path) -> str:
     """The text of the config that a checkpoint was trained with.
 
     Raises:
-        ValueError: If the checkpoint does not have it.
+        UsageError: If the checkpoint does not have it.
     """
     import torch
 
     try:
         return torch.load(path, map_location='cpu', weights_only=True)['meta']['cfg']
     except Exception as error:  # Of a file that is no .pth, torch.load raises nearly anything.
-        raise ValueError(
+        raise UsageError(
             f'checkpoint: {path} does not say what its run trained ({type(error).__name__}); pass '
             'what tools/train.py wrote'
         ) from error
@@ -90,36 +88,25 @@ def refuse_existing(*paths: Path) -> None:
     """Make sure that no file is replaced.
 
     Raises:
-        FileExistsError: If one of them is there; it names the file and the option.
+        UsageError: If one of them is there; it names the file and the option.
     """
     for path in paths:
         if path.exists():
-            raise FileExistsError(
+            raise UsageError(
                 f'--out: {path} is there already; pass --overwrite to replace it, or another '
                 'folder with --out'
             )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Convert checkpoints.
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Convert checkpoints, and say what was written.
 
     Args:
         arguments: Command line without the program's name; that of the process if None.
-
-    Returns:
-        Exit code: 0, or 2 for input that cannot be used.
     """
     args = parse_arguments(arguments)
-    try:
-        run(args)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
-def run(args: argparse.Namespace) -> None:
-    """Convert checkpoints, and say what was written."""
+    # After --help: these take seconds.
     from mmengine.registry import init_default_scope
 
     # First: it makes mmtrack importable.
@@ -139,7 +126,7 @@ def run(args: argparse.Namespace) -> None:
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:
-        raise ValueError(
+        raise UsageError(
             f'checkpoint: the weights are not those of {args.config.name}: {sorted(missing)[:5]} '
             f'... ({len(missing)}); pass the checkpoint of every part'
         )

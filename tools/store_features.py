@@ -6,8 +6,6 @@ where that is a StoredFeatureDataset), through its whole pipeline, runs the back
 crops, and writes its maps with the targets' boxes. A config whose train_dataloader reads a
 StoredFeatureDataset then trains on them without the backbone. Interrupted, the same command goes
 on where it stopped. Each sample takes (EfficientNet-Lite0, four crops) 0.9 MB of disk.
-
-Exit status: 0; 2 for input that cannot be used; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,15 +21,13 @@ from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 import torch
+from command_line import UsageError, command
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
 from tlpg_mmtrack.datasets.feature_store import (
     FeatureStore,
@@ -41,9 +37,6 @@ from tlpg_mmtrack.datasets.feature_store import (
 )
 from tlpg_mmtrack.files.config_file import read_config
 from tlpg_mmtrack.files.config_options import change_config, key_value
-
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 BATCH = 4
 """Samples whose crops run through the backbone together."""
@@ -79,22 +72,20 @@ class Writer:
         config: A training config that reads images.
 
     Raises:
-        ValueError: If it has no images, or no model.
+        UsageError: If it has no images, no model, or its backbone is not frozen.
     """
 
     def __init__(self, config: Config) -> None:
         from mmtrack.registry import DATASETS, MODELS
 
-        import tlpg_mmtrack  # noqa: F401
-
         init_default_scope('mmtrack')
         if 'model' not in config:
-            raise ValueError(f'config: {config.filename} has no model; pass a training config')
+            raise UsageError(f'config: {config.filename} has no model; pass a training config')
         self.dataset = DATASETS.build(images_of(config))
         self.model = MODELS.build(config.model).eval()
         if not getattr(self.model.backbone, 'frozen', False):
-            raise SystemExit(
-                f'{config.filename}: the backbone is not frozen; its maps will change'
+            raise UsageError(
+                f'config: the backbone of {config.filename} is not frozen; its maps will change'
             )
 
     @torch.no_grad()
@@ -161,27 +152,10 @@ def _interrupts_for_this_process() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write a store.
-
-    Returns:
-        Exit status, as the module says.
-    """
-    args = parse_arguments(arguments)
-    try:
-        run(args)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print('interrupted; the same command goes on', file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return 0
-
-
-def run(args: argparse.Namespace) -> None:
+@command(resume='the same command goes on')
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write what the store lacks."""
-    compat.apply()
+    args = parse_arguments(arguments)
     config = read_config(args.config)
     change_config(config, args.cfg_options)
     store = FeatureStore.create(args.folder, describe(config, Writer(config), args.samples))
@@ -199,7 +173,7 @@ def run(args: argparse.Namespace) -> None:
             for count in counts:
                 progress.advance(task, count)
         except BrokenProcessPool as error:
-            raise SystemExit(
+            raise UsageError(
                 f'{args.folder}: a process was killed, perhaps for want of memory; use fewer '
                 '--workers. The same command goes on from what was written'
             ) from error

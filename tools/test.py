@@ -25,17 +25,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-# At module level: a data loader's spawned processes import this file, and need the shims too.
-try:
-    from tlpg_mmtrack import compat
-    from tlpg_mmtrack.allocator import keep_freed_memory
-    from tlpg_mmtrack.files.mistakes import explain
-except KeyboardInterrupt:
-    sys.exit('interrupted')
-
-EXIT_INTERRUPTED = 130
+from command_line import UsageError, command, import_package
 
 
 def name_checkpoint(arguments: list[str]) -> list[str]:
@@ -45,8 +35,13 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
     return arguments
 
 
+@command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
+    from tlpg_mmtrack import compat
+    from tlpg_mmtrack.allocator import keep_freed_memory
+
+    keep_freed_memory()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--repeat', type=int)
     args, rest = parser.parse_known_args()
@@ -54,20 +49,12 @@ def main() -> None:
         print(__doc__)
     sys.argv[1:] = name_checkpoint(rest)
     tool = compat.load_mmtrack_tool('test.py')
-    try:
-        check_checkpoint(tool.parse_args().checkpoint)
-        if args.repeat is None:
-            tool.main()
-        else:
-            repeat(tool, args.repeat)
-    except KeyboardInterrupt:
-        print('interrupted; with ResumableTestLoop the same command goes on', file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:
-        message = explain(error)
-        if message is None:
-            raise
-        sys.exit(f'error: {message}')
+    check_checkpoint(tool.parse_args().checkpoint)
+    if args.repeat is None:
+        tool.main()
+    else:
+        repeat(tool, args.repeat)
+    compat.leave_process_group()
 
 
 def check_checkpoint(checkpoint: str | None) -> None:
@@ -77,7 +64,7 @@ def check_checkpoint(checkpoint: str | None) -> None:
         checkpoint: What the command line names; only a file that is there is looked at.
 
     Raises:
-        ValueError: If it is truncated, altered or no checkpoint.
+        InputError: If it is truncated, altered or no checkpoint.
     """
     if checkpoint and Path(checkpoint).is_file():
         from tlpg_mmtrack.files.checkpoint import read_weights
@@ -93,7 +80,7 @@ def repeat(tool: ModuleType, count: int) -> None:
         count: Number of runs.
 
     Raises:
-        ValueError: If the number or the config does not allow it, or the runs do not fit together.
+        InputError: If the number or the config does not allow it, or the runs do not fit together.
     """
     from mmengine.config import Config
     from mmengine.dist import is_main_process
@@ -132,24 +119,25 @@ def check_repeatable(config: dict, count: int) -> None:
     """Look before hours of tracking whether several runs can be told apart and summed up.
 
     Raises:
-        ValueError: If they cannot.
+        UsageError: If they cannot.
     """
     if count < 2:
-        raise ValueError(f'--repeat: a spread takes 2 runs or more, got {count}')
+        raise UsageError(f'--repeat: a spread takes 2 runs or more, got {count}')
     loop = config.get('test_cfg') or {}
     if loop.get('type') != 'ResumableTestLoop':
-        raise ValueError(
+        raise UsageError(
             f"--repeat: the config's test_cfg is {loop.get('type')!r}, which writes no results to "
             'sum up; pass one with ResumableTestLoop and TLPGSOTMetric, such as ..._test-otb100.py'
         )
     if loop.get('results_dir'):
-        raise ValueError(
+        raise UsageError(
             f"--repeat: the config's test_cfg.results_dir, {loop['results_dir']!r}, would be one "
             'folder for all runs; leave it out, and pass --work-dir'
         )
 
 
 if __name__ == '__main__':
-    keep_freed_memory()
-    main()
-    compat.leave_process_group()
+    sys.exit(main())
+# A data loader's process that is spawned imports this file, and needs the shims too.
+if __name__ == '__mp_main__' and (status := import_package()):
+    sys.exit(status)

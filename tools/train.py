@@ -11,32 +11,23 @@ after the iteration at hand, with exit code 130; ``--resume`` goes on from the l
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import command, import_package
 
-# At module level: a data loader's spawned processes import this file, and need the shims too.
-try:
+
+@command(resume='--resume goes on from the last checkpoint')
+def main() -> None:
+    """Hand over to mmtrack's tool."""
     from tlpg_mmtrack import compat
     from tlpg_mmtrack.allocator import keep_freed_memory
-    from tlpg_mmtrack.files.mistakes import explain
-except KeyboardInterrupt:
-    sys.exit('interrupted')
 
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+    keep_freed_memory()
+    compat.load_mmtrack_tool('train.py').main()
+    compat.leave_process_group()
+
 
 if __name__ == '__main__':
-    keep_freed_memory()
-    try:
-        compat.load_mmtrack_tool('train.py').main()
-        compat.leave_process_group()
-    except KeyboardInterrupt as interrupt:
-        print(interrupt.args[0] if interrupt.args else 'interrupted', file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:
-        message = explain(error)
-        if message is None:
-            raise
-        print(f'error: {message}', file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
+    sys.exit(main())
+# A data loader's process that is spawned imports this file, and needs the shims too.
+if __name__ == '__mp_main__' and (status := import_package()):
+    sys.exit(status)

@@ -16,13 +16,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tlpg_mmtrack import Tracker
-
-EXIT_BAD_INPUT = 2
+from command_line import command
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,24 +32,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Returns:
-        Exit code: 0, or 2 for input that cannot be used.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until the other program ends the session."""
     args = parse_arguments(arguments)
-    try:
-        from tlpg_mmtrack.evaluation.clients.trax_session import serve
-    except ImportError as error:
-        print(f'error: {error}; pip install vot-trax', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        serve(Tracker.from_pretrained(args.config, args.checkpoint, args.device, args.seed))
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    # After --help: these take seconds.
+    from tlpg_mmtrack import Tracker
+    from tlpg_mmtrack.evaluation.clients.trax_session import serve
+
+    serve(Tracker.from_pretrained(args.config, args.checkpoint, args.device, args.seed))
 
 
 if __name__ == '__main__':

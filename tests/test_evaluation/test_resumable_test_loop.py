@@ -18,6 +18,7 @@ import pytest
 from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
 from mmengine.config import Config
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.resumable_test_loop import spread
 
 NAMES = sorted(LENGTHS)
@@ -198,10 +199,10 @@ def test_what_cannot_change_a_result_may_change(clips: Path, tmp_path: Path) -> 
 
 def test_another_data_set_or_evaluator_is_refused(clips: Path, tmp_path: Path) -> None:
     other_metric = {'test_evaluator.type': 'SOTMetric'}
-    with pytest.raises(TypeError, match='must be one TLPGSOTMetric'):
+    with pytest.raises(InputError, match='must be one TLPGSOTMetric'):
         run_clips(clip_config(clips, tmp_path / 'a', **other_metric))
     other_sampler = {'test_dataloader.sampler': dict(type='DefaultSampler', shuffle=False)}
-    with pytest.raises(TypeError, match="sampler must be dict\\(type='VideoSampler'\\)"):
+    with pytest.raises(InputError, match="sampler must be dict\\(type='VideoSampler'\\)"):
         run_clips(clip_config(clips, tmp_path / 'b', **other_sampler))
 
 

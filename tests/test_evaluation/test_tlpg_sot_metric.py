@@ -13,6 +13,7 @@ from clips import clip_config, run_clips, write_clips
 from mmtrack.evaluation import SOTMetric
 from mmtrack.registry import METRICS
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation import TLPGSOTMetric
 from tlpg_mmtrack.evaluation.results import ResultsFolder
 
@@ -147,5 +148,5 @@ def test_another_protocol_is_refused_at_the_first_frame(
 
 
 def test_says_that_it_needs_the_loop() -> None:
-    with pytest.raises(RuntimeError, match='ResumableTestLoop'):
+    with pytest.raises(InputError, match='ResumableTestLoop'):
         TLPGSOTMetric().process({}, [])

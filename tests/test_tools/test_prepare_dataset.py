@@ -54,10 +54,10 @@ def test_writes_nothing_when_something_is_missing_unless_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     findings = Findings([VIDEO], ['data/b: the folder is missing'])
-    assert run(tool, monkeypatch, findings, tmp_path) == 1
+    assert run(tool, monkeypatch, findings, tmp_path) == 2
     assert 'data/b: the folder is missing\n' in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
-    assert run(tool, monkeypatch, findings, tmp_path, '--partial') == 0
+    assert run(tool, monkeypatch, findings, tmp_path, '--partial') == 1
     assert (tmp_path / 'annotations' / 'infos.txt').is_file()
 
 
@@ -68,7 +68,7 @@ def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert f'{tmp_path}/data_seq/UAV123/bike1: the folder is missing' in answer.stdout
     assert '0 videos with 0 frames are whole; 246 problems' in answer.stdout
 
@@ -76,4 +76,4 @@ def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
 def test_a_root_that_is_no_folder_is_refused(
     tool: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert run(tool, monkeypatch, Findings([VIDEO]), tmp_path / 'nowhere') == 1
+    assert run(tool, monkeypatch, Findings([VIDEO]), tmp_path / 'nowhere') == 2

@@ -22,10 +22,10 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / 'walk.py'
 
 
-def run_test(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
-    """Run the tool as from the command line."""
+def run_test(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path, code: int = 0) -> None:
+    """Run the tool as from the command line; it must end with this exit code."""
     monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
-    load_tool('test').main()
+    assert load_tool('test').main() == code
 
 
 def figures(folder: Path) -> dict[str, float]:
@@ -79,10 +79,14 @@ def test_one_run_has_the_figures_of_that_seed(
     ],
 )
 def test_what_cannot_be_repeated_is_refused_at_once(
-    arguments: list[str], message: str, config: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    message: str,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(SystemExit, match=message):
-        run_test(monkeypatch, config, *arguments)
+    run_test(monkeypatch, config, *arguments, code=2)
+    assert message in capsys.readouterr().err
 
 
 def test_help_names_it_beside_mmtracks_options(

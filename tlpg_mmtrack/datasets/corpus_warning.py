@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from tlpg_mmtrack.errors import InputError
 
-class CorpusWarning(UserWarning):
+
+class CorpusWarning(InputError, UserWarning):
     """A file, an object or a video of a training set cannot be used; the message names it.
 
     ``WeightedTrackingDataset(on_unusable='stop')`` makes it an error.

@@ -8,6 +8,8 @@ from typing import Any
 from mmengine.runner import EpochBasedTrainLoop
 from mmtrack.registry import LOOPS
 
+from tlpg_mmtrack.errors import InputError
+
 
 @LOOPS.register_module()
 class NonEmptyEpochLoop(EpochBasedTrainLoop):
@@ -23,14 +25,14 @@ class NonEmptyEpochLoop(EpochBasedTrainLoop):
         **kwargs: Likewise.
 
     Raises:
-        ValueError: If the data loader gives no batch.
+        InputError: If the data loader gives no batch.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         loader = self.dataloader
         if len(loader) == 0:
-            raise ValueError(
+            raise InputError(
                 f'train_dataloader: no batch an epoch: {len(loader.sampler)} samples, batch_size '
                 f'{loader.batch_size}, drop_last {loader.drop_last}; add data, or set a smaller '
                 'batch_size'

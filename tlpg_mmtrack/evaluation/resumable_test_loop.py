@@ -27,6 +27,7 @@ from mmtrack.registry import LOOPS
 from torch.utils.data import DataLoader
 
 from tlpg_mmtrack.datasets.image_files import truncated_image
+from tlpg_mmtrack.errors import InputError
 
 from .results import (
     ResultsFolder,
@@ -55,7 +56,7 @@ class ResumableTestLoop(TestLoop):
         results_dir: Folder of the results; default: ``results`` in the runner's work folder.
 
     Raises:
-        TypeError: If the evaluator or the sampler is another.
+        InputError: If the evaluator or the sampler is another.
     """
 
     def __init__(
@@ -69,13 +70,13 @@ class ResumableTestLoop(TestLoop):
         super().__init__(runner, dataloader, evaluator, fp16)
         metrics = self.evaluator.metrics
         if len(metrics) != 1 or not isinstance(metrics[0], TLPGSOTMetric):
-            raise TypeError(
+            raise InputError(
                 'ResumableTestLoop: test_evaluator must be one TLPGSOTMetric, got '
                 f'{[type(metric).__name__ for metric in metrics]}; for other metrics set '
                 "test_cfg = dict(type='TestLoop')"
             )
         if not isinstance(self.dataloader.sampler, VideoSampler):
-            raise TypeError(
+            raise InputError(
                 "ResumableTestLoop: test_dataloader.sampler must be dict(type='VideoSampler'), "
                 f'got {type(self.dataloader.sampler).__name__}'
             )
@@ -139,8 +140,8 @@ class ResumableTestLoop(TestLoop):
         """Open the folder; names of the videos that have a result, which is of these very data.
 
         Raises:
-            ValueError: If a result is of another run or of other data.
-            OSError: If the folder cannot be written to.
+            InputError: If a result is of another run or of other data, or the folder cannot be
+                written to.
         """
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
@@ -159,7 +160,7 @@ class ResumableTestLoop(TestLoop):
         return finished
 
     def _check_data(self, video: int, name: str) -> None:
-        """Raise ValueError if a finished video's frames or annotations have changed since."""
+        """Raise InputError if a finished video's frames or annotations have changed since."""
         try:
             fingerprint = self._fingerprint(video)
         except Exception as error:  # A damaged file can raise nearly anything.
@@ -202,6 +203,8 @@ class ResumableTestLoop(TestLoop):
             try:
                 batch = next(batches)
             except Exception as error:  # A damaged file can raise nearly anything.
+                if str(error).startswith('DataLoader worker (pid'):
+                    raise  # A process was killed: no file's fault.
                 if names[video] not in self._failures:
                     self._leave_out(names[video], self._explain(video, frame, error))
                 continue

@@ -13,6 +13,8 @@ from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
+from tlpg_mmtrack.errors import InputError
+
 from .measures import (
     OnePassScores,
     SupervisedRun,
@@ -54,7 +56,7 @@ class TLPGSOTMetric(SOTMetric):
         prefix: What precedes every name; see mmengine.
 
     Raises:
-        ValueError: If the metric, a convention or the submission is unknown.
+        InputError: If the metric, a convention or the submission is unknown.
     """
 
     def __init__(
@@ -66,9 +68,9 @@ class TLPGSOTMetric(SOTMetric):
         prefix: str | None = None,
     ) -> None:
         if metric not in self.allowed_metrics:
-            raise ValueError(f'metric: must be one of {self.allowed_metrics}, got {metric!r}')
+            raise InputError(f'metric: must be one of {self.allowed_metrics}, got {metric!r}')
         if submission not in (None, *SUBMISSIONS):
-            raise ValueError(f'submission: must be one of {SUBMISSIONS}, got {submission!r}')
+            raise InputError(f'submission: must be one of {SUBMISSIONS}, got {submission!r}')
         super().__init__(
             metric=metric,
             metric_options=dict(only_eval_visible=only_eval_visible),
@@ -99,12 +101,11 @@ class TLPGSOTMetric(SOTMetric):
                 beside what mmtrack's metric needs.
 
         Raises:
-            RuntimeError: If there is no folder to write to.
-            ValueError: If the model runs another protocol than the metric measures.
-            OSError: If the result cannot be written; it names the file.
+            InputError: If there is no folder to write to, the model runs another protocol than the
+                metric measures, or the result cannot be written.
         """
         if self._folder is None:
-            raise RuntimeError(
+            raise InputError(
                 "TLPGSOTMetric: no folder for results; set test_cfg = dict(type='ResumableTestLoop"
                 "'), or use mmtrack's SOTMetric with mmengine's TestLoop"
             )
@@ -131,7 +132,7 @@ class TLPGSOTMetric(SOTMetric):
         supervised = sample['pred_track_instances']['bboxes'].shape[-1] == 1
         if sample['frame_id'] == 0 and supervised != (self.metrics == ['VOT']):
             mode = 'VOT' if self.metrics == ['VOT'] else 'OPE'
-            raise ValueError(
+            raise InputError(
                 f'TLPGSOTMetric: metric is {mode!r}, and the model runs the other protocol; set '
                 f'model.test_cfg.test_mode={mode!r}'
             )
@@ -151,7 +152,7 @@ class TLPGSOTMetric(SOTMetric):
             The figures, in every process.
 
         Raises:
-            ValueError: If there is nothing to evaluate.
+            InputError: If there is nothing to evaluate.
         """
         answer: list[Any] = [None]
         if is_main_process():
@@ -176,7 +177,7 @@ class TLPGSOTMetric(SOTMetric):
                 results.append(result)
             except FileNotFoundError:
                 self._left_out[name] = failures.get(name, 'there is no result')
-            except ValueError as error:
+            except InputError as error:
                 self._left_out[name] = str(error)
         logger = MMLogger.get_current_instance()
         for name, reason in self._left_out.items():
@@ -187,7 +188,7 @@ class TLPGSOTMetric(SOTMetric):
                 'the same command tracks those without a result again'
             )
         if not results:
-            raise ValueError(f'results: none of {len(self._names)} videos has one to evaluate')
+            raise InputError(f'results: none of {len(self._names)} videos has one to evaluate')
         return results
 
     def compute_metrics(self, results: list[VideoResult]) -> dict[str, float]:
@@ -201,7 +202,7 @@ class TLPGSOTMetric(SOTMetric):
         if self.submission is not None:
             path = self._folder.path / 'submission.zip'
             if self._left_out:
-                raise ValueError(
+                raise InputError(
                     f'submission: {len(self._left_out)} videos have no result, and a server takes '
                     f'whole sets only: {", ".join(list(self._left_out)[:5])}'
                 )
@@ -284,7 +285,7 @@ class TLPGSOTMetric(SOTMetric):
 def _check_finite(result: VideoResult) -> None:
     bad = [index for index, region in enumerate(result.regions) if not np.isfinite(region).all()]
     if bad:
-        raise ValueError(
+        raise InputError(
             f'the tracker answered {len(bad)} times with a box that is not finite, first in frame '
             f'{bad[0]} (counted from 0)'
         )

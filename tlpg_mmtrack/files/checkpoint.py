@@ -19,6 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tlpg_mmtrack.errors import InputError
+
 from .written_whole import written_whole
 
 _SHOWN_KEYS = 3
@@ -43,7 +45,7 @@ def read_manifest(weights: Path) -> WeightsManifest:
     """Read the manifest beside a weights file.
 
     Raises:
-        ValueError: If it is missing, is not JSON, or lacks a key.
+        InputError: If it is missing, is not JSON, or lacks a key.
     """
     path = weights.with_suffix('.json')
     try:
@@ -52,7 +54,7 @@ def read_manifest(weights: Path) -> WeightsManifest:
             **{field.name: content[field.name] for field in fields(WeightsManifest)}
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise InputError(
             f'checkpoint: {path} must hold the keys sha256, config and seed of {weights.name} '
             f'({type(error).__name__}: {error}); write both files with save_weights'
         ) from error
@@ -78,11 +80,11 @@ def save_weights(
         The manifest written beside it.
 
     Raises:
-        ValueError: If ``path`` ends in something else.
+        InputError: If ``path`` ends in something else.
     """
     path = Path(path)
     if path.suffix != '.safetensors':
-        raise ValueError(f'path: must end in .safetensors, got {path.name}')
+        raise InputError(f'path: must end in .safetensors, got {path.name}')
     stored = {
         key: (value.to(dtype) if value.is_floating_point() else value).cpu().clone().contiguous()
         for key, value in state_dict.items()
@@ -105,7 +107,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, altered, no checkpoint, or belongs to another model.
+        InputError: If it is truncated, altered, no checkpoint, or belongs to another model.
     """
     path = Path(path)
     state_dict = read_weights(path)
@@ -113,10 +115,10 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         keys = model.load_state_dict(state_dict, strict=False)
     except RuntimeError as error:
         problems = [line.strip() for line in str(error).splitlines()[1:]]
-        raise ValueError(_wrong_model(path, [_some('other shapes', problems)])) from error
+        raise InputError(_wrong_model(path, [_some('other shapes', problems)])) from error
     if keys.missing_keys or keys.unexpected_keys:
         problems = [_some('missing', keys.missing_keys), _some('unexpected', keys.unexpected_keys)]
-        raise ValueError(_wrong_model(path, problems))
+        raise InputError(_wrong_model(path, problems))
 
 
 def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
@@ -131,7 +133,7 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
         name: What messages call the weights: the path of their file.
 
     Raises:
-        ValueError: If a parameter is missing or of another shape.
+        InputError: If a parameter is missing or of another shape.
     """
     # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
     saved = model.state_dict().keys()
@@ -144,7 +146,7 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
     ]
     if missing or reshaped:
         problems = [_some('missing', missing), _some('other shapes', reshaped)]
-        raise ValueError(_wrong_model(name, problems))
+        raise InputError(_wrong_model(name, problems))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -158,7 +160,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, altered or no checkpoint.
+        InputError: If it is truncated, altered or no checkpoint.
     """
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint: {path} is not a file; check the path')
@@ -167,19 +169,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise ValueError(
+            raise InputError(
                 f'checkpoint: {path} is no safetensors file ({error}); write it with save_weights'
             ) from error
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # A damaged pickle can raise nearly anything.
-        raise ValueError(
+        raise InputError(
             f'checkpoint: {path} is truncated, no checkpoint, or holds more than tensors and '
             f'plain values ({type(error).__name__}); copy it again, or train one'
         ) from error
     state_dict = content.get('state_dict', content) if isinstance(content, dict) else None
     if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
-        raise ValueError(f'checkpoint: {path} holds no state dict; pass what tools/train.py wrote')
+        raise InputError(f'checkpoint: {path} holds no state dict; pass what tools/train.py wrote')
     return dict(state_dict)
 
 
@@ -191,7 +193,7 @@ def file_sha256(path: Path) -> str:
 def _verify_hash(path: Path) -> None:
     expected, actual = read_manifest(path).sha256, file_sha256(path)
     if actual != expected:
-        raise ValueError(
+        raise InputError(
             f'checkpoint: {path} is truncated or altered: its sha256 is {actual[:12]}..., its '
             f'manifest says {expected[:12]}...; copy both files again'
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from tlpg_mmtrack.errors import InputError
+
 
 def read_config(path: str | Path) -> Config:
     """Read a config file.
@@ -16,14 +18,14 @@ def read_config(path: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read; names the file and what is wrong.
+        InputError: If it cannot be read; names the file and what is wrong.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config: {path} is not a file; check the path')
     try:
         return Config.fromfile(path)
     except Exception as error:  # A config is a program, which can raise anything.
-        raise ValueError(
+        raise InputError(
             f'config: {path} cannot be read ({type(error).__name__}: {error}); correct it, or '
             'pass one of configs/tlpg'
         ) from error

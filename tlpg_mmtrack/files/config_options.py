@@ -10,6 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from tlpg_mmtrack.errors import InputError
+
 
 def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
     """Change a config in place.
@@ -19,7 +21,7 @@ def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
         changes: Values by dotted key, as mmengine's ``DictAction`` reads them; None is none.
 
     Raises:
-        ValueError: If one does not fit the config; names its key.
+        InputError: If one does not fit the config; names its key.
     """
     for key, value in (changes or {}).items():
         try:
@@ -27,7 +29,7 @@ def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
         except (AttributeError, KeyError, TypeError) as error:
             # mmengine quotes the whole list that an index is not of.
             reason = textwrap.shorten(str(error), 120)
-            raise ValueError(
+            raise InputError(
                 f'cfg-options: {key} does not fit {config.filename} ({reason}); check the key'
             ) from error
 

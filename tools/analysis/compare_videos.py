@@ -13,7 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command_line import command
 
 MEASURES = (
     'success',
@@ -55,23 +57,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Returns:
-        Exit status: 0, or 2 for input that cannot be used.
-    """
-    args = parse_arguments(arguments)
-    try:
-        run(args)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
-
-
-def run(args: argparse.Namespace) -> None:
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the tables and pictures, and print the tables."""
+    args = parse_arguments(arguments)
     from tlpg_mmtrack.evaluation.analysis.attributes import read_attributes
     from tlpg_mmtrack.evaluation.analysis.comparison import compare_attributes, compare_videos
     from tlpg_mmtrack.evaluation.analysis.runs import load_runs, shorten

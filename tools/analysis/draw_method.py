@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command_line import UsageError, command
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
 
@@ -65,7 +67,7 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
     """Track up to frame ``index`` and keep what is seen of it.
 
     Raises:
-        ValueError: If the video is shorter, a frame cannot be used, or the box lies outside.
+        UsageError: If the video is shorter, a frame cannot be used, or the box lies outside.
     """
     frames = read_frames(source, index)
     target = model.start(frames[0], check_box(box, (frames[0].shape[1], frames[0].shape[0])))
@@ -91,17 +93,17 @@ def read_frames(source: str | Path, index: int) -> list[np.ndarray]:
     """The frames up to and including ``index``, each (H, W, 3) uint8, BGR.
 
     Raises:
-        ValueError: If the video is shorter, or one of them cannot be read or is too small.
+        UsageError: If the video is shorter, or one of them cannot be read or is too small.
     """
     if index < 0:
-        raise ValueError(f'--frame: must be 0 or more, got {index}')
+        raise UsageError(f'--frame: must be 0 or more, got {index}')
     frames = []
     for number, frame in itertools.islice(open_source(source), index + 1):
         if frame is None:
-            raise ValueError(f'--video: frame {number} of {source} cannot be read')
+            raise UsageError(f'--video: frame {number} of {source} cannot be read')
         frames.append(check_frame(frame))
     if len(frames) <= index:
-        raise ValueError(f'--frame: {source} has {len(frames)} frames, got {index}')
+        raise UsageError(f'--frame: {source} has {len(frames)} frames, got {index}')
     return frames
 
 
@@ -200,12 +202,9 @@ def centre(box: np.ndarray | Tensor) -> np.ndarray:
     return np.array([box[0] + box[2], box[1] + box[3]]) / 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line.
-
-    Returns:
-        Exit code: 0, or 2 for input that cannot be used.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -221,18 +220,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('--frame', type=int, default=60, help='frame to draw (%(default)s)')
     args = parser.parse_args(arguments)
-    try:
-        model = Tracker.from_pretrained(device='cpu').model
-        view = look(model, args.video or demo_clip(), args.box, args.frame)
-        args.out.mkdir(parents=True, exist_ok=True)
-        for draw in (draw_offsets, draw_scores, draw_proposals):
-            path = args.out / f'{draw.__name__.removeprefix("draw_")}.jpg'
-            draw(model, view).savefig(path, dpi=110)
-            print(f'wrote {path}')
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    model = Tracker.from_pretrained(device='cpu').model
+    view = look(model, args.video or demo_clip(), args.box, args.frame)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for draw in (draw_offsets, draw_scores, draw_proposals):
+        path = args.out / f'{draw.__name__.removeprefix("draw_")}.jpg'
+        draw(model, view).savefig(path, dpi=110)
+        print(f'wrote {path}')
 
 
 if __name__ == '__main__':

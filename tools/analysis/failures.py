@@ -12,7 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command_line import command
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -49,12 +51,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Returns:
-        Exit status: 0, or 2 for input that cannot be used.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tool."""
     args = parse_arguments(arguments)
     from tlpg_mmtrack.evaluation.analysis.failures import (
         draw_failures,
@@ -64,20 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     from tlpg_mmtrack.evaluation.analysis.runs import load_run
 
-    try:
-        run = load_run(args.results)
-        videos = match_folder(run, args.data)
-        rows = worst_sequences(run, args.convention, args.count)
-        args.out.mkdir(parents=True, exist_ok=True)
-        table = write_table(args.out, rows, run, args.convention)
-        draw_failures(args.out / 'failures.png', rows, videos)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    run = load_run(args.results)
+    videos = match_folder(run, args.data)
+    rows = worst_sequences(run, args.convention, args.count)
+    args.out.mkdir(parents=True, exist_ok=True)
+    table = write_table(args.out, rows, run, args.convention)
+    draw_failures(args.out / 'failures.png', rows, videos)
     if run.incomplete:
         print(f'incomplete: {run.path}: {run.incomplete}', file=sys.stderr)
     print(table, end='')
-    return 0
 
 
 if __name__ == '__main__':

@@ -14,7 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command_line import command
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,22 +44,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Returns:
-        Exit status: 0, or 2 for input that cannot be used.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tool."""
     args = parse_arguments(arguments)
     from tlpg_mmtrack.evaluation.analysis.curves import plot_curves
     from tlpg_mmtrack.evaluation.analysis.runs import load_runs
 
-    try:
-        runs = load_runs(args.results)
-        scores = plot_curves(runs, args.convention, args.out)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    runs = load_runs(args.results)
+    scores = plot_curves(runs, args.convention, args.out)
     for run in runs:
         if run.incomplete:
             print(f'incomplete: {run.path}: {run.incomplete}', file=sys.stderr)
@@ -67,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f'{100 * score.success:6.2f} success  {100 * score.precision:6.2f} precision  '
             f'{100 * score.norm_precision:6.2f} normalised precision  {name}'
         )
-    return 0
 
 
 if __name__ == '__main__':

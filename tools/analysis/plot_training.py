@@ -12,7 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command_line import command
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,24 +35,16 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Returns:
-        Exit status: 0, or 2 for input that cannot be used.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tool."""
     args = parse_arguments(arguments)
     from tlpg_mmtrack.evaluation.analysis.training import load_training, plot_training
 
-    try:
-        courses = {path.resolve().name: load_training(path) for path in args.work_dirs}
-        for name, course in courses.items():
-            picture, _ = plot_training(name, course, args.out)
-            print(picture)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    courses = {path.resolve().name: load_training(path) for path in args.work_dirs}
+    for name, course in courses.items():
+        picture, _ = plot_training(name, course, args.out)
+        print(picture)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command_line import command
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -48,26 +50,18 @@ def positive(text: str) -> float:
     return number
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Returns:
-        Exit status: 0, or 2 for input that cannot be used.
-    """
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tool."""
     args = parse_arguments(arguments)
     from tlpg_mmtrack.evaluation.analysis.runs import load_runs
     from tlpg_mmtrack.evaluation.analysis.side_by_side import find_frames, write_side_by_side
 
-    try:
-        first, second = load_runs([args.first, args.second])
-        frames = args.frames or find_frames(first, args.video)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        count = write_side_by_side(first, second, args.video, frames, args.out, args.fps)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    first, second = load_runs([args.first, args.second])
+    frames = args.frames or find_frames(first, args.video)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    count = write_side_by_side(first, second, args.video, frames, args.out, args.fps)
     print(f'wrote {args.out}, {count} frames')
-    return 0
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.results.atomic import write_atomically
 
 
@@ -29,7 +30,7 @@ def test_the_old_file_stays_when_writing_fails(
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(os, 'fsync', full_disk)
-    with pytest.raises(OSError, match=r'a\.json cannot be written \(No space left on device\)'):
+    with pytest.raises(InputError, match=r'a\.json cannot be written \(No space left on device\)'):
         write_atomically(path, 'second')
     assert path.read_text() == 'first'
 

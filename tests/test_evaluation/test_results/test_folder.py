@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.results import ResultsFolder, VideoResult
 
 IDENTITY = dict(config=dict(model=dict(type='A', sizes=[1, 2])), weights_sha256='ab', seed=0)
@@ -122,7 +123,7 @@ def test_results_without_a_manifest_are_refused(folder: ResultsFolder) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(OSError, match=r'results/videos cannot be made .*; pass another folder$'):
+    with pytest.raises(InputError, match=r'videos cannot be made .*; pass another folder$'):
         ResultsFolder(tmp_path / 'file' / 'results').prepare(IDENTITY, RUN)
 
 
@@ -131,7 +132,7 @@ def test_a_read_only_folder_is_named(
 ) -> None:
     # The superuser may write anywhere: the answer of the system is replaced.
     monkeypatch.setattr('os.access', lambda path, mode: False)
-    with pytest.raises(PermissionError, match=r'videos is read-only; pass another folder$'):
+    with pytest.raises(InputError, match=r'videos is read-only; pass another folder$'):
         folder.prepare(IDENTITY, RUN)
 
 
@@ -157,7 +158,7 @@ def test_a_second_run_on_the_folder_is_refused_until_the_first_ends(
     )
     try:
         assert other.stdout.readline() == 'locked\n'
-        with pytest.raises(RuntimeError, match=r'another run is writing .* pass another folder$'):
+        with pytest.raises(InputError, match=r'another run is writing .* pass another folder$'):
             folder.lock()
     finally:
         other.kill()

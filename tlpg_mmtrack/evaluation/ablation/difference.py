@@ -38,7 +38,7 @@ def video_scores(folder: Path, convention: str) -> dict[str, float]:
             for it ``'otb'`` is taken.
 
     Raises:
-        ValueError: If the folder has no results, or the convention is unknown.
+        InputError: If the folder has no results, or the convention is unknown.
     """
     rules = get_convention('otb' if convention == MMTRACK else convention)
     scores = {name: score_video(video, rules) for name, video in load_run(folder).videos.items()}

@@ -89,7 +89,7 @@ def write_table(
 
     Raises:
         OSError: If a file cannot be written.
-        ValueError: If a row has no results.
+        InputError: If a row has no results.
     """
     rows = measured_rows(number, evaluations, convention)
     _write_csv(folder / f'table{number}.csv', rows, convention)

@@ -11,6 +11,7 @@ from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.checkpoint import read_weights
 
 IOU_NET = 'iou_head'
@@ -45,7 +46,7 @@ def assemble(config: Config, checkpoint: Path | None, iou: Path, seed: int) -> d
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If a file cannot be read, or has no weights of IoU-Net.
+        InputError: If a file cannot be read, or has no weights of IoU-Net.
     """
     if checkpoint is None:
         init_default_scope(config.get('default_scope', 'mmtrack'))
@@ -60,7 +61,7 @@ def assemble(config: Config, checkpoint: Path | None, iou: Path, seed: int) -> d
             if name.startswith(f'{IOU_NET}.')
         }
         if not shared:
-            raise ValueError(
+            raise InputError(
                 f'iou: {iou} has no weights named {IOU_NET}.*; pass what tlpg_efflite0_small_iou '
                 'wrote, or the shipped weights'
             )

@@ -7,6 +7,8 @@ import csv
 import json
 from pathlib import Path
 
+from tlpg_mmtrack.errors import InputError
+
 
 def read_attributes(path: str | Path) -> dict[str, list[str]]:
     """Read each video's attributes.
@@ -20,7 +22,7 @@ def read_attributes(path: str | Path) -> dict[str, list[str]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is of another kind or form.
+        InputError: If it is of another kind or form.
     """
     path = Path(path)
     if not path.is_file():
@@ -29,12 +31,12 @@ def read_attributes(path: str | Path) -> dict[str, list[str]]:
     if path.suffix == '.json':
         return _from_json(path, text)
     if path.suffix != '.csv':
-        raise ValueError(f'attributes: {path} must end in .json or .csv')
+        raise InputError(f'attributes: {path} must end in .json or .csv')
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
     attributes: dict[str, list[str]] = {}
     for row in filter(None, rows):
         if not row[0] or row[0] in attributes:
-            raise ValueError(f'attributes: {path}: the video {row[0]!r} is empty or there twice')
+            raise InputError(f'attributes: {path}: the video {row[0]!r} is empty or there twice')
         attributes[row[0]] = list(filter(None, row[1:]))
     return attributes
 
@@ -43,12 +45,12 @@ def _from_json(path: Path, text: str) -> dict[str, list[str]]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise ValueError(f'attributes: {path} is no JSON ({error})') from error
+        raise InputError(f'attributes: {path} is no JSON ({error})') from error
     if not isinstance(content, dict) or not all(
         isinstance(names, list) and all(isinstance(name, str) for name in names)
         for names in content.values()
     ):
-        raise ValueError(
+        raise InputError(
             f'attributes: {path} must be an object of lists of text, such as '
             '{"Basketball": ["IV", "OCC"]}'
         )

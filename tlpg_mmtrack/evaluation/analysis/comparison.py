@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpg_mmtrack.errors import InputError
+
 from ..measures import get_convention, score_video, score_videos
 from .curves import FIGURES
 from .files import new_figure, save_figure, write_csv
@@ -50,7 +52,7 @@ def compare_videos(first: Run, second: Run, convention: str, measure: str) -> li
         A row a video, greatest difference first. Videos of which no frame counts are not there.
 
     Raises:
-        ValueError: If convention or measure is unknown.
+        InputError: If convention or measure is unknown.
     """
     rules = get_convention(convention)
     _check_measure(measure)
@@ -79,7 +81,7 @@ def compare_attributes(
         measure: As in :func:`compare_videos`.
 
     Raises:
-        ValueError: If convention or measure is unknown, or no video of the runs has an attribute.
+        InputError: If convention or measure is unknown, or no video of the runs has an attribute.
     """
     rules = get_convention(convention)
     _check_measure(measure)
@@ -88,7 +90,7 @@ def compare_attributes(
         for attribute in attributes.get(video, ()):
             videos.setdefault(attribute, []).append(video)
     if not videos:
-        raise ValueError(
+        raise InputError(
             f'attributes: none of the videos of {first.path} has one; name videos as the files in '
             f'its folder videos/ are named, such as {next(iter(first.videos))!r}'
         )
@@ -145,7 +147,7 @@ def plot_rows(path: Path, rows: Sequence[Row], title: str) -> None:
 
 def _check_measure(measure: str) -> None:
     if measure not in FIGURES:
-        raise ValueError(f'measure: must be one of {FIGURES}, got {measure!r}')
+        raise InputError(f'measure: must be one of {FIGURES}, got {measure!r}')
 
 
 def _sorted(rows: list[Row]) -> list[Row]:

@@ -65,7 +65,7 @@ def plot_curves(runs: Sequence[Run], convention: str, folder: Path) -> dict[str,
         Each run's scores by its name, best success first.
 
     Raises:
-        ValueError: If the convention is unknown.
+        InputError: If the convention is unknown.
         OSError: If the folder cannot be written to.
     """
     rules = get_convention(convention)

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from tlpg_mmtrack.datasets.image_files import decode_image
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.ops.crop import crop_patch
 
 from ..measures import Convention, TrackedVideo, get_convention, score_video
@@ -81,15 +82,15 @@ def worst_sequences(run: Run, convention: str, count: int) -> list[Diagnosis]:
         count: How many, at most. Sequences of which no frame counts are left out.
 
     Raises:
-        ValueError: If the convention is unknown, or there is to be no sequence.
+        InputError: If the convention is unknown, or there is to be no sequence.
     """
     if count < 1:
-        raise ValueError(f'count: must be at least 1, got {count}; pass the number of sequences')
+        raise InputError(f'count: must be at least 1, got {count}; pass the number of sequences')
     rules = get_convention(convention)
     found = (diagnose(video, rules) for video in run.videos.values())
     ranked = sorted(filter(None, found), key=lambda one: (one.success, one.video.name))
     if not ranked:
-        raise ValueError(
+        raise InputError(
             f'results: {run.path}: no frame counts by convention {convention!r}; pass another one'
         )
     return ranked[:count]
@@ -131,7 +132,7 @@ def match_folder(run: Run, folder: str | Path) -> dict[str, OTBVideo]:
 
     Raises:
         FileNotFoundError: If there is no such folder, or no sequence in it.
-        ValueError: If a sequence of the folder has no results, or one with results is not in the
+        InputError: If a sequence of the folder has no results, or one with results is not in the
             folder, or they differ in their length or truth. It names folder, sequence and fix.
     """
     videos, problems = read_otb_folder(folder)
@@ -139,14 +140,14 @@ def match_folder(run: Run, folder: str | Path) -> dict[str, OTBVideo]:
     missing = [name for name in there if name not in run.videos]
     if missing:
         reason = f' ({run.incomplete})' if run.incomplete else ''
-        raise ValueError(
+        raise InputError(
             f'results: {run.path} lacks {len(missing)} sequences of {folder}: {shorten(missing)}'
             f'{reason}; finish its run by the same command, or pass the folder that was tracked'
         )
     for name, tracked in run.videos.items():
         if name not in there:
             reason = problems.get(name, f'{folder} has no such sequence')
-            raise ValueError(
+            raise InputError(
                 f'data: {run.path} holds results of {name!r}, but {reason}; pass the folder that '
                 'was tracked'
             )
@@ -197,7 +198,7 @@ def draw_failures(path: Path, rows: Sequence[Diagnosis], videos: dict[str, OTBVi
         videos: Their frames, as :func:`match_folder` gives them.
 
     Raises:
-        ValueError: If a frame cannot be read; it names the file.
+        InputError: If a frame cannot be read; it names the file.
     """
     figure = new_figure(_PICTURES * _PICTURE_INCHES, 0.4 + len(rows) * (_PICTURE_INCHES + 0.2))
     grid = figure.subplots(len(rows), _PICTURES, squeeze=False)
@@ -261,12 +262,12 @@ def _below_half_from(overlaps: np.ndarray) -> int | None:
 def _check_truth(run: Run, folder: str | Path, tracked: TrackedVideo, truth: np.ndarray) -> None:
     where = f'{run.path} and {folder}: sequence {tracked.name!r}'
     if len(tracked.truth) != len(truth):
-        raise ValueError(
+        raise InputError(
             f'{where} has {len(tracked.truth)} frames in the results, {len(truth)} in the folder; '
             'pass the folder that was tracked'
         )
     if not np.allclose(tracked.truth, truth, rtol=0, atol=_TRUTH_TOLERANCE, equal_nan=True):
-        raise ValueError(
+        raise InputError(
             f'{where} has another ground truth in the results than in the folder; pass the folder '
             'that was tracked'
         )
@@ -294,7 +295,7 @@ def _show_frame(axis: Axes, row: Diagnosis, index: int, path: Path) -> None:
     """One frame, cut around the boxes, which keep their coordinates."""
     frame = decode_image(path)
     if frame is None:
-        raise ValueError(f'data: {path} cannot be read as an image; put the whole file there')
+        raise InputError(f'data: {path} cannot be read as an image; put the whole file there')
     overlap = row.overlaps[index]
     boxes = [(row.video.boxes[index], TRACKER_COLOUR)]
     if not np.isnan(overlap):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlpg_mmtrack.errors import InputError
+
 from ..measures import TrackedVideo
 from ..results import ResultsFolder, VideoResult
 from ..tlpg_sot_metric import tracked_video
@@ -42,7 +44,7 @@ def load_runs(paths: Sequence[str | Path]) -> list[Run]:
             (``DIR/TRACKER``) write them.
 
     Raises:
-        ValueError: If a folder has no results, damaged ones or supervised ones; or if two folders
+        InputError: If a folder has no results, damaged ones or supervised ones; or if two folders
             differ in their videos or the truth. It names folder and fix.
     """
     runs = [load_run(path) for path in paths]
@@ -62,12 +64,12 @@ def load_run(path: str | Path) -> Run:
     """Read one results folder.
 
     Raises:
-        ValueError: As in :func:`load_runs`.
+        InputError: As in :func:`load_runs`.
     """
     folder = ResultsFolder(path)
     names = sorted(file.stem for file in (folder.path / 'videos').glob('*.json'))
     if not names:
-        raise ValueError(
+        raise InputError(
             f'results: {path} holds no results (videos/*.json); pass a folder that tools/test.py '
             '(work_dirs/NAME/results) or tools/compare.py (DIR/TRACKER) has written'
         )
@@ -94,16 +96,16 @@ def _check_one_pass(path: Path, result: VideoResult) -> None:
     """Refuse what no one-pass measure can be taken of."""
     where = f'results: {path}, video {result.name!r}:'
     if any(len(region) != 4 for region in [*result.regions, *result.truth]):
-        raise ValueError(
+        raise InputError(
             f'{where} holds a supervised (VOT) run or polygons; pass folders of one-pass runs'
         )
     if len(result.truth) != len(result.regions):
-        raise ValueError(
+        raise InputError(
             f'{where} has {len(result.truth)} true boxes for {len(result.regions)} frames; the '
             "benchmark keeps its truth, so that only its server can score it; pass another set's"
         )
     if not np.isfinite(np.array(result.regions)).all():
-        raise ValueError(
+        raise InputError(
             f'{where} a tracked box is not finite; remove videos/{result.name}.json and run the '
             'same command again'
         )
@@ -130,14 +132,14 @@ def _check_same(first: Run, second: Run) -> None:
         missing = [name for name in one.videos if name not in other.videos]
         if missing:
             reason = f' ({other.incomplete})' if other.incomplete else ''
-            raise ValueError(
+            raise InputError(
                 f'results: {other.path} lacks {len(missing)} videos that {one.path} has: '
                 f'{shorten(missing)}{reason}; finish its run by the same command, or pass folders '
                 'of the same data set'
             )
     for name, video in first.videos.items():
         if not np.array_equal(video.truth, second.videos[name].truth, equal_nan=True):
-            raise ValueError(
+            raise InputError(
                 f'results: {second.path} and {first.path} hold video {name!r} with different '
                 'ground truth; pass runs over the same data and annotations'
             )

@@ -11,6 +11,7 @@ import numpy as np
 from tlpg_mmtrack.apis.frames import FrameSource, open_source
 from tlpg_mmtrack.apis.visualization import draw_box, draw_label, enlarge
 from tlpg_mmtrack.apis.writers import VideoFileWriter
+from tlpg_mmtrack.errors import InputError
 
 from ..measures import TrackedVideo
 from ..measures.boxes import box_overlaps, usable
@@ -60,13 +61,13 @@ def write_side_by_side(
         Number of frames written.
 
     Raises:
-        ValueError: If there is no such video, the file is no MP4, or the numbers of frames differ.
+        InputError: If there is no such video, the file is no MP4, or the numbers of frames differ.
         FileNotFoundError: If there are no such frames.
     """
     if Path(path).suffix != '.mp4':
-        raise ValueError(f'out: {path} must end in .mp4')
+        raise InputError(f'out: {path} must end in .mp4')
     if video not in first.videos:
-        raise ValueError(
+        raise InputError(
             f'video: {first.path} holds no {video!r}; it has {", ".join(first.videos)}'
         )
     sides = [(run.name, run.videos[video]) for run in (first, second)]
@@ -79,7 +80,7 @@ def write_side_by_side(
             # A video file's own count of its frames is an estimate.
             _check_count(source, max(index + 1, expected), expected)
             if frame is None:
-                raise ValueError(f'frames: frame {index} of {source.name} cannot be read')
+                raise InputError(f'frames: frame {index} of {source.name} cannot be read')
             panels = [
                 _panel(frame, side, name, index, overlap[index], TRACKER_COLOURS[position])
                 for position, ((name, side), overlap) in enumerate(
@@ -112,7 +113,7 @@ def _panel(
 
 def _check_count(source: FrameSource, count: int | None, expected: int) -> None:
     if count is not None and count != expected:
-        raise ValueError(
+        raise InputError(
             f'frames: {source.name} has {count} frames, but {expected} were tracked; pass the '
             'folder or file with exactly those'
         )

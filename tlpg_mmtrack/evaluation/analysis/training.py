@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpg_mmtrack.errors import InputError
+
 from .files import new_figure, save_figure, write_csv
 
 Curve = dict[int, float]
@@ -35,7 +37,7 @@ def load_training(work_dir: Path) -> TrainingCourse:
         work_dir: What was given as ``--work-dir``.
 
     Raises:
-        ValueError: If it holds no log with a loss; names the folder.
+        InputError: If it holds no log with a loss; names the folder.
     """
     losses: dict[str, Curve] = {}
     figures: dict[str, Curve] = {}
@@ -48,7 +50,7 @@ def load_training(work_dir: Path) -> TrainingCourse:
             # What was done again after an interruption replaces what was lost by it.
             curves.setdefault(name, {})[iteration] = entry[name]
     if not losses:
-        raise ValueError(
+        raise InputError(
             f'{work_dir} holds no log of a training; pass what tools/train.py was given as '
             '--work-dir (work_dirs/NAME by default)'
         )

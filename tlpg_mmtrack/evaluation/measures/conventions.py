@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tlpg_mmtrack.errors import InputError
+
 FIRST_FRAMES = ('tracked', 'truth', 'skipped')
 WITHOUT_TRUTH = ('failure', 'skipped', 'near')
 SHARES_OF = ('counted', 'all')
@@ -34,7 +36,7 @@ class Convention:
             that a tracker which is always right stays below 1 where the target is hidden.
 
     Raises:
-        ValueError: Naming the attribute.
+        InputError: Naming the attribute.
     """
 
     first_frame: str
@@ -54,11 +56,11 @@ class Convention:
         )
         for name, allowed in choices:
             if getattr(self, name) not in allowed:
-                raise ValueError(
+                raise InputError(
                     f'convention: {name} must be one of {allowed}, got {getattr(self, name)!r}'
                 )
         if self.success_bins < 2:
-            raise ValueError(
+            raise InputError(
                 f'convention: success_bins must be at least 2, got {self.success_bins}'
             )
 
@@ -90,8 +92,8 @@ def get_convention(name: str) -> Convention:
     """Look a convention up.
 
     Raises:
-        ValueError: If there is none of this name.
+        InputError: If there is none of this name.
     """
     if name not in CONVENTIONS:
-        raise ValueError(f'convention: must be one of {sorted(CONVENTIONS)}, got {name!r}')
+        raise InputError(f'convention: must be one of {sorted(CONVENTIONS)}, got {name!r}')
     return CONVENTIONS[name]

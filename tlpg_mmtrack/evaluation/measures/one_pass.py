@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from tlpg_mmtrack.errors import InputError
+
 from .boxes import box_overlaps, center_errors, limit_to_image, usable
 from .conventions import Convention
 
@@ -88,7 +90,7 @@ def counted_frames(video: TrackedVideo, convention: Convention) -> Frames:
     """Compare a video's boxes with the truth in the frames that count.
 
     Raises:
-        ValueError: If the numbers of boxes differ, a tracked box is not finite, or the size that
+        InputError: If the numbers of boxes differ, a tracked box is not finite, or the size that
             the convention needs is missing; it names the video.
     """
     boxes, truth = _checked(video, convention)
@@ -128,12 +130,12 @@ def score_videos(videos: Sequence[TrackedVideo], convention: Convention) -> OneP
             counts is left out.
 
     Raises:
-        ValueError: If no frame counts at all, or as in :func:`counted_frames`.
+        InputError: If no frame counts at all, or as in :func:`counted_frames`.
     """
     frames = [counted_frames(video, convention) for video in videos]
     frames = [part for part in frames if len(part.overlaps)]
     if not frames:
-        raise ValueError('videos: no frame counts; pass videos with a visible target')
+        raise InputError('videos: no frame counts; pass videos with a visible target')
     if not convention.pooled:
         return mean_scores([_score(part, convention) for part in frames])
     names = ('overlaps', 'errors', 'normalised_errors')
@@ -178,16 +180,16 @@ def _checked(video: TrackedVideo, convention: Convention) -> tuple[np.ndarray, n
     boxes = np.array(video.boxes, dtype=np.float64)
     truth = np.array(video.truth, dtype=np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.shape != truth.shape or not len(boxes):
-        raise ValueError(
+        raise InputError(
             f'video {video.name!r}: tracked boxes {boxes.shape} and true boxes {truth.shape} must '
             'both be (number of frames, 4); track the whole video'
         )
     bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     if bad.size:
-        raise ValueError(
+        raise InputError(
             f'video {video.name!r}: the tracked box of frame {bad[0]} (counted from 0) is not '
             f'finite, and {bad.size - 1} more; a tracker must always answer with a box'
         )
     if convention.limit_to_image and video.size is None:
-        raise ValueError(f'video {video.name!r}: size is needed to limit boxes to the image')
+        raise InputError(f'video {video.name!r}: size is needed to limit boxes to the image')
     return boxes, truth

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
+from tlpg_mmtrack.errors import InputError
+
 
 def corners(regions: Sequence[np.ndarray]) -> np.ndarray:
     """Corners of regions.
@@ -23,13 +25,13 @@ def corners(regions: Sequence[np.ndarray]) -> np.ndarray:
         (n, 4, 2) corners (x, y), in order around the region.
 
     Raises:
-        ValueError: If a region has another number of values, or one that is not finite.
+        InputError: If a region has another number of values, or one that is not finite.
     """
     result = np.empty((len(regions), 4, 2))
     for index, region in enumerate(regions):
         values = np.asarray(region, dtype=np.float64)
         if values.shape not in ((4,), (8,)) or not np.isfinite(values).all():
-            raise ValueError(
+            raise InputError(
                 f'region {index}: must be 4 numbers (x, y, width, height) or 8 (four corners), '
                 f'all finite, got {region}'
             )

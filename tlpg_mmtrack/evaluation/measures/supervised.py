@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlpg_mmtrack.errors import InputError
+
 from .regions import corners, pixel_overlaps, polygon_overlaps
 
 SKIPPED, STARTED, FAILED = 0, 1, 2
@@ -107,10 +109,10 @@ def get_supervised_convention(name: str) -> SupervisedConvention:
     """Look a convention up.
 
     Raises:
-        ValueError: If there is none of this name.
+        InputError: If there is none of this name.
     """
     if name not in SUPERVISED_CONVENTIONS:
-        raise ValueError(
+        raise InputError(
             f'convention: must be one of {sorted(SUPERVISED_CONVENTIONS)}, got {name!r}'
         )
     return SUPERVISED_CONVENTIONS[name]
@@ -122,10 +124,10 @@ def score_runs(
     """Score supervised runs over several videos.
 
     Raises:
-        ValueError: If there is no run, or one is malformed; it names the video.
+        InputError: If there is no run, or one is malformed; it names the video.
     """
     if not runs:
-        raise ValueError('runs: there are none; pass one for each video')
+        raise InputError('runs: there are none; pass one for each video')
     codes = [frame_codes(run) for run in runs]
     overlaps = [
         frame_overlaps(run, code, convention.overlap)
@@ -153,20 +155,20 @@ def frame_codes(run: SupervisedRun) -> np.ndarray:
     """(n,) what each frame is: ``SKIPPED``, ``STARTED``, ``FAILED``, or -1 for a tracked one.
 
     Raises:
-        ValueError: If the run and the truth differ in length, the first frame is not a start, or
+        InputError: If the run and the truth differ in length, the first frame is not a start, or
             a code is unknown.
     """
     if len(run.regions) != len(run.truth):
-        raise ValueError(
+        raise InputError(
             f'video {run.name!r}: {len(run.regions)} frames of results for {len(run.truth)} of '
             'ground truth; track the whole video'
         )
     codes = np.array([region[0] if len(region) == 1 else -1 for region in run.regions])
     if not len(codes) or codes[0] != STARTED:
-        raise ValueError(f'video {run.name!r}: the first frame must be {STARTED}, a start')
+        raise InputError(f'video {run.name!r}: the first frame must be {STARTED}, a start')
     unknown = np.flatnonzero(~np.isin(codes, (-1, SKIPPED, STARTED, FAILED)))
     if unknown.size:
-        raise ValueError(
+        raise InputError(
             f'video {run.name!r}: frame {unknown[0]} is {codes[unknown[0]]}; a single number must '
             f'be {SKIPPED} (skipped), {STARTED} (started) or {FAILED} (failed)'
         )
@@ -181,7 +183,7 @@ def frame_overlaps(run: SupervisedRun, codes: np.ndarray, overlap: str) -> np.nd
         first = corners([run.regions[index] for index in tracked])
         second = corners([run.truth[index] for index in tracked])
     except ValueError as error:
-        raise ValueError(f'video {run.name!r}, among its tracked frames: {error}') from error
+        raise InputError(f'video {run.name!r}, among its tracked frames: {error}') from error
     result[tracked] = OVERLAPS[overlap](first, second, run.size)
     return result
 
@@ -210,7 +212,7 @@ def expected_average_overlap(
     length. A length that no fragment reaches is left out of the mean.
 
     Raises:
-        ValueError: If no fragment is as long as the shortest length that counts.
+        InputError: If no fragment is as long as the shortest length that counts.
     """
     lengths = np.arange(convention.low, convention.high + 1) - convention.start_counts
     total, count = np.zeros(len(lengths)), np.zeros(len(lengths))
@@ -221,7 +223,7 @@ def expected_average_overlap(
         total += np.where(counts, averages, 0.0)
         count += counts
     if not count.any():
-        raise ValueError(
+        raise InputError(
             f'runs: none is {convention.low} frames long, and none failed; the expected average '
             'overlap is not defined for videos as short as these'
         )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from tlpg_mmtrack.errors import InputError
+
 from .opencv import FACTORIES, OpenCVTracker
 from .protocol import PeerTracker
 
@@ -28,9 +30,9 @@ def build_tracker(
         seed: Random seed of ``tlpg``, and of an untrained model's weights.
 
     Raises:
-        ValueError: If there is no such tracker, or as its constructor says.
+        InputError: If there is no such tracker, or as its constructor says.
         FileNotFoundError: If a file is not there.
-        ImportError: If OpenCV lacks it.
+        PackageError: If OpenCV lacks it.
     """
     name, _, files = text.partition('=')
     if files:
@@ -40,7 +42,7 @@ def build_tracker(
         # A results folder gets the name.
         usable = name not in ('', '.', '..') and not any(mark in name for mark in '/\\')
         if not complete or not usable:
-            raise ValueError(
+            raise InputError(
                 f'trackers: {text!r} must have the form NAME=CONFIG:CHECKPOINT; nothing is '
                 f'downloaded: for random weights, to try a config, pass NAME=CONFIG:{UNTRAINED}'
             )
@@ -58,7 +60,7 @@ def build_tracker(
         return TLPGPeer(Tracker.from_pretrained(config, checkpoint, device, seed))
     if name in FACTORIES:
         return OpenCVTracker(name)
-    raise ValueError(
+    raise InputError(
         f'trackers: {text!r} must be one of {[TLPG, *FACTORIES]}, or NAME=CONFIG:CHECKPOINT for a '
         "model of mmtrack's"
     )

@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.runner import set_random_seed
 
 from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
+from tlpg_mmtrack.errors import InputError
 
 from ..results import ResultsFolder, VideoResult, data_fingerprint, environment
 from ..resumable_test_loop import clock
@@ -48,10 +49,8 @@ def run_tracker(
         number that they are of.
 
     Raises:
-        ValueError: If the folder belongs to another tracker, seed or data; or no video has a
+        InputError: If the folder belongs to another tracker, seed or data; or no video has a
             result.
-        RuntimeError: If another run is writing to the folder.
-        OSError: If it cannot be written to.
     """
     folder = ResultsFolder(path)
     failures = dict(problems or {})
@@ -67,7 +66,7 @@ def run_tracker(
                 continue
             try:
                 result = track_video(tracker, video, seed)
-            except (OSError, ValueError, RuntimeError, cv2.error) as error:
+            except (InputError, OSError) as error:
                 failures[video.name] = f'{type(error).__name__}: {error}'
                 continue
             folder.write(result)
@@ -81,7 +80,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
     """Track one video; no more than one frame is held.
 
     Raises:
-        ValueError: If a frame cannot be read, or the tracker answers no box; it names the file.
+        InputError: If a frame cannot be read, or the tracker answers no box; it names the file.
     """
     # Before it is tracked: the data may change while that goes on.
     fingerprint = data_fingerprint(video.images)
@@ -92,7 +91,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
     for index, path in enumerate(video.images):
         frame = None if truncated_image(path) else decode_image(path)
         if frame is None:
-            raise ValueError(f'frame {index} (counted from 0), {path}, is truncated or no image')
+            raise InputError(f'frame {index} (counted from 0), {path}, is truncated or no image')
         start = clock()
         if index == 0:
             size = (frame.shape[1], frame.shape[0])
@@ -102,7 +101,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
             box = np.asarray(tracker.step(frame), dtype=np.float64)
         times.append(clock() - start)
         if box.shape != (4,) or not np.isfinite(box).all():
-            raise ValueError(f'frame {index}, {path}: the tracker answered {box.tolist()}')
+            raise InputError(f'frame {index}, {path}: the tracker answered {box.tolist()}')
         boxes.append(box)
     return VideoResult(
         name=video.name,
@@ -122,7 +121,7 @@ def _checked_finished(
     finished = folder.finished()
     strangers = sorted(finished - set(names))
     if strangers:
-        raise ValueError(
+        raise InputError(
             f'results: {folder.path} holds {strangers[0]!r} of other data; pass another folder '
             '(--out), or remove this one'
         )

@@ -16,6 +16,7 @@ from mmengine.runner import CheckpointLoader
 from mmtrack.apis import inference_sot, init_model
 from mmtrack.registry import MODELS
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.checkpoint import check_fit
 from tlpg_mmtrack.files.config_file import read_config
 
@@ -42,7 +43,7 @@ class MMTrackPeer:
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If the config has no test pipeline; or the checkpoint is damaged, none, or of
+        InputError: If the config has no test pipeline; or the checkpoint is damaged, none, or of
             another model.
     """
 
@@ -60,7 +61,7 @@ class MMTrackPeer:
         weights = None if checkpoint is None else str(_existing(name, Path(checkpoint)))
         config = config.copy()
         if not config.get('test_dataloader'):
-            raise ValueError(
+            raise InputError(
                 f'tracker {name!r}: its config has no test_dataloader; pass one of those named '
                 '..._test-lasot.py, or another with a test pipeline'
             )
@@ -117,18 +118,18 @@ def _read_state_dict(path: str) -> dict[str, torch.Tensor]:
     """The weights of a checkpoint, under the names by which ``init_model`` looks for them.
 
     Raises:
-        ValueError: If it is damaged or no checkpoint.
+        InputError: If it is damaged or no checkpoint.
     """
     try:
         content = CheckpointLoader.load_checkpoint(path, 'cpu')
     except Exception as error:  # A damaged pickle can raise nearly anything.
-        raise ValueError(
+        raise InputError(
             f'checkpoint: {path} is truncated or no checkpoint ({type(error).__name__}: {error}); '
             "copy it again, or pass another of mmtrack's"
         ) from error
     weights = content.get('state_dict', content) if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not weights:
-        raise ValueError(f"checkpoint: {path} holds no state dict; pass one of mmtrack's")
+        raise InputError(f"checkpoint: {path} holds no state dict; pass one of mmtrack's")
     return {str(key).removeprefix('module.'): value for key, value in weights.items()}
 
 

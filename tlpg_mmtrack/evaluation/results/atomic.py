@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.written_whole import written_whole
 
 
@@ -20,7 +21,7 @@ def write_atomically(path: Path, text: str) -> None:
         text: Its content.
 
     Raises:
-        OSError: If it cannot be written; it names the file and says what to do.
+        InputError: If it cannot be written; it names the file and says what to do.
     """
     try:
         with written_whole(path) as part, open(part, 'w', encoding='utf-8') as file:
@@ -29,10 +30,9 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         _sync_folder(path.parent)
     except OSError as error:
-        raise OSError(
-            error.errno,
+        raise InputError(
             f'results: {path} cannot be written ({error.strerror}); free space, or pass another '
-            'folder; what was written before is whole, and the same command goes on from it',
+            'folder; what was written before is whole, and the same command goes on from it'
         ) from error
 
 

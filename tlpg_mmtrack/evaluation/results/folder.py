@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from tlpg_mmtrack.errors import InputError
+
 from .atomic import write_atomically
 
 try:
@@ -86,15 +88,15 @@ class ResultsFolder:
             Names of what differs between this run's ``run`` and the last one's.
 
         Raises:
-            ValueError: If the folder holds results of another identity, or of none.
-            OSError: If it cannot be written to.
+            InputError: If the folder holds results of another identity or of none, or cannot be
+                written to.
         """
         identity = json.loads(json.dumps(identity))
         manifest = self._read_manifest()
         if manifest is None:
             manifest = dict(format=1, identity=identity, runs=[])
             if self._videos.is_dir() and any(self._videos.glob('*.json')):
-                raise ValueError(
+                raise InputError(
                     f'results: {self.path} holds results without a manifest.json, so that nobody '
                     'knows what they belong to; pass another folder, or remove this one'
                 )
@@ -102,7 +104,7 @@ class ResultsFolder:
         if differences:
             shown = '; '.join(differences[:_SHOWN_DIFFERENCES])
             more = len(differences) - _SHOWN_DIFFERENCES
-            raise ValueError(
+            raise InputError(
                 f'results: {self.path} belongs to another config, checkpoint or seed, and is not '
                 f'mixed with this one: {shown}{f"; and {more} more" if more > 0 else ""}. Pass '
                 'another folder, or remove this one'
@@ -121,7 +123,7 @@ class ResultsFolder:
         """Keep other runs off the folder while the context lasts; the end of the process ends it.
 
         Raises:
-            RuntimeError: If another run has it.
+            InputError: If another run has it.
         """
         self._make()
         if fcntl is None:
@@ -132,7 +134,7 @@ class ResultsFolder:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             file.close()
-            raise RuntimeError(
+            raise InputError(
                 f'results: another run is writing to {self.path}; wait for it, or pass another '
                 'folder'
             ) from error
@@ -142,7 +144,7 @@ class ResultsFolder:
         """Write one video's result, whole or not at all.
 
         Raises:
-            OSError: If it cannot be written; it names the file.
+            InputError: If it cannot be written; it names the file.
         """
         # A NaN that a tracker answered is written as it is, for the evaluation to report.
         write_atomically(self._file(result.name), json.dumps(asdict(result)) + '\n')
@@ -152,7 +154,7 @@ class ResultsFolder:
 
         Raises:
             FileNotFoundError: If there is none.
-            ValueError: If the file is damaged; it names the file.
+            InputError: If the file is damaged; it names the file.
         """
         path = self._file(name)
         try:
@@ -162,11 +164,11 @@ class ResultsFolder:
             result = VideoResult(**{key: content[key] for key in known})
             lengths = {len(result.regions), len(result.visible), len(result.times)}
             if result.name != name or len(lengths) != 1:
-                raise ValueError(f'it is of {result.name!r}, with lists of lengths {lengths}')
+                raise InputError(f'it is of {result.name!r}, with lists of lengths {lengths}')
         except FileNotFoundError:
             raise
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise ValueError(
+            raise InputError(
                 f'results: {path} is damaged ({type(error).__name__}: {error}); remove it, and '
                 'run the same command again'
             ) from error
@@ -178,13 +180,13 @@ class ResultsFolder:
         for path in self._videos.glob('*.json'):
             try:
                 names.add(self.read(path.stem).name)
-            except ValueError:
+            except InputError:
                 continue
         return names
 
-    def other_data(self, name: str) -> ValueError:
+    def other_data(self, name: str) -> InputError:
         """The error for a finished video whose data are no longer those it was tracked on."""
-        return ValueError(
+        return InputError(
             f'results: {self.path} holds {name!r} of other data: its frames or its true boxes '
             f'have changed since it was tracked; remove {self._file(name)} to track it again, or '
             'pass another folder'
@@ -196,7 +198,7 @@ class ResultsFolder:
 
     def _file(self, name: str) -> Path:
         if not name or name.startswith('.') or any(mark in name for mark in '/\\:'):
-            raise ValueError(
+            raise InputError(
                 f'results: {name!r} cannot be a file name; rename the video, without / \\ : and '
                 'a leading dot'
             )
@@ -206,26 +208,25 @@ class ResultsFolder:
         try:
             self._videos.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OSError(
-                error.errno,
+            raise InputError(
                 f'results: the folder {self._videos} cannot be made ({error.strerror}); pass '
-                'another folder',
+                'another folder'
             ) from error
         if not os.access(self._videos, os.W_OK):
-            raise PermissionError(f'results: {self._videos} is read-only; pass another folder')
+            raise InputError(f'results: {self._videos} is read-only; pass another folder')
 
     def _read_manifest(self) -> dict[str, Any] | None:
         try:
             manifest = json.loads(self.manifest_path.read_text(encoding='utf-8'))
             if manifest['format'] != 1 or not isinstance(manifest['runs'], list):
-                raise ValueError(f'format {manifest["format"]!r} is not known')
+                raise InputError(f'format {manifest["format"]!r} is not known')
             if not isinstance(manifest['identity'], dict):
-                raise ValueError('it names no identity')
+                raise InputError('it names no identity')
             return manifest
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise InputError(
                 f'results: {self.manifest_path} is damaged or of another version ({error}); pass '
                 'another folder, or remove this one'
             ) from error

@@ -9,6 +9,8 @@ from pathlib import PurePath
 
 from mmtrack.datasets import BaseSOTDataset
 
+from tlpg_mmtrack.errors import InputError
+
 #: Folders of frames inside a video's own folder.
 _FRAME_FOLDERS = ('img', 'color')
 
@@ -21,13 +23,13 @@ def video_names(dataset: BaseSOTDataset) -> list[str]:
     ``Jogging-2``, and ``anno/UAV123/bird1_3.txt`` is ``bird1_3``.
 
     Raises:
-        ValueError: If two videos have the same name.
+        InputError: If two videos have the same name.
     """
     infos = [dataset.get_data_info(index) for index in range(dataset.num_videos)]
     names = [_name(info['video_path'], info['ann_path']) for info in infos]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise ValueError(
+        raise InputError(
             f'dataset: several videos are named {repeated[0]!r} after their folder and annotation '
             'file; name them apart in the list of videos'
         )

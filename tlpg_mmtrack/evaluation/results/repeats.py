@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tlpg_mmtrack.errors import InputError
+
 from .atomic import write_atomically
 
 #: In every table's and file's ``spread``.
@@ -24,7 +26,7 @@ def summarise_repeats(path: Path, runs: Mapping[int, Path]) -> str:
         runs: Results folder of each run by its seed, two or more, each with its ``summary.json``.
 
     Raises:
-        ValueError: If a run has no summary, or figures or videos differ between runs.
+        InputError: If a run has no summary, or figures or videos differ between runs.
         OSError: If the file cannot be written.
     """
     summaries = {seed: _read_summary(folder) for seed, folder in runs.items()}
@@ -47,7 +49,7 @@ def _read_summary(folder: Path) -> dict[str, Any]:
         summary = json.loads(path.read_text(encoding='utf-8'))
         return dict(figures=dict(summary['figures']), left_out=dict(summary['left_out']))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise InputError(
             f'repeat: {path} cannot be read ({type(error).__name__}: {error}); run the same '
             'command again'
         ) from error
@@ -59,13 +61,13 @@ def _check_alike(summaries: Mapping[int, Mapping[str, Any]]) -> None:
     for seed, summary in others:
         there, here = (sorted(each['left_out']) for each in (expected, summary))
         if there != here:
-            raise ValueError(
+            raise InputError(
                 f'repeat: the run of seed {first} left out {there}, that of seed {seed} {here}; '
                 'there is no mean over different videos: run the same command again, which tracks '
                 'those that are missing'
             )
         if set(summary['figures']) != set(expected['figures']):
-            raise ValueError(
+            raise InputError(
                 f'repeat: the runs of seeds {first} and {seed} have different figures; run the '
                 'same command again, which computes all'
             )

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.written_whole import written_whole
 
 from .folder import VideoResult
@@ -27,10 +28,10 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
         results: Results of one-pass runs.
 
     Raises:
-        ValueError: If ``kind`` is neither.
+        InputError: If ``kind`` is neither.
     """
     if kind not in SUBMISSIONS:
-        raise ValueError(f'submission: must be one of {SUBMISSIONS}, got {kind!r}')
+        raise InputError(f'submission: must be one of {SUBMISSIONS}, got {kind!r}')
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         written_whole(path) as part,

@@ -1,0 +1,76 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Which releases of other packages this one runs with."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from packaging.specifiers import SpecifierSet
+
+from .errors import PackageError
+
+
+class Needed(NamedTuple):
+    """What is needed of a package.
+
+    Attributes:
+        distributions: Names under which pip may have installed it.
+        releases: Those that mmtrack, mmdet and mmcls take, or :mod:`tlpg_mmtrack.compat` makes
+            them take. The one of requirements/ is tested.
+        command: Installs that one.
+    """
+
+    distributions: tuple[str, ...]
+    releases: str
+    command: str
+
+
+MMCV = ('mmcv', 'mmcv-lite', 'mmcv-full')
+
+NEEDED = {
+    'numpy': Needed(('numpy',), '<2.4', "pip install 'numpy<2.4'"),
+    'mmengine': Needed(('mmengine',), '>=0.7.1,<1', 'pip install mmengine==0.10.7'),
+    'mmcv': Needed(
+        MMCV,
+        '>=2.0.0,<2.2',
+        f'pip uninstall -y {" ".join(MMCV)} && pip install mmcv-lite==2.1.0',
+    ),
+    'mmcls': Needed(('mmcls',), '>=1.0.0rc0,<=1.0.0rc6', 'pip install mmcls==1.0.0rc6'),
+    'mmdet': Needed(('mmdet',), '>=3.0.0rc0,<=3.0.0rc6', 'pip install mmdet==3.0.0rc5'),
+    'mmtrack': Needed(('mmtrack',), '==1.0.0rc1', 'pip install --no-deps mmtrack==1.0.0rc1'),
+}
+
+
+def check_releases() -> None:
+    """Look at the packages that are installed, before the first of them is imported.
+
+    Raises:
+        PackageError: If one is missing or does not fit; it names all of those, what is there, and
+            how to install what is needed.
+    """
+    wrong = {name: there for name in NEEDED if (there := _misfit(name))}
+    if wrong:
+        needs = ', '.join(f'{name}{NEEDED[name].releases} ({wrong[name]})' for name in wrong)
+        commands = ' && '.join(NEEDED[name].command for name in wrong)
+        raise PackageError(
+            f'tlpg_mmtrack needs {needs}: {commands}; in an environment of its own where other '
+            'projects need other releases (`make setup` makes one)'
+        )
+
+
+def _misfit(name: str) -> str | None:
+    """What is installed of a package, where it does not fit."""
+    versions = []
+    for distribution in NEEDED[name].distributions:
+        try:
+            versions.append(metadata.version(distribution))
+        except metadata.PackageNotFoundError:
+            continue
+    if not versions:
+        # A copy that pip does not know of is trusted.
+        return None if find_spec(name) else 'not installed'
+    fits = SpecifierSet(NEEDED[name].releases, prereleases=True)
+    wrong = [version for version in versions if version not in fits]
+    return f'installed: {", ".join(wrong)}' if wrong else None

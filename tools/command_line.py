@@ -1,0 +1,122 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What the commands in tools/ and benchmarks/ share: they find the package, and end alike.
+
+Exit codes:
+  0    all was done
+  1    something was left out, and named
+  2    a user can fix it: an option, a file, the environment; one line says what and how
+  130  Ctrl-C
+
+Any other exception is a fault in code, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+LEFT_OUT, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+FILE_ERRORS = (
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class UsageError(ValueError):
+    """What an InputError is to the package, whose import takes seconds: one line for the user."""
+
+
+def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
+    """Decorate a command's `main`: it answers an exit code, and says what a user can fix.
+
+    Args:
+        resume: How to go on after Ctrl-C, or after a process was killed.
+    """
+
+    def decorate(main: Callable[..., int | None]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def run(*arguments: object) -> int:
+            try:
+                return main(*arguments) or 0
+            except KeyboardInterrupt as interrupt:
+                print(*interrupt.args or (_join('interrupted', resume),), file=sys.stderr)
+                return INTERRUPTED
+            except Exception as error:
+                line = explain(error, resume)
+                if line is None:
+                    raise
+                print(f'error: {line}', file=sys.stderr)
+                return BAD_INPUT
+
+        return run
+
+    return decorate
+
+
+@command()
+def import_package() -> None:
+    """Import tlpg_mmtrack, for what it does: it makes mmtrack importable."""
+    import tlpg_mmtrack  # noqa: F401
+
+
+def explain(error: Exception, resume: str = '') -> str | None:
+    """What a user can do about an error.
+
+    Args:
+        error: The error.
+        resume: How to go on after a process was killed.
+
+    Returns:
+        One line; None for a fault in code, whose traceback is wanted.
+    """
+    text = _innermost(error)
+    if isinstance(error, UsageError) or _is_input_error(error):
+        return text
+    if isinstance(error, FILE_ERRORS) or getattr(error, 'errno', None) in DISK_ERRORS:
+        # One of ours says what to do; one of the operating system's begins with its number.
+        missing = isinstance(error, FileNotFoundError) and text.startswith('[Errno')
+        return _join(text, missing and 'check the path; docs/data.md says where data are expected')
+    if isinstance(error, (UnpicklingError, EOFError)) or 'PytorchStreamReader' in text:
+        return (
+            'a checkpoint (load_from, or the one that --resume takes from last_checkpoint) is '
+            'truncated or none; name a whole one, such as that of the epoch before '
+            f'({text.partition(". ")[0]})'
+        )
+    if text.startswith('DataLoader worker (pid'):
+        return _join(text.rstrip('. '), resume)
+    if isinstance(error, ImportError):
+        while isinstance(error.__context__, ImportError):
+            error = error.__context__
+        if isinstance(error, ModuleNotFoundError) and not error.name.startswith('tlpg_mmtrack'):
+            return f'{error}; install it, or add its folder to PYTHONPATH'
+    return None
+
+
+def _is_input_error(error: Exception) -> bool:
+    # Not imported: that takes seconds, and may be what fails.
+    errors = sys.modules.get('tlpg_mmtrack.errors')
+    return errors is not None and isinstance(error, errors.InputError)
+
+
+def _innermost(error: Exception) -> str:
+    """The message in one line, without the traceback that torch adds in another process."""
+    text = str(error)
+    if re.match(r'Caught \w+ in ', text):
+        text = re.split(rf'^(?:\w+\.)*{type(error).__name__}: ', text, flags=re.M)[-1]
+    return ' '.join(text.split())
+
+
+def _join(text: str, advice: str) -> str:
+    return f'{text}; {advice}' if advice else text
