@@ -352,8 +352,9 @@ class TLPG(BaseSingleObjectTracker):
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
         # Two stages, learned on different features, are wrong in different places.
         scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
-        size = target.box[2:] * self._crop_scale(target) / self.head.stride
-        place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
+        width, height = target.box[2:] * self._crop_scale(target) / self.head.grid.stride
+        middle = self.head.grid.middle(options.crop_size)
+        place = localize(scores.cpu().numpy(), (height, width), middle, options)
         if place.state is TrackingState.NOT_FOUND:
             return _stay(target, frame.shape, place.score)
         crop_box, trust = self._propose(target, seen, scores, place.cell)
@@ -408,7 +409,7 @@ class TLPG(BaseSingleObjectTracker):
         """
         distances = prediction.distances[0]
         if not self.head.proposes:
-            scale = self._crop_scale(target) / self.head.stride
+            scale = self._crop_scale(target) / self.head.grid.stride
             half = distances.new_tensor(target.box[2:] * scale / 2)
             distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
         return self.head.proposal_boxes(distances)[0]
