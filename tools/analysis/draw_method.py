@@ -72,18 +72,17 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
     for frame in frames[1:-1]:
         model.step(frame, target)
     size = model.options.crop_size
-    side = model.options.search_scale * float(np.sqrt(target.box[2:].prod()))
-    center = target.box[:2] + (target.box[2:] - 1) / 2
+    center, side = model.search_region(target)
     crop = crop_patch(frames[-1], center, side, size)
     models = [stage.model for stage in target.stages]
     seen = model.observe(torch.from_numpy(crop[None]).permute(0, 3, 1, 2), models)
     x, y, width, height = model.step(frames[-1], target).box
-    corners = (np.array([x, y, x + width - 1, y + height - 1]) - np.tile(center, 2)) * size / side
+    corners = np.array([x, y, x + width, y + height]) - 0.5
     return Look(
         crop=crop[..., ::-1],
         seen=seen,
         sizes=[stage.size[0].numpy() for stage in models],
-        box=corners + (size - 1) / 2,
+        box=(corners - np.tile(center, 2)) * size / side + (size - 1) / 2,
     )
 
 

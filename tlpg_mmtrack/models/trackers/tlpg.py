@@ -346,8 +346,7 @@ class TLPG(BaseSingleObjectTracker):
         """
         options = self.options
         target.frame += 1
-        side = self._search_side(target.box)
-        center = np.round(target.box[:2] + (target.box[2:] - 1) / 2)
+        center, side = self.search_region(target)
         crop = crop_patch(frame, center, side, options.crop_size)
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
         # Two stages, learned on different features, are wrong in different places.
@@ -484,6 +483,11 @@ class TLPG(BaseSingleObjectTracker):
             return head.learn(stage.model, samples, iterations).model
         course = head.learn_filter(stage.model, samples, iterations)
         return replace(stage.model, filter=course.parameters[0])
+
+    def search_region(self, target: TargetState) -> tuple[np.ndarray, float]:
+        """Where the next frame is searched: centre (x, y) and side in frame pixels."""
+        center = np.round(target.box[:2] + (target.box[2:] - 1) / 2)
+        return center, self._search_side(target.box)
 
     def _search_side(self, box: np.ndarray) -> float:
         """Side of the search region in frame pixels.
