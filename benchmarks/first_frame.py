@@ -208,7 +208,8 @@ def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) 
         proposals = head.proposal_boxes(prediction.distances[0])
         truth = sequence.search_boxes
         rows, columns = prediction.scores.shape[-2:]
-        center = (head.to_cells(truth)[:, :2] + head.to_cells(truth)[:, 2:]) / 2
+        cells = head.grid.to_cells(truth)
+        center = (cells[:, :2] + cells[:, 2:]) / 2
         column, row = center.round().clamp(min=0).long().unbind(1)
         true_cell = row.clamp(max=rows - 1) * columns + column.clamp(max=columns - 1)
         best_cell = prediction.scores[0].flatten(1).argmax(1)

@@ -53,7 +53,7 @@ def check_parts(model: TLPG, name: str) -> None:
         assert refiner == 'CenterBiasRefiner'
     if variant in ('nms', 'iou'):
         assert model.options.postprocess == dict(nms='nms', iou='iou_search')[variant]
-    assert model.head.cell_offset == model.backbone.cell_offset
+    assert model.head.grid.cell_offset == model.backbone.cell_offset
     assert model.iou_head.in_channels == model.backbone.out_channels[:2]
 
 

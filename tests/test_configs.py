@@ -54,14 +54,12 @@ def test_model_builds(path: Path) -> None:
     assert isinstance(model, TLPG)
     # What the parts say of their geometry agrees with the backbone that the config names.
     assert model.neck.in_channels == model.backbone.out_channels
-    assert model.head.cell_offset == model.backbone.cell_offset
-    assert model.refiner.head.cell_offset == model.backbone.cell_offset
+    assert model.head.grid.cell_offset == model.backbone.cell_offset
+    assert model.refiner.head.grid.cell_offset == model.backbone.cell_offset
     assert model.iou_head.in_channels == model.backbone.out_channels[:2]
     # To a quarter of a cell, what the measurement of a backbone's offset is good for.
-    for level, offset in enumerate(model.iou_head.cell_offsets):
-        assert (
-            abs(offset - model.backbone.cell_offsets[level]) <= model.backbone.strides[level] / 4
-        )
+    for grid, offset in zip(model.iou_head.grids, model.backbone.cell_offsets, strict=False):
+        assert abs(grid.cell_offset - offset) <= grid.stride / 4
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if path not in TRAINED], ids=name_of)

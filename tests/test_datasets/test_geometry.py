@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from tlpg_mmtrack.datasets import geometry
+from tlpg_mmtrack.ops.crop import linear_map
 
 
 @pytest.mark.parametrize('degrees', [0.0, 30.0, -75.0])
 @pytest.mark.parametrize('mirror', [1.0, -1.0])
 def test_an_object_is_placed_where_and_as_large_as_asked(degrees: float, mirror: float) -> None:
     points = np.array([[10.0, 20.0], [60.0, 25.0], [40.0, 50.0]])
-    linear = geometry.linear_map(mirror * 1.3, 0.7, degrees)
+    linear = linear_map(mirror * 1.3, 0.7, degrees)
     matrix = geometry.place_matrix(linear, points, np.array([100.0, 80.0]), 57.6)
     box = geometry.bounding_box(geometry.map_points(matrix, points))
     np.testing.assert_allclose((box[:2] + box[2:]) / 2.0, [100.0, 80.0], atol=1e-9)
@@ -22,7 +23,7 @@ def test_an_object_is_placed_where_and_as_large_as_asked(degrees: float, mirror:
 
 
 def test_rotation_turns_right_into_down() -> None:
-    linear = geometry.linear_map(2.0, 1.0, 90.0)
+    linear = linear_map(2.0, 1.0, 90.0)
     np.testing.assert_allclose(linear @ [1.0, 0.0], [0.0, 2.0], atol=1e-12)
 
 

@@ -6,6 +6,7 @@ from .tracking_image_dataset import TrackingImageDataset
 from .tracking_source import TrackingSource
 from .tracking_video_dataset import TrackingVideoDataset
 from .transforms import (
+    CropLikeTracker,
     CutAndPaste,
     LoadTrackingFrames,
     PasteDistractors,
@@ -17,6 +18,7 @@ from .transforms import (
 from .weighted_tracking_dataset import WeightedTrackingDataset
 
 __all__ = [
+    'CropLikeTracker',
     'CutAndPaste',
     'LoadTrackingFrames',
     'PasteDistractors',

@@ -17,22 +17,6 @@ def edges_to_pixels(points: np.ndarray) -> np.ndarray:
     return np.asarray(points, dtype=np.float64) - 0.5
 
 
-def linear_map(scale_x: float, scale_y: float, degrees: float = 0.0) -> np.ndarray:
-    """Stretch along the axes, then rotate.
-
-    Args:
-        scale_x: Factor along x; negative mirrors left and right.
-        scale_y: Factor along y.
-        degrees: Clockwise rotation as seen on the image (y points down).
-
-    Returns:
-        (2, 2) float64.
-    """
-    angle = np.deg2rad(degrees)
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos * scale_x, -sin * scale_y], [sin * scale_x, cos * scale_y]])
-
-
 def place_matrix(
     linear: np.ndarray, points: np.ndarray, center: np.ndarray, size: float
 ) -> np.ndarray:
@@ -51,7 +35,7 @@ def place_matrix(
     width, height = box[2:] - box[:2]
     linear = linear * (size / np.sqrt(width * height))
     middle = (box[:2] + box[2:]) / 2.0 * (size / np.sqrt(width * height))
-    return np.concatenate([linear, (np.asarray(center) - middle)[:, None]], axis=1)
+    return np.column_stack((linear, center - middle))
 
 
 def map_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

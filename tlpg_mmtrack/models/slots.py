@@ -132,13 +132,14 @@ def check_map(part: nn.Module, x: MapShape) -> None:
     Raises:
         ValueError: Naming the component, the key and what was found.
     """
-    for key, got, what in (
-        ('in_channels', x.channels, 'number of channels'),
-        ('stride', x.stride, 'stride'),
-        ('cell_offset', x.cell_offset, 'first cell'),
+    grid = getattr(part, 'grid', None)
+    for owner, key, got, what in (
+        (part, 'in_channels', x.channels, 'number of channels'),
+        (grid, 'stride', x.stride, 'stride'),
+        (grid, 'cell_offset', x.cell_offset, 'first cell'),
     ):
-        if got is not None and hasattr(part, key):
-            require(type(part).__name__, key, getattr(part, key), got, f"its map's {what}")
+        if got is not None and hasattr(owner, key):
+            require(type(part).__name__, key, getattr(owner, key), got, f"its map's {what}")
 
 
 def check_maps(part: nn.Module, levels: Sequence[MapShape]) -> None:
@@ -151,13 +152,17 @@ def check_maps(part: nn.Module, levels: Sequence[MapShape]) -> None:
     Raises:
         ValueError: Naming the component, the key and what was found.
     """
-    for key, got, what in (
-        ('in_channels', tuple(level.channels for level in levels), 'number of channels'),
-        ('strides', tuple(level.stride for level in levels), 'strides'),
-        ('cell_offsets', tuple(level.cell_offset for level in levels), 'first cells'),
+    # mmtrack's IoU-Net has strides, and cannot be told where its first cells are.
+    grids = getattr(part, 'grids', None)
+    strides = part.strides if grids is None else [grid.stride for grid in grids]
+    offsets = None if grids is None else [grid.cell_offset for grid in grids]
+    for key, value, got, what in (
+        ('in_channels', part.in_channels, [x.channels for x in levels], 'number of channels'),
+        ('strides', strides, [x.stride for x in levels], 'strides'),
+        ('cell_offsets', offsets, [x.cell_offset for x in levels], 'first cells'),
     ):
-        if None not in got and hasattr(part, key):
-            require(type(part).__name__, key, tuple(getattr(part, key)), got, f"its maps' {what}")
+        if value is not None and None not in got:
+            require(type(part).__name__, key, tuple(value), tuple(got), f"its maps' {what}")
 
 
 def complete(config: dict, **found: Any) -> dict:

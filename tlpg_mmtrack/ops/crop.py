@@ -40,10 +40,38 @@ def window_matrix(center: Sequence[float], side: float, size: int) -> np.ndarray
     Returns:
         (2, 3) float64.
     """
-    scale, half = size / side, (size - 1) / 2.0
-    return np.array(
-        [[scale, 0.0, half - scale * center[0]], [0.0, scale, half - scale * center[1]]]
-    )
+    middle = np.full(2, (size - 1) / 2)
+    return affine_map(np.eye(2) * (size / side), np.asarray(center), middle)
+
+
+def linear_map(scale_x: float, scale_y: float, degrees: float = 0.0) -> np.ndarray:
+    """Stretch along the axes, then rotate.
+
+    Args:
+        scale_x: Factor along x; negative mirrors left and right.
+        scale_y: Factor along y.
+        degrees: Clockwise rotation as seen on the image (y points down).
+
+    Returns:
+        (2, 2) float64.
+    """
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos * scale_x, -sin * scale_y], [sin * scale_x, cos * scale_y]])
+
+
+def affine_map(linear: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The affine map of a given linear part that takes one point to another.
+
+    Args:
+        linear: (2, 2) stretch and rotation.
+        source: (2,) a point (x, y).
+        target: (2,) where it lands.
+
+    Returns:
+        (2, 3) float64.
+    """
+    return np.column_stack((linear, target - linear @ source))
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:

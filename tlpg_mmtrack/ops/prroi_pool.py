@@ -57,24 +57,22 @@ def prroi_pool(
     members = nn.functional.one_hot(image, num_images).cumsum(0)
     place = members.gather(1, image[:, None])[:, 0] - 1
     row_length = int(members[-1].max()) if rois.shape[0] else 0
-    boxes = rois.new_zeros(num_images, row_length, 4)
-    boxes = boxes.index_put((image, place), rois[:, 1:])
-    return prroi_pool_boxes(features, boxes, output_size, spatial_scale)[image, place]
+    cells = rois[:, 1:].to(torch.promote_types(rois.dtype, torch.float32)) * spatial_scale
+    boxes = cells.new_zeros(num_images, row_length, 4).index_put((image, place), cells)
+    return prroi_pool_boxes(features, boxes, output_size)[image, place]
 
 
 def prroi_pool_boxes(
     features: Tensor,
     boxes: Tensor,
     output_size: int | tuple[int, int],
-    spatial_scale: float = 1.0,
 ) -> Tensor:
     """Pool the same number of boxes of every image of a batch.
 
     Args:
         features: (N, C, H, W) floating-point maps; see :func:`prroi_pool`.
-        boxes: (N, R, 4) rows of (x1, y1, x2, y2).
+        boxes: (N, R, 4) rows of (x1, y1, x2, y2) in cells.
         output_size: Bins per box, (Ph, Pw) or one number for both.
-        spatial_scale: Factor from the boxes' unit to cells.
 
     Returns:
         (N, R, C, Ph, Pw), of the features' type; its memory has the channels last.
@@ -96,7 +94,7 @@ def prroi_pool_boxes(
 
     # Half precision cannot hold a coordinate of a 36-cell map to better than 1/64 of a cell.
     compute_dtype = torch.promote_types(features.dtype, torch.float32)
-    boxes = _finite_boxes(boxes.to(compute_dtype)) * spatial_scale
+    boxes = _finite_boxes(boxes.to(compute_dtype))
     start, end = boxes.split(2, dim=-1)
     if bins_y == bins_x and height == width:
         weights_x, weights_y = _bin_weights(start, end, bins_y, height).unbind(2)

@@ -74,18 +74,17 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
     for frame in frames[1:-1]:
         model.step(frame, target)
     size = model.options.crop_size
-    side = model.options.search_scale * float(np.sqrt(target.box[2:].prod()))
-    center = target.box[:2] + (target.box[2:] - 1) / 2
+    center, side = model.search_region(target)
     crop = crop_patch(frames[-1], center, side, size)
     models = [stage.model for stage in target.stages]
     seen = model.observe(torch.from_numpy(crop[None]).permute(0, 3, 1, 2), models)
     x, y, width, height = model.step(frames[-1], target).box
-    corners = (np.array([x, y, x + width - 1, y + height - 1]) - np.tile(center, 2)) * size / side
+    corners = np.array([x, y, x + width, y + height]) - 0.5
     return Look(
         crop=crop[..., ::-1],
         seen=seen,
         sizes=[stage.size[0].numpy() for stage in models],
-        box=corners + (size - 1) / 2,
+        box=(corners - np.tile(center, 2)) * size / side + (size - 1) / 2,
     )
 
 
@@ -120,7 +119,7 @@ def draw_offsets(model: TLPG, view: Look) -> Figure:
         (axes[0], grid, UNDISPLACED),
         (axes[1], displaced, DISPLACED),
     ):
-        place = head.to_pixels(torch.from_numpy(cell + points)).numpy()
+        place = head.grid.to_pixels(torch.from_numpy(cell + points)).numpy()
         show_crop(axis, view, zoom=box)
         axis.scatter(place[:, 1], place[:, 0], s=14, color=colour, edgecolor='black', lw=0.5)
     frame_box(axes[1], box, DISPLACED)
@@ -137,7 +136,7 @@ def draw_scores(model: TLPG, view: Look) -> Figure:
     axes[0].set_title('crop')
     for stage, (axis, prediction) in enumerate(zip(axes[1:], predictions, strict=True), start=1):
         scores = prediction.scores[0, 0].numpy()
-        first, last = model.head.to_pixels(torch.tensor([-0.5, len(scores) - 0.5])).tolist()
+        first, last = model.head.grid.to_pixels(torch.tensor([-0.5, len(scores) - 0.5])).tolist()
         show_crop(axis, view)
         image = axis.imshow(
             scores, extent=(first, last, last, first), alpha=0.65, cmap='magma', vmin=0, vmax=1
@@ -169,7 +168,7 @@ def draw_proposals(model: TLPG, view: Look) -> Figure:
     for cell, box in zip(cells.tolist(), refined.numpy(), strict=True):
         frame_box(axes[1], box, DISPLACED, 0.6)
         row, column = divmod(cell, second.scores.shape[-1])
-        place = model.head.to_pixels(torch.tensor([float(column), float(row)])).tolist()
+        place = model.head.grid.to_pixels(torch.tensor([float(column), float(row)])).tolist()
         axes[1].plot(*place, '+', color=DISPLACED, ms=7)
     frame_box(axes[2], view.box, FINAL)
     return figure

@@ -31,7 +31,7 @@ train_pipeline = [
         type='TransformBroadcaster',
         share_random_params=False,
         transforms=[
-            dict(type='CropLikeDiMP', crop_size_factor=5, output_size=288),
+            dict(type='CropLikeTracker', crop_size_factor=5, output_size=288),
             dict(type='BrightnessAug', jitter_range=0.2),
         ],
     ),

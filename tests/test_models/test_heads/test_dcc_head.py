@@ -57,7 +57,7 @@ def _boxes(count: int, seed: int, scale: float = 0.0) -> Tensor:
 def _learn(head: DCCHead, boxes: Tensor, iterations: int) -> tuple[TargetModel, Learned]:
     """The target model before and after learning from frames with these boxes."""
     with torch.no_grad():
-        features = head.features(_maps(boxes, head.cell_offset)).unsqueeze(0)
+        features = head.features(_maps(boxes, head.grid.cell_offset)).unsqueeze(0)
         samples = head.samples(features, boxes.unsqueeze(0))
         model = head.initialise(features[:, :1], boxes[None, :1])
         return model, head.learn(model, samples, iterations)
@@ -66,7 +66,7 @@ def _learn(head: DCCHead, boxes: Tensor, iterations: int) -> tuple[TargetModel, 
 def _predict(head: DCCHead, model: TargetModel, boxes: Tensor) -> tuple[Prediction, Tensor]:
     """Prediction on frames with these boxes, and the proposal at each score map's peak."""
     with torch.no_grad():
-        features = head.features(_maps(boxes, head.cell_offset)).unsqueeze(0)
+        features = head.features(_maps(boxes, head.grid.cell_offset)).unsqueeze(0)
         prediction = head.predict(model, features)
     peaks = prediction.scores[0].flatten(1).argmax(dim=1)
     proposals = head.proposal_boxes(prediction.distances[0])
@@ -166,13 +166,6 @@ class TestGeometry:
         torch.testing.assert_close(
             prediction.distances, torch.full_like(prediction.distances, 2.0)
         )
-
-    def test_cells_and_pixels_are_inverse(self, cell_offset):
-        head = _head(cell_offset=cell_offset)
-        boxes = _boxes(5, 0)
-        torch.testing.assert_close(head.to_pixels(head.to_cells(boxes)), boxes)
-        center = torch.full((1, 4), cell_offset + 16 * 3, dtype=torch.float64)
-        assert torch.equal(head.to_cells(center), torch.full_like(center, 3.0))
 
     @pytest.mark.parametrize(('iterations', 'largest'), [(10, 1.0), (40, 0.5)])
     def test_a_target_is_localised_at_every_sub_cell_place(self, cell_offset, iterations, largest):
@@ -376,7 +369,7 @@ class TestLearn:
         assert not torch.allclose(model.free[0], model.free[1])
         sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
         learned = (error + problem.targets).view_as(samples.targets) * sides
-        corners = head.to_cells(boxes).unsqueeze(2)
+        corners = head.grid.to_cells(boxes).unsqueeze(2)
         columns, rows = (corners[..., :2] + samples.targets[..., :2]).round().long().unbind(-1)
         index = (rows * CELLS + columns).unsqueeze(2).expand(-1, -1, 4, -1)
         predicted = distances.flatten(3).gather(3, index).transpose(2, 3)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tlpg_mmtrack.models.cell_grid import CellGrid
 from tlpg_mmtrack.models.trackers import TrackingOptions
 from tlpg_mmtrack.models.trackers.localization import localize
 from tlpg_mmtrack.structures import TrackingState
@@ -21,8 +22,8 @@ def _map(*peaks: tuple[int, int, float]) -> np.ndarray:
     return scores
 
 
-def _localize(scores: np.ndarray, **options):
-    return localize(scores, TARGET, TrackingOptions(**options))
+def _localize(scores: np.ndarray, middle: float = 8.5, **options):
+    return localize(scores, TARGET, middle, TrackingOptions(**options))
 
 
 class TestStates:
@@ -77,6 +78,39 @@ class TestStates:
         assert (place.cell, place.state) == ((15, 8), TrackingState.UNCERTAIN)
 
 
+class TestMiddle:
+    """Two alike peaks that lie symmetrically on the map, in a crop of 288 pixels."""
+
+    SCORES = _map((9, 2, 0.8), (9, 15, 0.9))
+    SIZE = (1.0, 1.0)
+
+    @pytest.mark.parametrize(
+        ('cell_offset', 'nearer'),
+        [(0.0, 15), (7.5, None), (9.0, 2)],
+        ids=['ResNet', 'symmetric', 'EfficientNet-Lite0'],
+    )
+    @pytest.mark.parametrize('swapped', [False, True])
+    @pytest.mark.parametrize('transposed', [False, True])
+    def test_the_peak_nearer_the_centre_of_the_crop_is_taken(
+        self, cell_offset, nearer, swapped, transposed
+    ):
+        """Pixel 143.5: cell 8.97, 8.5 and 8.41; the peaks are 6.5 from the map's middle."""
+        middle = CellGrid(16, cell_offset).middle(288)
+        # Between the two distances; both are beyond it where they are equal.
+        options = TrackingOptions(displacement=6.49)
+        scores = self.SCORES.copy()
+        if swapped:
+            scores[9, [2, 15]] = scores[9, [15, 2]]
+        expected = (9, nearer)
+        if nearer is None:
+            expected = np.unravel_index(scores.argmax(), scores.shape)
+        if transposed:
+            scores, expected = scores.T, expected[::-1]
+        place = localize(scores, self.SIZE, middle, options)
+        sure = TrackingState.UNCERTAIN if nearer is None else TrackingState.HARD_NEGATIVE
+        assert (place.cell, place.state) == (expected, sure)
+
+
 class TestBorders:
     @pytest.mark.parametrize('corner', [(0, 0), (0, 17), (17, 0), (17, 17)])
     def test_a_peak_in_a_corner(self, corner):
@@ -84,7 +118,7 @@ class TestBorders:
         assert (place.cell, place.state) == (corner, TrackingState.NORMAL)
 
     def test_a_target_larger_than_the_map_leaves_no_room_for_a_second_peak(self):
-        place = localize(_map((9, 9, 0.9), (0, 0, 0.9)), (40.0, 40.0), TrackingOptions())
+        place = localize(_map((9, 9, 0.9), (0, 0, 0.9)), (40.0, 40.0), 8.5, TrackingOptions())
         assert place.state is TrackingState.NORMAL
 
     def test_the_map_is_not_changed(self):

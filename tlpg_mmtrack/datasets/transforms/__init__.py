@@ -1,6 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Transforms that turn sequences into training crops."""
 
+from .crop_like_tracker import CropLikeTracker
 from .cut_and_paste import CutAndPaste
 from .load_tracking_frames import LoadTrackingFrames
 from .paste_distractors import PasteDistractors
@@ -10,6 +11,7 @@ from .tracking_crop import TrackingCrop
 from .tracking_photometric import TrackingPhotometric
 
 __all__ = [
+    'CropLikeTracker',
     'CutAndPaste',
     'LoadTrackingFrames',
     'PasteDistractors',

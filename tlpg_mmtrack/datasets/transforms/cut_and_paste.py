@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
-from ...ops.crop import warp, window_matrix
+from ...ops.crop import linear_map, warp, window_matrix
 from ..colour import random_table
 from ..cutout import Cutout, motion_kernel
-from ..geometry import bounding_box, linear_map, map_points, place_matrix
+from ..geometry import bounding_box, map_points, place_matrix
 from ..image_files import read_image
 from .crop_transform import CropTransform
 

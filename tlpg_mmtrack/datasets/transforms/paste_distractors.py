@@ -7,9 +7,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...ops.crop import linear_map
 from ..colour import random_table
 from ..cutout import Cutout, cutout_of
-from ..geometry import linear_map, place_matrix
+from ..geometry import place_matrix
 
 
 @TRANSFORMS.register_module()

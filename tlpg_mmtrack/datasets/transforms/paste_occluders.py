@@ -7,8 +7,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...ops.crop import linear_map
 from ..cutout import cutout_of
-from ..geometry import linear_map, place_matrix
+from ..geometry import place_matrix
 
 
 @TRANSFORMS.register_module()

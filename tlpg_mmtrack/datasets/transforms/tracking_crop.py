@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
-from ...ops.crop import warp
+from ...ops.crop import linear_map, warp
 from ..geometry import (
     bounding_box,
     box_corners,
     edges_to_pixels,
-    linear_map,
     map_points,
     place_matrix,
 )

@@ -100,7 +100,7 @@ class CenterBiasBoxHead(BaseModule):
         """(4,), (cx, cy, w, h), stage 2's best proposal; its size changes by half at most."""
         head = self.refiner.head
         prediction = head.predict(self._model, self._features(backbone_feats).unsqueeze(0))
-        steps = head.stride * torch.tensor([-1.0, 0.0, 1.0], device=box.device)
+        steps = head.grid.stride * torch.tensor([-1.0, 0.0, 1.0], device=box.device)
         places = box[:2] + torch.cartesian_prod(steps, steps)
         boxes = bbox_cxcywh_to_xyxy(torch.cat((places, box[2:].expand_as(places)), dim=1))
         found, scores = self.refiner.refine(prediction, boxes, scores=boxes.new_ones(len(boxes)))

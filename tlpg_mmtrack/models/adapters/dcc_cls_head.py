@@ -106,11 +106,13 @@ class DCCClsHead(BaseModule):
         features = self.head.features(backbone_feats[-1]).unsqueeze(0)
         prediction = self.head.predict(self._model, features)
         self._seen = features, prediction
-        width, height = (prev_bbox[2:] / scale_factor / self.head.stride).tolist()
+        grid, crop_size = self.head.grid, self.test_cfg['img_sample_size']
+        width, height = (prev_bbox[2:] / scale_factor / grid.stride).tolist()
         scores = prediction.scores[0, 0]
-        place = localize(scores.cpu().numpy(), (height, width), self.options)
+        middle = grid.middle(crop_size)
+        place = localize(scores.cpu().numpy(), (height, width), middle, self.options)
         center = self._center(prediction, place.cell[0] * scores.shape[1] + place.cell[1])
-        center = (center - self.test_cfg['img_sample_size'] / 2) * scale_factor
+        center = (center - crop_size / 2) * scale_factor
         return sample_center.squeeze() + center, prediction.scores, place.state.value
 
     def _center(self, prediction: Prediction, peak: int) -> Tensor:

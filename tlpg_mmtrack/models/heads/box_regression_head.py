@@ -27,8 +27,8 @@ from ...ops import prroi_pool_boxes
 from .feature_levels import (
     CHANNELS_PER_GROUP,
     check_feats,
-    check_levels,
     conv_norm_relu,
+    level_grids,
     search_crops_per_template,
 )
 
@@ -101,8 +101,7 @@ class BoxRegressionHead(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
-        check_levels('BoxRegressionHead', in_channels, strides=strides, cell_offsets=cell_offsets)
+        self.grids = level_grids('BoxRegressionHead', in_channels, strides, cell_offsets)
         if channels % CHANNELS_PER_GROUP:
             raise ValueError(
                 f'BoxRegressionHead.channels: must be a multiple of {CHANNELS_PER_GROUP}, '
@@ -115,8 +114,6 @@ class BoxRegressionHead(BaseModule):
                 f'the strides {tuple(strides)}, got {bins}'
             )
         self.in_channels = tuple(in_channels)
-        self.strides = tuple(strides)
-        self.cell_offsets = tuple(cell_offsets)
 
         # The finest level has the detail, the others say what it belongs to.
         self.level_convs = nn.ModuleList(
@@ -245,14 +242,9 @@ class BoxRegressionHead(BaseModule):
         half = size * _WINDOW / 2
         windows = torch.cat((center - half, center + half), dim=-1)
         maps = [
-            conv(prroi_pool_boxes(feat, windows - offset, bins, 1 / stride).flatten(0, 1))
-            for conv, feat, bins, stride, offset in zip(
-                self.level_convs,
-                feats,
-                self.bins_per_level,
-                self.strides,
-                self.cell_offsets,
-                strict=True,
+            conv(prroi_pool_boxes(feat, grid.to_cells(windows), bins).flatten(0, 1))
+            for conv, feat, bins, grid in zip(
+                self.level_convs, feats, self.bins_per_level, self.grids, strict=True
             )
         ]
         size = maps[0].shape[-2:]

@@ -12,6 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
+from ..cell_grid import CellGrid
 from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
 
@@ -62,8 +63,7 @@ class BoxRegressionRefiner(BaseModule):
             )
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
         self.in_channels = in_channels
-        self.stride = stride
-        self.cell_offset = cell_offset
+        self.grid = CellGrid(stride, cell_offset)
         self.max_proposals = max_proposals
         # Faster R-CNN's scale of the residuals.
         self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
@@ -91,7 +91,7 @@ class BoxRegressionRefiner(BaseModule):
         Returns:
             (N, R, 4).
         """
-        pooled = prroi_pool_boxes(x, boxes - self.cell_offset, _BINS, 1 / self.stride)
+        pooled = prroi_pool_boxes(x, self.grid.to_cells(boxes), _BINS)
         return self.residual(self.convs(pooled.flatten(0, 1)).flatten(1)).view_as(boxes)
 
     def refine(self, x: Tensor, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -63,7 +63,7 @@ class CenterBiasRefiner(BaseModule):
             (R,) flat indices of cells in ascending order, 1 <= R <= ``max_proposals``.
         """
         best = scores.topk(min(self.max_proposals, len(scores))).indices
-        cells = self.head.to_cells(boxes[best])
+        cells = self.head.grid.to_cells(boxes[best])
         columns = ((cells[:, 0] + cells[:, 2]) / 2).round().clamp(0, size[1] - 1)
         rows = ((cells[:, 1] + cells[:, 3]) / 2).round().clamp(0, size[0] - 1)
         return torch.unique((rows * size[1] + columns).long())

@@ -26,6 +26,7 @@ from tlpg_mmtrack.ops import (
     prroi_pool_boxes,
 )
 
+from ..cell_grid import CellGrid
 from ..full_precision import at_least_float32, in_full_precision
 from ..optimizers import (
     FilterProblem,
@@ -112,6 +113,7 @@ class DCCHead(BaseModule):
         MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
+        grid: Where the map's cells lie on the crop.
         proposes: Whether the extremes of the points are proposals, with losses of their own.
     """
 
@@ -163,8 +165,7 @@ class DCCHead(BaseModule):
         self.feat_channels = feat_channels
         self.kernel_size = kernel_size
         self.offset_kernel_size = offset_kernel_size
-        self.stride = stride
-        self.cell_offset = cell_offset
+        self.grid = CellGrid(stride, cell_offset)
         self.regression_cells = regression_cells
         self.center_shrink = center_shrink
         self.label_band = label_band
@@ -223,14 +224,6 @@ class DCCHead(BaseModule):
 
     # ---------------------------------------------------------------- geometry
 
-    def to_cells(self, boxes: Tensor) -> Tensor:
-        """Boxes in crop pixels to boxes in cells."""
-        return (boxes - self.cell_offset) / self.stride
-
-    def to_pixels(self, boxes: Tensor) -> Tensor:
-        """Boxes in cells to boxes in crop pixels."""
-        return boxes * self.stride + self.cell_offset
-
     def proposal_boxes(self, distances: Tensor) -> Tensor:
         """Boxes of every cell's proposal.
 
@@ -242,7 +235,7 @@ class DCCHead(BaseModule):
         """
         centers = self._cell_centers(distances.shape[-2:], distances).t().unsqueeze(0)
         boxes = distances_to_boxes(distances.flatten(2), centers)
-        return self.to_pixels(boxes.transpose(1, 2))
+        return self.grid.to_pixels(boxes.transpose(1, 2))
 
     @staticmethod
     def _cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
@@ -314,7 +307,7 @@ class DCCHead(BaseModule):
         """
         sequences, frames = features.shape[:2]
         size = tuple(features.shape[-2:])
-        boxes = self.to_cells(boxes)
+        boxes = self.grid.to_cells(boxes)
         cells = self._cell_centers(size, features)
         centers = (boxes[..., :2] + boxes[..., 2:]) / 2
         extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-3)
@@ -352,7 +345,7 @@ class DCCHead(BaseModule):
         rows, columns = sampler.fractions
         return FilterSamples(
             features=features,
-            labels=gaussian_labels(self.to_cells(boxes), size, self.center_shrink),
+            labels=gaussian_labels(self.grid.to_cells(boxes), size, self.center_shrink),
             weights=_equal_weights(features),
             scores=prediction.scores,
             index=sampler.index.unflatten(0, shape),
@@ -372,7 +365,7 @@ class DCCHead(BaseModule):
             boxes: (B, n, 4) in crop pixels.
         """
         sequences = features.shape[0]
-        boxes = self.to_cells(boxes)
+        boxes = self.grid.to_cells(boxes)
         extent = boxes[..., 2:] - boxes[..., :2]
         if self.offset_prior == 'template':
             size = extent[:, 0].flip(-1)

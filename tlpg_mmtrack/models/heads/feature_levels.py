@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..cell_grid import CellGrid
+
 CHANNELS_PER_GROUP = 16
 """Of the group norm."""
 
@@ -28,6 +30,28 @@ def check_levels(name: str, in_channels: Sequence[int], **per_level: Sequence[fl
                 f'{name}.{key}: expected {len(in_channels)} entries, one for each of '
                 f'in_channels {tuple(in_channels)}, got {tuple(values)}'
             )
+
+
+def level_grids(
+    name: str,
+    in_channels: Sequence[int],
+    strides: Sequence[int],
+    cell_offsets: Sequence[float] | None,
+) -> tuple[CellGrid, ...]:
+    """Where the cells of each of a head's maps lie on the crop.
+
+    Args:
+        name: The head's.
+        in_channels: Channels of the maps.
+        strides: Crop pixels per cell of each map.
+        cell_offsets: Crop pixel of the centre of each map's cell 0; None for zeros.
+
+    Raises:
+        ValueError: Naming the head and the argument that has not one entry a level.
+    """
+    offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
+    check_levels(name, in_channels, strides=strides, cell_offsets=offsets)
+    return tuple(map(CellGrid, strides, offsets))
 
 
 def check_feats(head: nn.Module, feats: Sequence[Tensor]) -> None:

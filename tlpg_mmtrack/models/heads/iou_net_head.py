@@ -24,6 +24,7 @@ from .feature_levels import (
     check_feats,
     check_levels,
     conv_norm_relu,
+    level_grids,
     search_crops_per_template,
 )
 
@@ -86,20 +87,16 @@ class IoUNetHead(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        cell_offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
         check_levels(
             'IoUNetHead',
             in_channels,
-            strides=strides,
-            cell_offsets=cell_offsets,
             feat_channels=feat_channels,
             template_pool_sizes=template_pool_sizes,
             search_pool_sizes=search_pool_sizes,
         )
         _check_widths(feat_channels)
         self.in_channels = tuple(in_channels)
-        self.strides = tuple(strides)
-        self.cell_offsets = tuple(cell_offsets)
+        self.grids = level_grids('IoUNetHead', in_channels, strides, cell_offsets)
         self.template_pool_sizes = tuple(template_pool_sizes)
         self.search_pool_sizes = tuple(search_pool_sizes)
 
@@ -262,12 +259,8 @@ class IoUNetHead(BaseModule):
     def _pool(self, maps: Sequence[Tensor], boxes: Tensor, sizes: Sequence[int]) -> list[Tensor]:
         """Pool (B, R, 4) boxes of each level's map to (B, R, bins * channels)."""
         return [
-            prroi_pool_boxes(level, boxes - offset, size, 1 / stride)
-            .permute(0, 1, 3, 4, 2)
-            .flatten(2)
-            for level, size, stride, offset in zip(
-                maps, sizes, self.strides, self.cell_offsets, strict=True
-            )
+            prroi_pool_boxes(level, grid.to_cells(boxes), size).permute(0, 1, 3, 4, 2).flatten(2)
+            for level, size, grid in zip(maps, sizes, self.grids, strict=True)
         ]
 
 

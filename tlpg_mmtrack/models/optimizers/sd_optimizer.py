@@ -22,10 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ..cell_grid import CellGrid
 from ..full_precision import at_least_float32, in_full_precision
 from .residual_problems import (
     Evaluation,
@@ -210,11 +212,9 @@ class SDOptimizer(BaseModule):
         if sample_weights is None:
             sample_weights = features.new_full((frames,), 1.0 / frames)
         weights = sample_weights.reshape(frames, -1).transpose(0, 1).expand(sequences, frames)
-        centres = (boxes[..., :2] - self.cell_offset) / self.feat_stride
-        sizes = boxes[..., 2:] / self.feat_stride
-        labels = gaussian_labels(
-            torch.cat((centres - sizes / 2, centres + sizes / 2), -1), features.shape[-2:]
-        )
+        grid = CellGrid(self.feat_stride, self.cell_offset)
+        cells = grid.to_cells(bbox_cxcywh_to_xyxy(boxes))
+        labels = gaussian_labels(cells, features.shape[-2:])
         problem = FilterProblem(
             features=features,
             labels=labels,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...ops.crop import average_pixels, resample
+from ...ops.crop import affine_map, average_pixels, linear_map, resample
 
 SCALE = 0.4
 """Largest relative change in scale: a box learned from unscaled crops knows no size. Drawn evenly
@@ -59,8 +59,9 @@ def first_frame_crops(
     center, scale = (center + 0.5) / block - 0.5, size / side * block
     crops, boxes = [], []
     for stretch, angle, shift in recipes:
-        crops.append(_warp(frame, center, scale, size, stretch, angle, shift))
         middle = (size - 1) / 2 + shift
+        matrix = affine_map(linear_map(*stretch, angle) * scale, center, middle)
+        crops.append(resample(frame, matrix, size, size))
         half = extent * np.abs(stretch) / 2
         boxes.append(np.concatenate((middle - half, middle + half)))
     first_blurred = 2 + len(ROTATIONS)
@@ -71,20 +72,3 @@ def first_frame_crops(
 
 def _shift(extent: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return generator.uniform(-SHIFT, SHIFT, 2) * np.sqrt(extent.prod())
-
-
-def _warp(
-    frame: np.ndarray,
-    center: np.ndarray,
-    scale: float,
-    size: int,
-    stretch: np.ndarray,
-    angle: float,
-    shift: np.ndarray,
-) -> np.ndarray:
-    """One resampling of the frame around ``center``: stretched, turned, then shifted."""
-    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag(stretch) * scale
-    offset = (size - 1) / 2 + shift - linear @ center
-    matrix = np.concatenate((linear, offset[:, None]), axis=1)
-    return resample(frame, matrix, size, size)

@@ -28,13 +28,14 @@ class Localization:
 
 
 def localize(
-    scores: np.ndarray, target_size: tuple[float, float], options: TrackingOptions
+    scores: np.ndarray, target_size: tuple[float, float], middle: float, options: TrackingOptions
 ) -> Localization:
-    """Find the target on a score map whose centre is the last known place.
+    """Find the target on the score map of a crop whose centre is the last known place.
 
     Args:
         scores: (H, W).
         target_size: (height, width) of the target in cells.
+        middle: The crop's centre in cells, the same on both axes; see :meth:`CellGrid.middle`.
         options: Thresholds.
     """
     first = np.unravel_index(np.argmax(scores), scores.shape)
@@ -50,7 +51,7 @@ def localize(
     second = np.unravel_index(np.argmax(others), scores.shape)
     second_score = float(others[second])
     if second_score > options.distractor_threshold * score:
-        return _choose(first, second, scores, target_size, options)
+        return _choose(first, second, scores, target_size, middle, options)
     if second_score > max(options.hard_negative_threshold * score, options.not_found_threshold):
         return Localization(first, score, TrackingState.HARD_NEGATIVE)
     return Localization(first, score, TrackingState.NORMAL)
@@ -61,10 +62,10 @@ def _choose(
     second: tuple[int, int],
     scores: np.ndarray,
     target_size: tuple[float, float],
+    middle: float,
     options: TrackingOptions,
 ) -> Localization:
     """Two peaks are alike: take the one near the last place if the other is far from it."""
-    middle = (np.array(scores.shape) - 1) / 2
     reach = options.displacement * float(np.prod(target_size)) ** 0.5
     first_far, second_far = (
         float(np.linalg.norm(np.array(cell) - middle)) > reach for cell in (first, second)

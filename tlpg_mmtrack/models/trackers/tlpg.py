@@ -346,14 +346,14 @@ class TLPG(BaseSingleObjectTracker):
         """
         options = self.options
         target.frame += 1
-        side = self._search_side(target.box)
-        center = np.round(target.box[:2] + (target.box[2:] - 1) / 2)
+        center, side = self.search_region(target)
         crop = crop_patch(frame, center, side, options.crop_size)
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
         # Two stages, learned on different features, are wrong in different places.
         scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
-        size = target.box[2:] * self._crop_scale(target) / self.head.stride
-        place = localize(scores.cpu().numpy(), (size[1], size[0]), options)
+        width, height = target.box[2:] * self._crop_scale(target) / self.head.grid.stride
+        middle = self.head.grid.middle(options.crop_size)
+        place = localize(scores.cpu().numpy(), (height, width), middle, options)
         if place.state is TrackingState.NOT_FOUND:
             return _stay(target, frame.shape, place.score)
         crop_box, trust = self._propose(target, seen, scores, place.cell)
@@ -408,7 +408,7 @@ class TLPG(BaseSingleObjectTracker):
         """
         distances = prediction.distances[0]
         if not self.head.proposes:
-            scale = self._crop_scale(target) / self.head.stride
+            scale = self._crop_scale(target) / self.head.grid.stride
             half = distances.new_tensor(target.box[2:] * scale / 2)
             distances = half.repeat(2).view(1, 4, 1, 1).expand_as(distances)
         return self.head.proposal_boxes(distances)[0]
@@ -483,6 +483,11 @@ class TLPG(BaseSingleObjectTracker):
             return head.learn(stage.model, samples, iterations).model
         course = head.learn_filter(stage.model, samples, iterations)
         return replace(stage.model, filter=course.parameters[0])
+
+    def search_region(self, target: TargetState) -> tuple[np.ndarray, float]:
+        """Where the next frame is searched: centre (x, y) and side in frame pixels."""
+        center = np.round(target.box[:2] + (target.box[2:] - 1) / 2)
+        return center, self._search_side(target.box)
 
     def _search_side(self, box: np.ndarray) -> float:
         """Side of the search region in frame pixels.
