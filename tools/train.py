@@ -26,10 +26,29 @@ except KeyboardInterrupt:
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+
+def main() -> None:
+    """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
+    from mmengine.device import get_device
+
+    tool = compat.load_mmtrack_tool('train.py')
+    options = tool.parse_args()
+    if options.amp and get_device() == 'cpu':
+        # mmtrack's tool would take mmengine's wrapper, which refuses a machine without a GPU.
+        options.amp = False
+        options.cfg_options = {
+            **(options.cfg_options or {}),
+            'optim_wrapper.type': 'CPUAmpOptimWrapper',
+        }
+    # Where mmtrack's main looks its options up.
+    tool.parse_args = lambda: options
+    tool.main()
+
+
 if __name__ == '__main__':
     keep_freed_memory()
     try:
-        compat.load_mmtrack_tool('train.py').main()
+        main()
         compat.leave_process_group()
     except KeyboardInterrupt as interrupt:
         print(interrupt.args[0] if interrupt.args else 'interrupted', file=sys.stderr)
