@@ -371,7 +371,7 @@ class TestDistributedOnCpu:
         calls = []
         ran = SimpleNamespace(
             main=lambda: calls.append(process_group.is_initialized()),
-            parse_args=lambda: SimpleNamespace(checkpoint=None),
+            parse_args=lambda: SimpleNamespace(checkpoint=None, amp=False),
         )
         monkeypatch.setattr(compat, 'load_mmtrack_tool', lambda tool: ran)
         monkeypatch.setattr('tlpg_mmtrack.allocator.keep_freed_memory', lambda: None)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from pickle import UnpicklingError
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import mmcv
@@ -56,6 +56,7 @@ def apply() -> None:
     stand_in_for_compiled_ops()
     import_mmtrack()
     give_mmtrack_prroi_pool()
+    stand_in_for_vot_toolkit()
 
 
 # --- mmcv, mmdet, mmtrack: importing them together ------------------------------------------
@@ -188,6 +189,30 @@ def give_mmtrack_prroi_pool() -> None:
     pool = CompiledPrRoIPool if compiled_prroi_pool_runs() else PrRoIPool
     filter_head.PrRoIPool = pool
     iounet_head.PrRoIPool = pool
+
+
+# --- the VOT toolkit: not installed ----------------------------------------------------------
+
+
+def stand_in_for_vot_toolkit() -> None:
+    """Let mmtrack's VOT protocol and metric run without the VOT toolkit, which is under the GPL.
+
+    Does nothing where the toolkit is installed. See docs/evaluation.md on how its overlaps differ.
+    """
+    from mmtrack.evaluation.functional import eval_sot_vot
+    from mmtrack.models.sot import base
+
+    from .evaluation import vot_stand_in
+    from .evaluation.measures.supervised import FAILED, SKIPPED, STARTED
+
+    if eval_sot_vot.vot is not None:
+        return
+    eval_sot_vot.vot = SimpleNamespace(__name__='stand-in of tlpg_mmtrack')
+    eval_sot_vot.bbox2region = base.bbox2region = vot_stand_in.box_region
+    eval_sot_vot.calculate_region_overlaps = vot_stand_in.region_overlaps
+    eval_sot_vot.is_special = vot_stand_in.is_special
+    eval_sot_vot.Special = SimpleNamespace(UNKNOWN=SKIPPED, INITIALIZATION=STARTED, FAILURE=FAILED)
+    base.calculate_region_overlap = vot_stand_in.region_overlap
 
 
 # --- torch: loading checkpoints --------------------------------------------------------------

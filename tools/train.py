@@ -17,12 +17,25 @@ from command_line import command, import_package
 
 @command(resume='--resume goes on from the last checkpoint')
 def main() -> None:
-    """Hand over to mmtrack's tool."""
+    """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
+    from mmengine.device import get_device
+
     from tlpg_mmtrack import compat
     from tlpg_mmtrack.allocator import keep_freed_memory
 
     keep_freed_memory()
-    compat.load_mmtrack_tool('train.py').main()
+    tool = compat.load_mmtrack_tool('train.py')
+    options = tool.parse_args()
+    if options.amp and get_device() == 'cpu':
+        # mmtrack's tool would take mmengine's wrapper, which refuses a machine without a GPU.
+        options.amp = False
+        options.cfg_options = {
+            **(options.cfg_options or {}),
+            'optim_wrapper.type': 'CPUAmpOptimWrapper',
+        }
+    # Where mmtrack's main looks its options up.
+    tool.parse_args = lambda: options
+    tool.main()
     compat.leave_process_group()
 
 

@@ -18,7 +18,9 @@ custom_hooks = [
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),
-    dist_cfg=dict(backend='nccl'),
+    # Seconds. A process whose videos are tracked waits for the others; torch would give up after
+    # 10 or 30 minutes.
+    dist_cfg=dict(backend='nccl', timeout=6 * 3600),
 )
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='TrackLocalVisualizer', vis_backends=vis_backends, name='visualizer')

@@ -3,30 +3,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from mmengine.runner import set_random_seed
 from torch import nn
+from written_runs import load_tool
 
-from tlpg_mmtrack.engine import CPUAmpOptimWrapper, cpu_amp_optim_wrapper
-
-
-def _config(model: nn.Module) -> dict:
-    """As mmtrack's tool leaves it after ``--amp``."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    return dict(type='AmpOptimWrapper', loss_scale='dynamic', optimizer=optimizer)
+from tlpg_mmtrack import compat
 
 
-def test_on_a_cpu_the_forward_pass_is_in_bfloat16_and_the_weights_are_not(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(cpu_amp_optim_wrapper, 'get_device', lambda: 'cpu')
+def test_the_forward_pass_is_in_bfloat16_and_the_weights_are_not():
     set_random_seed(0)
     model, x = nn.Linear(3, 1), torch.rand(5, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with DefaultScope.overwrite_default_scope('mmtrack'):
-        wrapper = OPTIM_WRAPPERS.build(_config(model))
-    assert isinstance(wrapper, CPUAmpOptimWrapper)
+        wrapper = OPTIM_WRAPPERS.build(dict(type='CPUAmpOptimWrapper', optimizer=optimizer))
     before = model.weight.detach().clone()
     with wrapper.optim_context(model):
         output = model(x)
@@ -37,10 +32,23 @@ def test_on_a_cpu_the_forward_pass_is_in_bfloat16_and_the_weights_are_not(
     assert model.weight.dtype == torch.float32
 
 
-def test_on_a_gpu_it_is_mmengines(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cpu_amp_optim_wrapper, 'get_device', lambda: 'cuda')
-    monkeypatch.setattr(cpu_amp_optim_wrapper, 'AmpOptimWrapper', dict)
-    config = _config(nn.Linear(3, 1))
+def test_mmengines_own_wrapper_stays_what_it_is_to_other_configs():
     with DefaultScope.overwrite_default_scope('mmtrack'):
-        built = OPTIM_WRAPPERS.build(config)
-    assert built == {name: config[name] for name in ('loss_scale', 'optimizer')}
+        assert OPTIM_WRAPPERS.get('AmpOptimWrapper') is AmpOptimWrapper
+
+
+@pytest.mark.parametrize(
+    ('device', 'amp', 'changes'),
+    [('cpu', False, {'optim_wrapper.type': 'CPUAmpOptimWrapper'}), ('cuda', True, {})],
+)
+def test_the_tools_option_takes_ours_only_without_a_gpu(
+    device: str, amp: bool, changes: dict, monkeypatch: pytest.MonkeyPatch
+):
+    options = SimpleNamespace(amp=True, cfg_options=dict(seed=1))
+    ran = []
+    tool = SimpleNamespace(parse_args=lambda: options)
+    tool.main = lambda: ran.append(tool.parse_args())
+    monkeypatch.setattr(compat, 'load_mmtrack_tool', lambda name: tool)
+    monkeypatch.setattr('mmengine.device.get_device', lambda: device)
+    load_tool('train').main()
+    assert vars(ran[0]) == dict(amp=amp, cfg_options=dict(seed=1, **changes))

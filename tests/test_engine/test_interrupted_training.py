@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -102,29 +103,106 @@ def test_weights_that_are_not_finite_are_not_saved(make_runner: Make, tmp_path: 
     assert saved(tmp_path / 'weights') == ['epoch_1.pth', 'epoch_2.pth']
 
 
+@pytest.mark.parametrize('first', [1, 3])
 def test_a_full_disk_leaves_the_last_whole_checkpoint(
-    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
     put = LocalBackend.put
 
-    def fill(self: LocalBackend, content: bytes, path: str) -> None:
-        if not path.endswith('epoch_3.pth'):
+    def fill(self: LocalBackend, content: bytes, path: str | Path) -> None:
+        if f'epoch_{first}.pth' not in str(path):
             return put(self, content, path)
         put(self, content[:100], path)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    advice = 'none was written yet' if first == 1 else '--resume goes on from .*epoch_2'
     with monkeypatch.context() as patch:
         patch.setattr(LocalBackend, 'put', fill)
         with pytest.raises(
-            OSError, match=r'epoch_3\.pth cannot be written \(No space.*goes on from .*epoch_2'
+            OSError, match=rf'epoch_{first}\.pth cannot be written \(No space.*{advice}'
         ):
             make_runner('full').train()
-    assert saved(tmp_path / 'full') == ['epoch_2.pth']
+    assert saved(tmp_path / 'full') == [
+        f'epoch_{epoch}.pth' for epoch in range(first - 1, first) if epoch
+    ]
+    assert not list((tmp_path / 'full').glob('.*'))
     resumed = make_runner('full', resume=True)
     resumed.train()
     whole = make_runner('whole')
     whole.train()
+    assert resumed.model.losses == whole.model.losses[(first - 1) * BATCHES :]
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_an_oldest_checkpoint_that_cannot_be_removed_stays_beside_the_new_one(
+    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    if resume:
+        # In the process that goes on, the first save is the one that removes.
+        make_runner('run', train_cfg=dict(by_epoch=True, max_epochs=2)).train()
+
+    def refuse(self: LocalBackend, path: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(LocalBackend, 'remove', refuse)
+    runner = make_runner('run', resume=resume)
+    warnings = []
+    monkeypatch.setattr(runner.logger, 'warning', warnings.append)
+    runner.train()
+    assert saved(tmp_path / 'run') == [f'epoch_{epoch}.pth' for epoch in (1, 2, 3, 4)]
+    assert (tmp_path / 'run/last_checkpoint').read_text().endswith('epoch_4.pth')
+    removals = [warning for warning in warnings if 'removing it failed' in warning]
+    assert ['epoch_1.pth' in removals[0], 'epoch_2.pth' in removals[1]] == [True, True]
+
+
+def test_writing_a_checkpoint_again_leaves_the_one_that_is_there_when_it_fails(
+    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a training does that goes on from an earlier checkpoint."""
+    make_runner('run', train_cfg=dict(by_epoch=True, max_epochs=2)).train()
+    before = (tmp_path / 'run/epoch_2.pth').read_bytes()
+    (tmp_path / 'run/last_checkpoint').write_text('epoch_1.pth')
+
+    def fill(self: LocalBackend, content: bytes, path: str | Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(LocalBackend, 'put', fill)
+    with pytest.raises(OSError, match=r'epoch_2\.pth cannot be written .*goes on from .*epoch_1'):
+        make_runner('run', resume=True).train()
+    assert (tmp_path / 'run/epoch_2.pth').read_bytes() == before
+
+
+@pytest.mark.parametrize('original', ['kept', 'gone'])
+def test_a_renamed_or_copied_folder_is_resumed_from_its_own_checkpoint(
+    make_runner: Make, tmp_path: Path, original: str
+) -> None:
+    first = make_runner('first')
+    first.model.spoil = fail_at(2 * BATCHES)
+    with pytest.raises(SystemError):
+        first.train()
+    shutil.copytree(tmp_path / 'first', tmp_path / 'second')
+    if original == 'gone':
+        shutil.rmtree(tmp_path / 'first')
+    else:
+        # The other folder has gone on, to another file of the same name.
+        checkpoint = torch.load(tmp_path / 'first/epoch_2.pth', weights_only=True)
+        checkpoint['state_dict']['layer.weight'].fill_(9.0)
+        torch.save(checkpoint, tmp_path / 'first/epoch_2.pth')
+    resumed = make_runner('second', resume=True)
+    resumed.train()
+    whole = make_runner('whole')
+    whole.train()
     assert resumed.model.losses == whole.model.losses[2 * BATCHES :]
+
+
+def test_checkpoints_in_another_folder_than_the_note_are_found(
+    make_runner: Make, tmp_path: Path
+) -> None:
+    hooks = dict(checkpoint=dict(type='GuardedCheckpointHook', out_dir=str(tmp_path / 'kept')))
+    make_runner('run', default_hooks=hooks, train_cfg=dict(by_epoch=True, max_epochs=2)).train()
+    resumed = make_runner('run', default_hooks=hooks, resume=True)
+    resumed.train()
+    assert len(resumed.model.losses) == (EPOCHS - 2) * BATCHES
 
 
 class Deadly(Numbers):

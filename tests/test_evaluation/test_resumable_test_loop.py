@@ -19,6 +19,7 @@ from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
 from mmengine.config import Config
 
 from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.evaluation import resumable_test_loop
 from tlpg_mmtrack.evaluation.resumable_test_loop import spread
 
 NAMES = sorted(LENGTHS)
@@ -54,6 +55,17 @@ def fork(body: Callable[..., None], *arguments: object) -> multiprocessing.Proce
     child = multiprocessing.get_context('fork').Process(target=body, args=arguments)
     child.start()
     return child
+
+
+def run_in_two_processes(config: Config) -> list[multiprocessing.Process]:
+    """Run a config's test; the processes, which have ended."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    children = [fork(run_as_rank, config, rank, port) for rank in range(2)]
+    for child in children:
+        child.join(120)
+    return children
 
 
 def read_videos(work_dir: Path) -> dict[str, dict]:
@@ -97,18 +109,35 @@ def test_a_killed_run_goes_on_to_the_same_results(clips: Path, tmp_path: Path) -
 
 def test_two_processes_give_the_same_results(clips: Path, tmp_path: Path) -> None:
     single = run_clips(clip_config(clips, tmp_path / 'single'))
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    config = clip_config(clips, tmp_path / 'double', launcher='pytorch')
-    children = [fork(run_as_rank, config, rank, port) for rank in range(2)]
-    for child in children:
-        child.join(120)
+    children = run_in_two_processes(clip_config(clips, tmp_path / 'double', launcher='pytorch'))
     assert [child.exitcode for child in children] == [0, 0]
     assert read_videos(tmp_path / 'double') == read_videos(tmp_path / 'single')
     summary = json.loads((tmp_path / 'double/results/summary.json').read_text())
     figures = {f'sot/{name}': value for name, value in summary['figures'].items()}
     assert without_speed(figures) == without_speed(single)
+
+
+def test_processes_share_out_the_finished_videos_and_all_stop_where_one_has_changed(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process that looked at all of them would have the others wait."""
+    run_clips(clip_config(clips, tmp_path / 'run'))
+    boxes = clips / 'data/Vase/groundtruth_rect.txt'
+    boxes.write_text(boxes.read_text().replace(',16,12', ',15,12'))
+    fingerprint = resumable_test_loop.data_fingerprint
+
+    def note(images: list[str], *arguments: object) -> str | None:
+        with open(tmp_path / f'rank{os.environ["RANK"]}', 'a') as file:
+            file.write(f'{images[0]}\n')
+        return fingerprint(images, *arguments)
+
+    monkeypatch.setattr(resumable_test_loop, 'data_fingerprint', note)
+    again = dict(launcher='pytorch', experiment_name='again')
+    children = run_in_two_processes(clip_config(clips, tmp_path / 'run', **again))
+    assert [child.exitcode for child in children] == [1, 1]
+    looked_at = [(tmp_path / f'rank{rank}').read_text().splitlines() for rank in range(2)]
+    assert [len(images) for images in looked_at] == [3, 2]
+    assert 'Vase' in looked_at[0][-1]
 
 
 def test_a_finished_run_is_only_evaluated(clips: Path, tmp_path: Path) -> None:
@@ -156,7 +185,7 @@ def test_results_of_an_earlier_version_are_accepted(clips: Path, tmp_path: Path)
     first = run_clips(clip_config(clips, tmp_path / 'run'))
     for path in (tmp_path / 'run/results/videos').iterdir():
         content = json.loads(path.read_text())
-        del content['data_sha256']
+        del content['fingerprint']
         path.write_text(json.dumps(content))
     assert run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again')) == first
 

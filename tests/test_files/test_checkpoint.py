@@ -67,6 +67,22 @@ class TestSafetensors:
         names = sorted(file.name for file in weights.parent.iterdir())
         assert names == ['model.json', 'model.safetensors']
 
+    def test_a_full_disk_leaves_the_pair_that_was_there(self, weights, monkeypatch):
+        def fail(*arguments: object) -> None:
+            raise OSError('full')
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, 'write_text', fail)
+            with pytest.raises(OSError, match='full'):
+                save_weights(model_of_seed(3).state_dict(), weights, 'tlpg_tiny', 6)
+        model = model_of_seed(2)
+        load_weights(model, weights)
+        assert same(model, model_of_seed(1), tolerance=1e-3)
+        assert sorted(file.name for file in weights.parent.iterdir()) == [
+            'model.json',
+            'model.safetensors',
+        ]
+
     def test_truncated(self, weights):
         weights.write_bytes(weights.read_bytes()[:-10])
         with pytest.raises(ValueError, match=r'truncated or altered.*sha256'):

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
+from tlpg_mmtrack.files.written_whole import written_whole
+
 
 @dataclass(frozen=True)
 class FeatureStoreManifest:
@@ -140,7 +142,8 @@ class FeatureStore:
             np.lib.format.open_memmap(folder / name, 'w+', dtype, shape).flush()
             _reserve(folder / name)
         # The manifest comes last: a folder with one is complete.
-        (folder / 'manifest.json').write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+        with written_whole(folder / 'manifest.json') as part:
+            part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
         return cls(folder, writable=True)
 
     def write(self, index: int, maps: Sequence[np.ndarray], boxes: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """What runs beside the models in training and testing."""
 
-from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper, build_amp_optim_wrapper
+from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .epoch_seed_hook import EpochSeedHook
 from .fitting_checkpoint_hook import FittingCheckpointHook
 from .guarded_checkpoint_hook import GuardedCheckpointHook
@@ -18,6 +18,5 @@ __all__ = [
     'InterruptHook',
     'MainProcessLoggerHook',
     'NonEmptyEpochLoop',
-    'build_amp_optim_wrapper',
     'load_shipped_checkpoint',
 ]

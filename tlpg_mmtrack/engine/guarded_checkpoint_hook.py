@@ -6,10 +6,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
+
+from tlpg_mmtrack.files.last_checkpoint import NOTE, last_checkpoint
+from tlpg_mmtrack.files.written_whole import written_whole
+
+WHOLE_FILES = 'whole_files'
+"""Name of :class:`WholeFileBackend` in mmengine's ``backend_args``."""
+
+
+@register_backend(WHOLE_FILES)
+class WholeFileBackend(LocalBackend):
+    """Local files that are there whole or not at all, one of the same name until then."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write a file.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        with written_whole(Path(filepath)) as part:
+            super().put(obj, part)
 
 
 @HOOKS.register_module()
@@ -17,16 +38,19 @@ class GuardedCheckpointHook(CheckpointHook):
     """mmengine's checkpoints, of finite weights only, each whole or not there.
 
     mmengine removes the oldest checkpoint before it writes the next, writes that in place, and
-    notes its name in ``last_checkpoint``, which ``--resume`` reads. Where the disk is full it
-    leaves half a file and perhaps an empty note; here both are put right, and the error says what
-    training can go on from. Weights that are not finite are not written: they would be what a
-    training is resumed from. (A loss that is not finite stops it sooner, see mmdet's
-    ``CheckInvalidLossHook``; but the last step of an epoch can break weights at a finite loss.)
+    notes its name in ``last_checkpoint``, which ``--resume`` reads. Here a checkpoint is written
+    under a hidden name first, so that a full disk leaves no half of one, and nothing is removed
+    but the oldest; where that cannot be, it stays, with a warning. ``--resume`` takes the file
+    beside the note, so that a work folder can be renamed or copied. Weights that are not finite
+    are not written: they would be what a training is resumed from. (A loss that is not finite
+    stops it sooner, see mmdet's ``CheckInvalidLossHook``; but the last step of an epoch can break
+    weights at a finite loss.)
 
     Args:
         max_keep_ckpts: Checkpoints to keep; at least 2, so that one is there while the next is
             written, or -1 for all.
-        **kwargs: See mmengine's ``CheckpointHook``.
+        **kwargs: See mmengine's ``CheckpointHook``. With a ``backend_args`` or
+            ``file_client_args``, writing whole files is that backend's affair.
 
     Raises:
         ValueError: If ``max_keep_ckpts`` is 0 or 1.
@@ -38,11 +62,18 @@ class GuardedCheckpointHook(CheckpointHook):
                 f'GuardedCheckpointHook: max_keep_ckpts must be at least 2, got {max_keep_ckpts}: '
                 'the oldest checkpoint is removed before the next is written'
             )
+        if not kwargs.get('file_client_args') and '://' not in str(kwargs.get('out_dir')):
+            kwargs['backend_args'] = kwargs.get('backend_args') or dict(backend=WHOLE_FILES)
         super().__init__(max_keep_ckpts=max_keep_ckpts, **kwargs)
 
+    def before_run(self, runner: Runner) -> None:
+        """Have ``--resume`` take the file beside the note; mmengine would take the path in it."""
+        if runner._resume and runner._load_from is None:
+            path = last_checkpoint(runner.work_dir)
+            runner._load_from = path and str(path)
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        note = Path(runner.work_dir) / 'last_checkpoint'
-        previous = note.read_text(encoding='utf-8') if note.is_file() else ''
+        previous = last_checkpoint(runner.work_dir)
         advice = f'--resume goes on from {previous}' if previous else 'none was written yet'
         broken = _not_finite(runner)
         if broken:
@@ -51,16 +82,27 @@ class GuardedCheckpointHook(CheckpointHook):
                 f'{broken[0]} among them; {advice}, with a lower learning rate perhaps'
             )
         try:
-            super()._save_checkpoint_with_step(runner, step, meta)
+            self._save(runner, step, meta)
         except OSError as error:
-            Path(self.last_ckpt).unlink(missing_ok=True)
             if previous:
-                note.write_text(previous, encoding='utf-8')
+                (Path(runner.work_dir) / NOTE).write_text(str(previous), encoding='utf-8')
             raise OSError(
                 error.errno,
                 f'checkpoint: {self.last_ckpt} cannot be written ({error.strerror}); free space; '
                 f'{advice}',
             ) from error
+
+    def _save(self, runner: Runner, step: int, meta: dict) -> None:
+        """Save; where the oldest checkpoint cannot be removed, keep it."""
+        try:
+            super()._save_checkpoint_with_step(runner, step, meta)
+        except OSError as error:
+            if self.max_keep_ckpts < 0 or step in self.keep_ckpt_ids:
+                raise
+            # Before anything of this step was written; mmengine has struck the oldest off its
+            # list, and does not try again.
+            runner.logger.warning(f'checkpoint: the oldest one stays, removing it failed: {error}')
+            super()._save_checkpoint_with_step(runner, step, meta)
 
 
 def _not_finite(runner: Runner) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
 from types import FrameType
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
+
+from tlpg_mmtrack.files.last_checkpoint import last_checkpoint
 
 
 @HOOKS.register_module()
@@ -46,11 +47,8 @@ class InterruptHook(Hook):
         """
         if not self._pending:
             return
-        last = Path(runner.work_dir) / 'last_checkpoint'
-        if last.is_file():
-            advice = f'add --resume to go on from {last.read_text()}'
-        else:
-            advice = 'no checkpoint was written yet'
+        last = last_checkpoint(runner.work_dir)
+        advice = f'add --resume to go on from {last}' if last else 'no checkpoint was written yet'
         raise KeyboardInterrupt(f'interrupted after iteration {runner.iter + 1}; {advice}')
 
     after_val_iter = after_train_iter

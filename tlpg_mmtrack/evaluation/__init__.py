@@ -4,8 +4,5 @@
 from .benchmarks import GOT10kValidationDataset
 from .resumable_test_loop import ResumableTestLoop
 from .tlpg_sot_metric import TLPGSOTMetric
-from .vot_stand_in import stand_in_for_vot_toolkit
-
-stand_in_for_vot_toolkit()
 
 __all__ = ['GOT10kValidationDataset', 'ResumableTestLoop', 'TLPGSOTMetric']

@@ -122,12 +122,14 @@ class ResumableTestLoop(TestLoop):
         answer: list[Any] = [None]
         if is_main_process():
             try:
-                answer = [self._open(names)]
+                answer = [self._open()]
             except (ValueError, OSError) as error:
                 answer = [error]
         broadcast_object_list(answer)
         if isinstance(answer[0], Exception):
             raise answer[0]
+        finished = [index for index, name in enumerate(names) if name in answer[0]]
+        self._check_data(finished[get_rank() :: get_world_size()], names)
         left = [index for index, name in enumerate(names) if name not in answer[0]]
         lengths = [dataset.get_len_per_video(index) for index in left]
         self.dataloader.sampler.indices = [
@@ -136,12 +138,11 @@ class ResumableTestLoop(TestLoop):
         ]
         return names
 
-    def _open(self, names: Sequence[str]) -> set[str]:
-        """Open the folder; names of the videos that have a result, which is of these very data.
+    def _open(self) -> set[str]:
+        """Open the folder; names of the videos that have a result.
 
         Raises:
-            InputError: If a result is of another run or of other data, or the folder cannot be
-                written to.
+            InputError: If a result is of another run, or the folder cannot be written to.
         """
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
@@ -150,23 +151,31 @@ class ResumableTestLoop(TestLoop):
             environment(self.runner.cfg.get('load_from'), get_world_size()),
         )
         finished = self.folder.finished()
-        for video, name in enumerate(names):
-            if name in finished:
-                self._check_data(video, name)
         logger = MMLogger.get_current_instance()
         logger.info(f'Results: {self.folder.path}; {len(finished)} videos are there already')
         if finished and changed:
             logger.warning(f'those were made with something else: {"; ".join(changed)}')
         return finished
 
-    def _check_data(self, video: int, name: str) -> None:
-        """Raise InputError if a finished video's frames or annotations have changed since."""
+    def _check_data(self, videos: Sequence[int], names: Sequence[str]) -> None:
+        """Raise InputError, in every process, if a finished video's data have changed since.
+
+        Args:
+            videos: This process's share of the finished videos.
+            names: The names of all videos.
+        """
+        changed = [names[video] for video in videos if self._has_changed(video, names[video])]
+        changed = [name for share in all_gather_object(changed) for name in share]
+        if changed:
+            raise self.folder.other_data(changed[0])
+
+    def _has_changed(self, video: int, name: str) -> bool:
+        """Whether a finished video's frames or annotations are others than when it was tracked."""
+        result = self.folder.read(name)
         try:
-            fingerprint = self._fingerprint(video)
-        except Exception as error:  # A damaged file can raise nearly anything.
-            raise self.folder.other_data(name) from error
-        if not self.folder.read(name).can_be_of(fingerprint):
-            raise self.folder.other_data(name)
+            return not result.can_be_of(self._fingerprint(video))
+        except Exception:  # A damaged file can raise nearly anything.
+            return True
 
     def _fingerprint(self, video: int) -> str | None:
         """What tells a video's data from others; None where they are not there any more."""
@@ -227,7 +236,7 @@ class ResumableTestLoop(TestLoop):
 
     @torch.no_grad()
     def run_iter(
-        self, idx: int, data_batch: dict, video_name: str, data_sha256: str | None
+        self, idx: int, data_batch: dict, video_name: str, fingerprint: str | None
     ) -> None:
         """Track one frame.
 
@@ -235,7 +244,7 @@ class ResumableTestLoop(TestLoop):
             idx: Number of the frame in this process.
             data_batch: What the data loader read.
             video_name: The video's name.
-            data_sha256: As in :class:`~tlpg_mmtrack.evaluation.results.VideoResult`.
+            fingerprint: As in :class:`~tlpg_mmtrack.evaluation.results.VideoResult`.
         """
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
         start = clock()
@@ -244,7 +253,7 @@ class ResumableTestLoop(TestLoop):
         seconds = clock() - start
         for sample in outputs:
             sample.set_metainfo(
-                dict(video_name=video_name, frame_time=seconds, data_sha256=data_sha256)
+                dict(video_name=video_name, frame_time=seconds, fingerprint=fingerprint)
             )
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         self.runner.call_hook(

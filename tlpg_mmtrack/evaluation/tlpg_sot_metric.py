@@ -97,7 +97,7 @@ class TLPGSOTMetric(SOTMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: One sample, with ``video_name``, ``frame_time`` and ``data_sha256``
+            data_samples: One sample, with ``video_name``, ``frame_time`` and ``fingerprint``
                 beside what mmtrack's metric needs.
 
         Raises:
@@ -124,7 +124,7 @@ class TLPGSOTMetric(SOTMetric):
             height, width = sample['ori_shape']
             record, self._record = self._record, None
             self._folder.write(
-                record.result(sample['video_name'], (width, height), sample['data_sha256'])
+                record.result(sample['video_name'], (width, height), sample['fingerprint'])
             )
 
     def _check_protocol(self, sample: dict) -> None:

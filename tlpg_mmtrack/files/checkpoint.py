@@ -89,12 +89,12 @@ def save_weights(
         key: (value.to(dtype) if value.is_floating_point() else value).cpu().clone().contiguous()
         for key, value in state_dict.items()
     }
-    with written_whole(path) as part:
+    # Both are written before either is put in place: one of a pair would not fit the other.
+    with written_whole(path.with_suffix('.json')) as note, written_whole(path) as part:
         save_file(stored, part)
         part.chmod(0o644)  # safetensors makes it readable to the owner alone
         manifest = WeightsManifest(sha256=file_sha256(part), config=config, seed=seed)
-    with written_whole(path.with_suffix('.json')) as part:
-        part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+        note.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
     return manifest
 
 

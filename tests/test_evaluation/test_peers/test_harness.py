@@ -126,7 +126,7 @@ def test_results_of_an_earlier_version_are_accepted(
     run_tracker(Drifter(), videos, tmp_path / 'run')
     for path in (tmp_path / 'run/videos').iterdir():
         content = json.loads(path.read_text())
-        del content['data_sha256']
+        del content['fingerprint']
         path.write_text(json.dumps(content))
     tracker = Drifter()
     assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2

@@ -50,6 +50,25 @@ def test_changed_frames_have_another(
     assert data_fingerprint(images) not in (None, before)
 
 
+def test_of_a_long_video_few_files_are_looked_at(
+    images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a network disk each takes its time; all of LaSOT's took minutes."""
+    stat, looked_at = Path.stat, []
+
+    def count(path: Path, **options: bool) -> os.stat_result:
+        looked_at.append(path.name)
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, 'stat', count)
+    names = [images[0], *(images[0].with_name(f'{index}.jpg') for index in range(10, 3010))]
+    before = data_fingerprint(names)
+    assert before is not None
+    assert len(looked_at) == 16
+    names[1500] = names[1500].with_name('other.jpg')
+    assert data_fingerprint(names) != before
+
+
 def test_changed_annotations_have_another(images: list[Path]) -> None:
     boxes = np.array([[1.0, 2.0, 3.0, np.nan]])
     before = data_fingerprint(images, (boxes,))

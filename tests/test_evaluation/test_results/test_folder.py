@@ -47,13 +47,13 @@ def test_a_nan_comes_back(folder: ResultsFolder) -> None:
 
 
 def test_a_result_of_an_earlier_version_can_be_of_any_data(folder: ResultsFolder) -> None:
-    folder.write(replace(RESULT, data_sha256='ab'))
+    folder.write(replace(RESULT, fingerprint='ab'))
     assert folder.read('clip').can_be_of('ab')
     assert folder.read('clip').can_be_of(None)
     assert not folder.read('clip').can_be_of('cd')
     path = folder.path / 'videos' / 'clip.json'
     content = json.loads(path.read_text())
-    del content['data_sha256']
+    del content['fingerprint']
     path.write_text(json.dumps(content))
     assert folder.read('clip').can_be_of('cd')
 

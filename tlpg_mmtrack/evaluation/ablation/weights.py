@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.checkpoint import read_weights
+from tlpg_mmtrack.files.last_checkpoint import last_checkpoint
 
 IOU_NET = 'iou_head'
 
@@ -27,12 +28,8 @@ def find_checkpoint(work_dirs: Path, training: str) -> Path | None:
     Returns:
         Its path, None where there is none.
     """
-    note = work_dirs / training / 'last_checkpoint'
-    if not note.is_file():
-        return None
-    # Written relative to where the training ran; the file lies beside its note.
-    path = note.with_name(Path(note.read_text(encoding='utf-8').strip()).name)
-    return path if path.is_file() else None
+    path = last_checkpoint(work_dirs / training)
+    return path if path and path.is_file() else None
 
 
 def assemble(config: Config, checkpoint: Path | None, iou: Path, seed: int) -> dict[str, Tensor]:

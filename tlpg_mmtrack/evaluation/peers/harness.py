@@ -110,7 +110,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
         truth=_corners(video.truth),
         visible=[True] * len(boxes),
         times=times,
-        data_sha256=fingerprint,
+        fingerprint=fingerprint,
     )
 
 

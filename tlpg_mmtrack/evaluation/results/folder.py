@@ -44,7 +44,7 @@ class VideoResult:
             of the first frame where the data set gives no more.
         visible: For each frame whether the target can be seen.
         times: For each frame the seconds that tracking took, reading the image not included.
-        data_sha256: What :func:`data_fingerprint` says of the data that it was tracked on; None
+        fingerprint: What :func:`data_fingerprint` says of the data that it was tracked on; None
             where that is not known.
     """
 
@@ -54,11 +54,11 @@ class VideoResult:
     truth: list[list[float]]
     visible: list[bool]
     times: list[float]
-    data_sha256: str | None = None
+    fingerprint: str | None = None
 
     def can_be_of(self, fingerprint: str | None) -> bool:
         """Whether it can be of data of this fingerprint; where one is not known it can."""
-        return None in (self.data_sha256, fingerprint) or self.data_sha256 == fingerprint
+        return None in (self.fingerprint, fingerprint) or self.fingerprint == fingerprint
 
 
 class ResultsFolder:

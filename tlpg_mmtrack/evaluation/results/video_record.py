@@ -55,14 +55,14 @@ class VideoRecord:
         self.frames += 1
 
     def result(
-        self, name: str, size: tuple[int, int], data_sha256: str | None = None
+        self, name: str, size: tuple[int, int], fingerprint: str | None = None
     ) -> VideoResult:
         """The record of a whole video, as it is written.
 
         Args:
             name: The video's name.
             size: (width, height) of its frames.
-            data_sha256: As in :class:`VideoResult`.
+            fingerprint: As in :class:`VideoResult`.
         """
         return VideoResult(
             name=name,
@@ -71,7 +71,7 @@ class VideoRecord:
             truth=_rows(self._truth, self._truth_sizes),
             visible=self._visible.tolist(),
             times=self._times.tolist(),
-            data_sha256=data_sha256,
+            fingerprint=fingerprint,
         )
 
 
