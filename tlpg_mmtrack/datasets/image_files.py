@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,37 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.files.natural_order import natural_key
+
 from .corpus_warning import CorpusWarning
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 
 # Marks of a JPEG: its start, the start of a picture's data, its end.
 _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 #: Bytes at a JPEG's end in which its end is looked for at first.
 _JPEG_TAIL = 1024
+
+
+def picture_paths(folder: str | Path) -> list[Path]:
+    """The pictures in a folder, in natural order; hidden files and other kinds are passed over.
+
+    Raises:
+        OSError: If there is no such folder.
+        InputError: If it holds none.
+    """
+    # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
+    names = [
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.name.lower().endswith(IMAGE_SUFFIXES)
+        and not entry.name.startswith('.')
+        and entry.is_file()
+    ]
+    if not names:
+        raise InputError(f'{folder} holds no picture ({", ".join(IMAGE_SUFFIXES)})')
+    return [Path(folder, name) for name in sorted(names, key=natural_key)]
 
 
 def decode_image(path: str | Path) -> np.ndarray | None:
