@@ -48,7 +48,8 @@ def decode_image(path: str | Path) -> np.ndarray | None:
     """Decode an image file as far as OpenCV can.
 
     Args:
-        path: The file; grey, 16-bit and 4-channel images are converted.
+        path: The file; grey, 16-bit and 4-channel images are converted, and an EXIF orientation is
+            applied: boxes are of the upright picture, as it is shown.
 
     Returns:
         (H, W, 3) uint8, BGR, or None if it cannot be read.
@@ -80,9 +81,14 @@ def read_image(path: str, shape: Sequence[int] | None = None) -> np.ndarray | No
         warnings.warn(f'{reason}; skipped', CorpusWarning, stacklevel=2)
         return None
     if shape is not None and image.shape[:2] != tuple(shape):
+        stored = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        exif = (
+            ', as it is stored: its EXIF orientation turns it. Annotate the upright picture, or '
+            'remove that tag from all files (docs/custom_data.md)'
+        )
         warnings.warn(
             f'{path}: is {image.shape[1]} x {image.shape[0]} but annotated as '
-            f'{shape[1]} x {shape[0]}; skipped',
+            f'{shape[1]} x {shape[0]}{exif if stored.shape[:2] == tuple(shape) else ""}; skipped',
             CorpusWarning,
             stacklevel=2,
         )

@@ -100,8 +100,8 @@ def find_videos(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f'data: {folder} is not a folder of videos; check the path. The configs look below the '
-            'folder that TLPG_DATA names (docs/data.md)'
+            f'data: {folder} is not a folder of videos; check the path. The configs look below '
+            'the folder that TLPG_DATA names (docs/data.md)'
         )
     videos, problems = [], {}
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):

@@ -130,8 +130,9 @@ def match_folder(run: Run, folder: str | Path) -> dict[str, FolderVideo]:
         The sequences by name.
 
     Raises:
-        ValueError: If there is no such folder, or no sequence in it; if a sequence of the folder has no results, or one with results is not in the
-            folder, or they differ in their length or truth. It names folder, sequence and fix.
+        ValueError: If there is no such folder, or no sequence in it; if a sequence of the folder
+            has no results, or one with results is not in the folder, or they differ in their
+            length or truth. It names folder, sequence and fix.
     """
     videos, problems = read_video_folder(folder)
     there = {video.name: video for video in videos}
