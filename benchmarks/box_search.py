@@ -32,7 +32,7 @@ from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
 from torch import Tensor
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.models.heads.box_regression_head import Template
 from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
 from tlpg_mmtrack.models.torchscript import tensors_of
@@ -158,11 +158,9 @@ def levels(model: TLPG, crop: np.ndarray) -> tuple[Tensor, ...]:
     return model.extract(torch.from_numpy(crop[None]).permute(0, 3, 1, 2)).levels[:2]
 
 
-def load(folder: Path, model: TLPG, generator: np.random.Generator) -> list[Case]:
+def load(video: FolderVideo, model: TLPG, generator: np.random.Generator) -> list[Case]:
     """Cut and describe the crops of one sequence."""
-    paths = sorted((folder / 'img').glob('*.jpg'))
-    boxes = read_boxes(str(folder / 'groundtruth_rect.txt'))
-    boxes[:, :2] -= 1
+    paths, boxes = video.images, video.truth
     first, side = boxes[0], search_side(boxes[0])
     crop = crop_patch(cv2.imread(str(paths[0])), first[:2] + (first[2:] - 1) / 2, side, SIZE)
     half = first[2:] * SIZE / side / 2
@@ -218,15 +216,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
-    folders = sorted(path.parent for path in args.data.glob('*/groundtruth_rect.txt'))
-    if not folders:
-        parser.error(f'--data: {args.data} holds no folder with a groundtruth_rect.txt')
+    videos, _ = read_video_folder(args.data)
 
     torch.set_num_threads(args.threads)
     model = Tracker.from_pretrained().model
     generator = np.random.default_rng(0)
     with torch.no_grad():
-        sequences = [load(folder, model, generator) for folder in folders]
+        sequences = [load(video, model, generator) for video in videos]
         print(f'{"":36s} {"IoU":>6s}  {"difference":16s} ms a box')
         reference = None
         for name, search in ROWS.items():

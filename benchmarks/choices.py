@@ -45,10 +45,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
 
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.ablation.difference import paired_difference, video_scores
 from tlpg_mmtrack.evaluation.analysis.files import write_csv
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 from tlpg_mmtrack.evaluation.results import environment
 from tlpg_mmtrack.evaluation.results.atomic import write_atomically
@@ -110,7 +110,7 @@ CHOICES = (
 )
 
 
-def starts(video: OTBVideo, count: int) -> list[OTBVideo]:
+def starts(video: FolderVideo, count: int) -> list[FolderVideo]:
     """The runs of one video, each from another frame, in the direction that is longer."""
     runs = []
     last = len(video.images) - 1
@@ -119,7 +119,7 @@ def starts(video: OTBVideo, count: int) -> list[OTBVideo]:
         index = np.arange(start, last + 1) if forward else np.arange(start, -1, -1)
         if np.isfinite(video.truth[start]).all() and (video.truth[start, 2:] > 0).all():
             runs.append(
-                OTBVideo(
+                FolderVideo(
                     f'{video.name}@{start}{"+" if forward else "-"}',
                     [video.images[i] for i in index],
                     video.truth[index],
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     torch.set_num_threads(args.threads)
-    videos, problems = read_otb_folder(args.data)
+    videos, problems = read_video_folder(args.data)
     if problems:
         parser.error(f'--data: {problems}')
     runs = [run for video in videos for run in starts(video, args.starts)]

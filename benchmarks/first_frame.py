@@ -44,7 +44,7 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.models.heads.dcc_head import DCCHead
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
 from tlpg_mmtrack.ops.crop import crop_patch
@@ -151,11 +151,9 @@ def extract(backbone: torch.nn.Module, crops: np.ndarray) -> Tensor:
     return backbone((images - 127.0) / 128.0)[0]
 
 
-def load(folder: Path, backbone: torch.nn.Module, generator: np.random.Generator) -> Footage:
+def load(video: FolderVideo, backbone: torch.nn.Module, generator: np.random.Generator) -> Footage:
     """Cut and describe the crops of one sequence."""
-    paths = sorted((folder / 'img').glob('*.jpg'))
-    boxes = read_boxes(str(folder / 'groundtruth_rect.txt'))
-    boxes[:, :2] -= 1
+    paths, boxes = video.images, video.truth
     first, side = boxes[0], search_side(boxes[0])
     crops, crop_boxes = first_frame_crops(
         cv2.imread(str(paths[0])), first, side, SIZE, WARPS, np.random.default_rng(0)
@@ -234,7 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
-    missing = [name for name in SEQUENCES if not (args.data / name).is_dir()]
+    videos = {video.name: video for video in read_video_folder(args.data)[0]}
+    missing = [name for name in SEQUENCES if name not in videos]
     if missing:
         parser.error(f'--data: {args.data} lacks {", ".join(missing)}')
 
@@ -243,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     backbone = MODELS.build(dict(type='EfficientNetLite', out_levels=('C4',))).eval()
     generator = np.random.default_rng(1)
     with torch.no_grad():
-        sequences = [load(args.data / name, backbone, generator) for name in SEQUENCES]
+        sequences = [load(videos[name], backbone, generator) for name in SEQUENCES]
     print(f'{"":42s} {"true cell":>9s} {"best cell":>9s}  difference')
     reference = None
     for variant in VARIANTS:

@@ -39,9 +39,9 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.analysis.files import new_figure, save_figure, write_csv
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.files.checkpoint import read_manifest
@@ -99,7 +99,7 @@ def build(changes: dict) -> Tracker:
     return Tracker.from_pretrained(config, weights, 'cpu')
 
 
-def measure(name: str, videos: Sequence[OTBVideo], out: Path) -> list:
+def measure(name: str, videos: Sequence[FolderVideo], out: Path) -> list:
     """One row: name, AUC, milliseconds of a frame and of the first one."""
     folder = out / name.replace(':', '').replace(' ', '_')
     figures = run_tracker(TLPGPeer(build(VARIANTS[name])), videos, folder)
@@ -108,7 +108,7 @@ def measure(name: str, videos: Sequence[OTBVideo], out: Path) -> list:
     return [name, figures['otb/success'], 1000 / figures['fps'], 1000 * float(np.mean(starts))]
 
 
-def track(videos: Sequence[OTBVideo], out: Path) -> None:
+def track(videos: Sequence[FolderVideo], out: Path) -> None:
     """The table of the variants, and its picture."""
     rows = [measure(name, videos, out) for name in VARIANTS]
     print('| | AUC | ms a frame | ms, first frame |\n| --- | --- | --- | --- |')
@@ -127,7 +127,7 @@ def track(videos: Sequence[OTBVideo], out: Path) -> None:
     save_figure(out / 'tracking.png', figure)
 
 
-def stages(model: TLPG, video: OTBVideo) -> list[tuple[DCCHead, TargetModel, TemplateSamples]]:
+def stages(model: TLPG, video: FolderVideo) -> list[tuple[DCCHead, TargetModel, TemplateSamples]]:
     """Of both stages: the head, where learning starts, and the first frame's samples."""
     frame, box = cv2.imread(str(video.images[0])), video.truth[0]
     options = model.options
@@ -177,7 +177,7 @@ def follow(
 
 
 @torch.no_grad()
-def courses(model: TLPG, video: OTBVideo) -> list[Course]:
+def courses(model: TLPG, video: FolderVideo) -> list[Course]:
     """Of both stages, the offset kernel's and the filter's course on a first frame."""
     found = []
     for number, (head, start, samples) in enumerate(stages(model, video), start=1):
@@ -230,9 +230,9 @@ def report(found: Sequence[Course], out: Path) -> None:
     )
 
 
-def read(folder: Path, names: Sequence[str] | None, frames: int | None) -> list[OTBVideo]:
+def read(folder: Path, names: Sequence[str] | None, frames: int | None) -> list[FolderVideo]:
     """The sequences to use, each up to so many frames."""
-    videos, problems = read_otb_folder(folder)
+    videos, problems = read_video_folder(folder)
     unknown = set(names or ()) - {video.name for video in videos}
     if unknown or problems:
         raise SystemExit(

@@ -37,9 +37,9 @@ from mmtrack.models.track_heads import PrDiMPClsHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.datasets.video_folder import read_video_folder
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
 from tlpg_mmtrack.evaluation.peers.mmtrack_model import MMTrackPeer
-from tlpg_mmtrack.evaluation.peers.otb_folder import read_otb_folder
 from tlpg_mmtrack.evaluation.peers.table import write_comparison
 from tlpg_mmtrack.models.adapters import RepairedPrDiMPClsHead
 
@@ -109,7 +109,7 @@ def random_weights(name: str, seed: int) -> dict[str, Tensor]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_arguments(arguments)
-    videos, problems = read_otb_folder(args.data)
+    videos, problems = read_video_folder(args.data)
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in args.variants:

@@ -38,8 +38,8 @@ import numpy as np
 import torch
 
 from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.state import TargetState
 
@@ -47,7 +47,7 @@ POSTPROCESSES = ('nms', 'iou_search', 'regression')
 SCALES, FRAMES = (0.64, 0.8, 1.0, 1.25, 1.56), 8
 
 
-def found_sizes(model: TLPG, video: OTBVideo, true_crop: bool) -> np.ndarray:
+def found_sizes(model: TLPG, video: FolderVideo, true_crop: bool) -> np.ndarray:
     """Track a sequence.
 
     Args:
@@ -71,7 +71,7 @@ def found_sizes(model: TLPG, video: OTBVideo, true_crop: bool) -> np.ndarray:
     return np.array(ratios)
 
 
-def one_step(model: TLPG, video: OTBVideo) -> np.ndarray:
+def one_step(model: TLPG, video: FolderVideo) -> np.ndarray:
     """Find the target in some frames, given boxes of wrong sizes.
 
     Args:
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
-    videos = {video.name: video for video in read_otb_folder(args.data)[0]}
+    videos = {video.name: video for video in read_video_folder(args.data)[0]}
     unknown = sorted(set(args.sequences or ()) - set(videos))
     if unknown:
         parser.error(f'--sequences: {args.data} holds no {unknown[0]!r}; it has {list(videos)}')
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     (print_one_step if args.one_step else print_tracked)(model, chosen)
 
 
-def print_tracked(model: TLPG, videos: Sequence[OTBVideo]) -> None:
+def print_tracked(model: TLPG, videos: Sequence[FolderVideo]) -> None:
     """The sizes at the end of each sequence."""
     options = model.options
     print(f'{"sequence":20s} {"postprocess":12s} {"own crop":>12s} {"true crop":>12s}', flush=True)
@@ -153,7 +153,7 @@ def print_tracked(model: TLPG, videos: Sequence[OTBVideo]) -> None:
             print(f'{video.name:20s} {postprocess:12s} {own:>12s} {true:>12s}', flush=True)
 
 
-def print_one_step(model: TLPG, videos: Sequence[OTBVideo]) -> None:
+def print_one_step(model: TLPG, videos: Sequence[FolderVideo]) -> None:
     """What a step makes of a wrong size."""
     options = model.options
     print(f'{"postprocess":12s}', *(f'{scale:6.2f}' for scale in SCALES), '  left', flush=True)

@@ -47,7 +47,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         '--data',
         type=Path,
         required=True,
-        help='folder in the layout of OTB: NAME/img/*.jpg and NAME/groundtruth_rect.txt, 1-based',
+        help='folder of videos: NAME/img/ and NAME/groundtruth_rect.txt or groundtruth.txt',
     )
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     source = parser.add_mutually_exclusive_group(required=True)
@@ -84,12 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
+    from tlpg_mmtrack.datasets.video_folder import read_video_folder
     from tlpg_mmtrack.evaluation.ablation.rows import TABLES
     from tlpg_mmtrack.evaluation.ablation.table import write_table
-    from tlpg_mmtrack.evaluation.peers.otb_folder import read_otb_folder
     from tlpg_mmtrack.files.shipped import shipped_weights
 
-    videos, problems = read_otb_folder(args.data)
+    videos, problems = read_video_folder(args.data)
     iou = args.iou or shipped_weights()
     # All are put together before the first one runs: what is missing shows at once.
     weights = {row: gather(row, iou, args) for row in TABLES[args.table]}

@@ -49,7 +49,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         '--data',
         type=Path,
         required=True,
-        help='folder in the layout of OTB: NAME/img/*.jpg and NAME/groundtruth_rect.txt, 1-based',
+        help='folder of videos: NAME/img/ and NAME/groundtruth_rect.txt, counted from 1, or '
+        'NAME/groundtruth.txt, counted from 0',
+    )
+    parser.add_argument(
+        '--one-based',
+        action=argparse.BooleanOptionalAction,
+        help='whether all boxes are counted from 1; default: as the names of their files say',
     )
     parser.add_argument('--out', type=Path, required=True, help='folder of the results')
     parser.add_argument(
@@ -83,12 +89,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
+    from tlpg_mmtrack.datasets.video_folder import read_video_folder
     from tlpg_mmtrack.evaluation.peers.build import build_tracker
     from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-    from tlpg_mmtrack.evaluation.peers.otb_folder import read_otb_folder
     from tlpg_mmtrack.evaluation.peers.table import write_comparison
 
-    videos, problems = read_otb_folder(args.data)
+    videos, problems = read_video_folder(args.data, args.one_based)
+    for name, reason in problems.items():
+        logging.warning('left out: %s: %s', name, reason)
     # All are built before the first one runs: what is missing shows at once.
     trackers = [
         build_tracker(text, args.config, args.checkpoint, args.device, args.seed)

@@ -16,7 +16,7 @@ from fake_model import FakeModel
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.structures import TrackingResult
 
 BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'choices.py'
@@ -38,7 +38,7 @@ def test_a_video_is_tracked_in_its_longer_direction_from_every_start(
 ) -> None:
     truth = np.arange(40.0).reshape(10, 4)
     truth[6] = np.nan  # Not there: nothing to start from.
-    video = OTBVideo('A', [Path(f'{index}.jpg') for index in range(10)], truth)
+    video = FolderVideo('A', [Path(f'{index}.jpg') for index in range(10)], truth)
     runs = {run.name: run for run in benchmark.starts(video, 4)}
     assert {name: [int(path.stem) for path in run.images] for name, run in runs.items()} == {
         'A@0+': list(range(10)),
@@ -90,7 +90,7 @@ def test_gains_are_over_the_row_that_a_choice_is_compared_with(
     write_square_clips(tmp_path / 'data', ('A', 'B'))
     arguments = ['--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out'), '--starts', '2']
     benchmark.main(arguments)
-    frames = sum(len(video.images) for video in read_otb_folder(tmp_path / 'data')[0])
+    frames = sum(len(video.images) for video in read_video_folder(tmp_path / 'data')[0])
     assert f'2 videos, 4 runs, {2 * frames} frames' in capsys.readouterr().out
     with open(tmp_path / 'out/choices.csv', encoding='utf-8') as file:
         rows = {row['']: row for row in csv.DictReader(file)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from written_runs import write_square_clips
 
-from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 
 BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'size_feedback.py'
 
@@ -51,20 +51,22 @@ def benchmark() -> ModuleType:
 
 
 @pytest.fixture
-def video(tmp_path: Path) -> OTBVideo:
+def video(tmp_path: Path) -> FolderVideo:
     """Four frames of a white square."""
     write_square_clips(tmp_path, ('A',))
-    return read_otb_folder(tmp_path)[0][0]
+    return read_video_folder(tmp_path)[0][0]
 
 
-def test_an_error_compounds_in_the_own_crop_alone(benchmark: ModuleType, video: OTBVideo) -> None:
+def test_an_error_compounds_in_the_own_crop_alone(
+    benchmark: ModuleType, video: FolderVideo
+) -> None:
     own, true = (benchmark.found_sizes(GrowingModel(), video, crop) for crop in (False, True))
     np.testing.assert_allclose(own[:, 0], [1.1, 1.05 * 1.1, 1.05**2 * 1.1])
     np.testing.assert_allclose(true, 1.1)
 
 
 def test_half_of_a_wrong_size_is_left_after_one_step(
-    benchmark: ModuleType, video: OTBVideo
+    benchmark: ModuleType, video: FolderVideo
 ) -> None:
     errors = benchmark.one_step(ShyModel(), video)
     assert errors.shape == (benchmark.FRAMES, len(benchmark.SCALES), 2)
@@ -72,14 +74,14 @@ def test_half_of_a_wrong_size_is_left_after_one_step(
     np.testing.assert_allclose(errors, np.broadcast_to(expected, errors.shape), atol=1e-12)
 
 
-def test_a_frame_that_cannot_be_read_is_named(benchmark: ModuleType, video: OTBVideo) -> None:
+def test_a_frame_that_cannot_be_read_is_named(benchmark: ModuleType, video: FolderVideo) -> None:
     video.images[2].write_bytes(b'')
     with pytest.raises(ValueError, match=r'0003\.jpg cannot be read'):
         benchmark.found_sizes(GrowingModel(), video, False)
 
 
 def test_an_unknown_sequence_is_refused(
-    benchmark: ModuleType, video: OTBVideo, capsys: pytest.CaptureFixture[str]
+    benchmark: ModuleType, video: FolderVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = str(video.images[0].parents[2])
     with pytest.raises(SystemExit):

@@ -13,6 +13,7 @@ from synthetic_corpus import write_stills
 
 from tlpg_mmtrack.datasets import TrackingImageDataset
 from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
+from tlpg_mmtrack.errors import InputError
 
 
 def build(folder: Path, **changes: Any) -> TrackingImageDataset:
@@ -116,9 +117,19 @@ def test_objects_of_an_image_without_a_size_are_left_out(stills: Path, width: ob
         assert len(build(stills)) == 3
 
 
-def test_crowds_are_left_out(stills: Path) -> None:
+def test_crowds_are_counted_in_one_warning(stills: Path) -> None:
     change_annotation(stills, 1, iscrowd=1)
-    assert len(build(stills)) == 3
+    change_annotation(stills, 2, iscrowd=1)
+    with pytest.warns(CorpusWarning, match='2 of 4 annotations are of crowds') as found:
+        assert len(build(stills)) == 2
+    assert len(found) == 1
+
+
+def test_crowds_alone_are_an_error(stills: Path) -> None:
+    for index in range(4):
+        change_annotation(stills, index, iscrowd=1)
+    with pytest.raises(InputError, match=r'4 of 4 annotations are of crowds.* iscrowd 0'):
+        build(stills)
 
 
 def test_annotations_without_image_are_counted_in_one_warning(stills: Path) -> None:

@@ -12,7 +12,7 @@ from synthetic_corpus import write_video
 
 from tlpg_mmtrack.datasets import TrackingVideoDataset
 from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.datasets.tracking_video_dataset import read_boxes
+from tlpg_mmtrack.errors import InputError
 
 
 def build(folder: Path, **options: Any) -> TrackingVideoDataset:
@@ -40,12 +40,23 @@ def test_include_and_exclude_choose_folders(videos: Path) -> None:
         build(videos, exclude=['*'])
 
 
-def test_otb_folders_are_one_based(videos: Path) -> None:
+@pytest.mark.parametrize(
+    ('name', 'one_based', 'left'),
+    [
+        ('groundtruth_rect.txt', None, 59.0),
+        ('groundtruth_rect.txt', False, 60.0),
+        ('groundtruth.txt', None, 60.0),
+        ('groundtruth.txt', True, 59.0),
+    ],
+)
+def test_the_base_is_that_of_the_file_name_unless_told(
+    videos: Path, name: str, one_based: bool | None, left: float
+) -> None:
     source = videos / 'first' / 'groundtruth.txt'
-    target = videos / 'first' / 'groundtruth_rect.txt'
-    target.write_text(source.read_text().replace(',', '\t'))
-    dataset = build(videos, annotation_name='groundtruth_rect.txt', one_based=True)
-    np.testing.assert_array_equal(dataset.get_sequence(0)['bboxes'][0], [59.0, 89.0, 99.0, 139.0])
+    source.rename(source.with_name(name))
+    dataset = build(videos, one_based=one_based)
+    box = dataset.get_sequence(0)['bboxes'][0]
+    np.testing.assert_array_equal(box, [left, left + 30, left + 40, left + 80])
 
 
 @pytest.mark.parametrize('line', ['nan,nan,nan,nan', '10,10,0,5', '10,10,3,3', '0,0,320,240'])
@@ -78,9 +89,10 @@ def test_frames_count_by_their_number_where_names_are_not_padded(videos: Path) -
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('1,2,30,40\n', r'1 boxes for 12 frames \(\.jpg, \.jpeg, \.png, \.bmp\)'),
-        ('1,2,30\n', r"groundtruth\.txt, line 1: expected x,y,w,h, got '1,2,30'"),
-        ('1,2,30,wide\n', r"groundtruth\.txt, line 1: expected x,y,w,h, got '1,2,30,wide'"),
+        ('1,2,30,40\n', r'1 boxes for 12 frames: line 2 is missing, of 000002\.jpg'),
+        ('1,2,30,40\n' * 13, '13 boxes for 12 frames: line 13 has no frame'),
+        ('1,2,30\n', r"groundtruth\.txt, line 1: expected x,y,w,h, .* got '1,2,30'"),
+        ('1,2,30,wide\n', r"groundtruth\.txt, line 1: expected x,y,w,h, .* got '1,2,30,wide'"),
         ('0,0,0,0\n' * 12, 'no frame shows an object'),
         ('500,10,40,40\n' * 12, '12 boxes have their centre outside the 320 x 240 frame'),
     ],
@@ -113,8 +125,8 @@ def test_a_video_whose_first_frame_claims_an_enormous_size_is_left_out(videos: P
 
 def test_frames_of_other_kinds_are_not_read_and_the_message_says_which_are(videos: Path) -> None:
     for path in (write_video(videos / 'second') / 'img').iterdir():
-        path.rename(path.with_suffix('.tif'))
-    with pytest.warns(CorpusWarning, match=r'second: .* 12 boxes for 0 frames \(\.jpg, '):
+        path.rename(path.with_suffix('.gif'))
+    with pytest.warns(CorpusWarning, match=r'second: .*img holds no picture \(\.jpg, '):
         build(videos)
 
 
@@ -124,20 +136,7 @@ def test_hidden_files_are_no_frames(videos: Path) -> None:
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match='nowhere is not a folder of videos'):
+    with pytest.raises(InputError, match='nowhere is not a folder of videos'):
         build(tmp_path / 'nowhere')
     with pytest.raises(ValueError, match=r'no video to train on .*<name>/img/\*\.jpg'):
         build(tmp_path)
-
-
-def test_boxes_are_read_with_any_separator(tmp_path: Path) -> None:
-    path = tmp_path / 'boxes.txt'
-    path.write_text('1,2,3,4\n5\t6\t7\t8\n9 10 11.5 12\n\n')
-    expected = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11.5, 12]]
-    np.testing.assert_array_equal(read_boxes(str(path)), expected)
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_box(tmp_path: Path) -> None:
-    path = tmp_path / 'boxes.txt'
-    path.write_text('1,2,3,4\n', encoding='utf-8-sig')
-    np.testing.assert_array_equal(read_boxes(str(path)), [[1, 2, 3, 4]])

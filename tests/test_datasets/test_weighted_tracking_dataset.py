@@ -169,7 +169,7 @@ def test_a_broken_image_stops_it_if_so_configured(loader_config: dict, stills: P
 def test_a_bad_video_stops_it_if_so_configured(loader_config: dict, videos: Path) -> None:
     (videos / 'first' / 'groundtruth.txt').write_text('1,2,30,40\n')
     loader_config.dataset.on_unusable = 'stop'
-    with pytest.raises(CorpusWarning, match='first: video left out: 1 boxes for 12 frames'):
+    with pytest.raises(CorpusWarning, match=r'first: video left out: .*1 boxes for 12 frames'):
         DATASETS.build(loader_config.dataset)
 
 

@@ -359,3 +359,26 @@ def test_the_log_says_what_was_there(clips: Path, tmp_path: Path) -> None:
     run_clips(again)
     logs = [path.read_text() for path in sorted((tmp_path / 'run').rglob('*.log'))]
     assert any('5 videos are there already' in log for log in logs)
+
+
+@pytest.mark.parametrize('metric', ['TLPGSOTMetric', 'SOTMetric'])
+def test_a_folder_without_a_list_is_tested_as_mmtracks_data_set(
+    clips: Path, tmp_path: Path, metric: str
+) -> None:
+    changes = {}
+    if metric == 'SOTMetric':
+        changes = dict(
+            test_evaluator=dict(type=metric, metric='OPE', _delete_=True),
+            test_cfg=dict(type='TestLoop', _delete_=True),
+        )
+    expected = run_clips(clip_config(clips, tmp_path / 'list', **changes))
+    # mmtrack leaves the boxes 1-based.
+    dataset = dict(
+        type='VideoFolderDataset', data_root=str(clips / 'data'), ann_file='', one_based=False
+    )
+    found = run_clips(
+        clip_config(clips, tmp_path / 'folder', test_dataloader=dict(dataset=dataset), **changes)
+    )
+    assert set(found) == set(expected)
+    for name in ('success', 'norm_precision', 'precision'):
+        assert found[f'sot/{name}'] == expected[f'sot/{name}']

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -39,6 +40,15 @@ def test_prints_a_table_and_feeds_the_analysis(
     assert curves.main([*runs, '--out', str(tmp_path / 'curves')]) == 0
     video = load_tool('analysis/side_by_side')
     assert video.main([*runs, 'A', '--out', str(tmp_path / 'a.mp4')]) == 0
+
+
+@pytest.mark.parametrize(('option', 'left'), [([], 30.0), (['--no-one-based'], 31.0)])
+def test_the_base_of_boxes_can_be_given(
+    option: list[str], left: float, arguments: list[str], tmp_path: Path
+) -> None:
+    assert load_tool('compare').main([arguments[0], 'mil', *arguments[3:], *option]) == 0
+    result = json.loads((tmp_path / 'out/mil/videos/A.json').read_text())
+    assert result['truth'][0] == [left, left + 10, left + 20, left + 30]
 
 
 def test_an_untrained_model_is_called_that_in_table_and_folder(

@@ -37,8 +37,8 @@ train_pipeline = [
 train_dataloader = dict(
     _delete_=True, batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='TrackingVideoDataset', data_root={data!r}, annotation_name='groundtruth_rect.txt',
-        one_based=True, pipeline=train_pipeline))
+        type='TrackingVideoDataset', data_root={data!r},
+        pipeline=train_pipeline))
 train_cfg = dict(max_epochs=1)
 default_hooks = dict(logger=dict(interval=1))
 test_dataloader = dict(
@@ -259,7 +259,7 @@ def test_script_explains_itself(name: str, tmp_path: Path) -> None:
         (['train.py', str(CONFIG)], 'error: '),
         (
             ['test.py', str(CONFIG), '--checkpoint', 'tlpg://tlpg_efflite0_small'],
-            'error: [Errno 2]',
+            'error: data: nowhere/dev/data is not a folder of videos',
         ),
     ],
 )

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Training data: images with masks or boxes and short videos as sequences."""
+"""Training data: images with masks or boxes and short videos as sequences; videos to test on."""
 
 from .stored_feature_dataset import StoredFeatureDataset
 from .tracking_image_dataset import TrackingImageDataset
@@ -15,6 +15,7 @@ from .transforms import (
     TrackingCrop,
     TrackingPhotometric,
 )
+from .video_folder_dataset import VideoFolderDataset
 from .weighted_tracking_dataset import WeightedTrackingDataset
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     'TrackingPhotometric',
     'TrackingSource',
     'TrackingVideoDataset',
+    'VideoFolderDataset',
     'WeightedTrackingDataset',
 ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.files.natural_order import natural_key
+
 from .corpus_warning import CorpusWarning
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 
 # Marks of a JPEG: its start, the start of a picture's data, its end.
 _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
@@ -18,11 +24,32 @@ _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 _JPEG_TAIL = 1024
 
 
+def picture_paths(folder: str | Path) -> list[Path]:
+    """The pictures in a folder, in natural order; hidden files and other kinds are passed over.
+
+    Raises:
+        OSError: If there is no such folder.
+        InputError: If it holds none.
+    """
+    # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
+    names = [
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.name.lower().endswith(IMAGE_SUFFIXES)
+        and not entry.name.startswith('.')
+        and entry.is_file()
+    ]
+    if not names:
+        raise InputError(f'{folder} holds no picture ({", ".join(IMAGE_SUFFIXES)})')
+    return [Path(folder, name) for name in sorted(names, key=natural_key)]
+
+
 def decode_image(path: str | Path) -> np.ndarray | None:
     """Decode an image file as far as OpenCV can.
 
     Args:
-        path: The file; grey, 16-bit and 4-channel images are converted.
+        path: The file; grey, 16-bit and 4-channel images are converted, and an EXIF orientation is
+            applied: boxes are of the upright picture, as it is shown.
 
     Returns:
         (H, W, 3) uint8, BGR, or None if it cannot be read.
@@ -54,9 +81,14 @@ def read_image(path: str, shape: Sequence[int] | None = None) -> np.ndarray | No
         warnings.warn(f'{reason}; skipped', CorpusWarning, stacklevel=2)
         return None
     if shape is not None and image.shape[:2] != tuple(shape):
+        stored = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        exif = (
+            ', as it is stored: its EXIF orientation turns it. Annotate the upright picture, or '
+            'remove that tag from all files (docs/custom_data.md)'
+        )
         warnings.warn(
             f'{path}: is {image.shape[1]} x {image.shape[0]} but annotated as '
-            f'{shape[1]} x {shape[0]}; skipped',
+            f'{shape[1]} x {shape[0]}{exif if stored.shape[:2] == tuple(shape) else ""}; skipped',
             CorpusWarning,
             stacklevel=2,
         )

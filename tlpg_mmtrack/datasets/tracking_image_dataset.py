@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
+from tlpg_mmtrack.errors import InputError
+
 from .corpus_warning import CorpusWarning
 from .geometry import bounding_box
 from .outlines import box_agreement, outline_of
@@ -24,7 +26,8 @@ class TrackingImageDataset(TrackingSource):
 
     Objects whose annotation is malformed, whose box has no area or lies outside its image, or
     whose mask does not fit its box (intersection over union below 0.5), are left out, each with a
-    warning. So are annotations of images that the file does not list, with one warning for all.
+    warning. So are annotations of images that the file does not list, and those of crowds, with
+    one warning for all of a kind.
 
     Args:
         ann_file: The annotation file: ``images`` (file_name, width, height) and ``annotations``
@@ -81,24 +84,32 @@ class TrackingImageDataset(TrackingSource):
         annotations = content.get('annotations', ())
         listed = [(each, _image_of(each, images)) for each in annotations]
         listed = [(annotation, image) for annotation, image in listed if image is not None]
-        self._report_unlisted(len(annotations) - len(listed), len(annotations))
-        objects = [
-            self._parse(annotation, image)
-            for annotation, image in listed
-            if self.is_selected(image['file_name']) and not annotation.get('iscrowd', 0)
+        self._report(
+            len(annotations) - len(listed),
+            len(annotations),
+            'have the image_id of no image',
+            'give each annotation the id of its image, of the same type',
+        )
+        selected = [
+            (each, image) for each, image in listed if self.is_selected(image['file_name'])
         ]
+        single = [(each, image) for each, image in selected if not each.get('iscrowd', 0)]
+        self._report(
+            len(selected) - len(single),
+            len(selected),
+            'are of crowds (iscrowd)',
+            'a target is one object: annotate each on its own, with iscrowd 0',
+        )
+        objects = [self._parse(annotation, image) for annotation, image in single]
         return [item for item in objects if item is not None]
 
-    def _report_unlisted(self, count: int, total: int) -> None:
-        """Warn of annotations whose image is not in the file; raises if there are no others."""
+    def _report(self, count: int, total: int, fault: str, fix: str) -> None:
+        """Warn of annotations that cannot be used; raises if there are no others."""
         if count == 0:
             return
-        message = f'{self.ann_file}: {count} of {total} annotations have the image_id of no image'
+        message = f'{self.ann_file}: {count} of {total} annotations {fault}'
         if count == total:
-            raise ValueError(
-                f'{message}, so that there is no object to train on; give each annotation the id '
-                'of its image, of the same type'
-            )
+            raise InputError(f'{message}, so that there is no object to train on; {fix}')
         warnings.warn(f'{message}; left out', CorpusWarning, stacklevel=2)
 
     def _parse(self, annotation: dict, image: dict) -> dict | None:

@@ -221,12 +221,13 @@ class ResumableTestLoop(TestLoop):
 
     def _explain(self, video: int, frame: int, error: Exception) -> str:
         """Which frame could not be read, and why; the last line of a worker's long report."""
-        info = self.dataloader.dataset.get_data_info(video)
-        image = info['framename_template'] % (info['start_frame_id'] + frame)
+        dataset = self.dataloader.dataset
+        image = dataset.get_img_infos_from_video(video)['img_paths'][frame]
         lines = [line for line in str(error).splitlines() if line.strip()]
         return (
-            f'frame {frame} (counted from 0), {info["video_path"]}/{image}, annotations '
-            f'{info["ann_path"]}: {type(error).__name__}: {lines[-1] if lines else "no reason"}'
+            f'frame {frame} (counted from 0), {image}, annotations '
+            f'{dataset.get_data_info(video)["ann_path"]}: {type(error).__name__}: '
+            f'{lines[-1] if lines else "no reason"}'
         )
 
     def _leave_out(self, name: str, reason: str) -> None:

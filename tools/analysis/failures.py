@@ -35,8 +35,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         '--data',
         type=Path,
         required=True,
-        help='folder of the sequences that were tracked, in the layout of OTB: NAME/img/*.jpg and '
-        'NAME/groundtruth_rect.txt, 1-based',
+        help='folder of the videos that were tracked: NAME/img/ and NAME/groundtruth_rect.txt or '
+        'groundtruth.txt',
     )
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     parser.add_argument(

@@ -18,6 +18,13 @@ def test_csv_and_json_say_the_same(tmp_path: Path) -> None:
     assert read_attributes(tmp_path / 'a.json') == expected
 
 
+@pytest.mark.parametrize('mark', [';', '\t', ','])
+def test_csv_of_any_program(mark: str, tmp_path: Path) -> None:
+    text = '\ufeffBasketball,IV,OCC\r\nDeer,\r\n'.replace(',', mark)
+    (tmp_path / 'a.csv').write_bytes(text.encode())
+    assert read_attributes(tmp_path / 'a.csv') == {'Basketball': ['IV', 'OCC'], 'Deer': []}
+
+
 @pytest.mark.parametrize(
     ('name', 'text', 'message'),
     [

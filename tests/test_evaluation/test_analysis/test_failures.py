@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from written_runs import write_run, write_square_clips, write_square_run
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.analysis.failures import (
     Diagnosis,
     diagnose,
@@ -182,7 +183,7 @@ def test_folders_that_do_not_fit_are_refused(run: Run, tmp_path: Path) -> None:
     write_run(tmp_path / 'other', {'A': 0.0})
     with pytest.raises(ValueError, match="'A' has another ground truth"):
         match_folder(load_run(tmp_path / 'other'), tmp_path / 'fewer')
-    with pytest.raises(FileNotFoundError, match='in the layout of OTB'):
+    with pytest.raises(InputError, match='run holds no video'):
         match_folder(run, tmp_path / 'run')
 
 

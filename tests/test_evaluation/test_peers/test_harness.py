@@ -15,9 +15,9 @@ from fake_model import FakeModel
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.analysis.runs import load_run
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-from tlpg_mmtrack.evaluation.peers.otb_folder import OTBVideo, read_otb_folder
 from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 
 
@@ -46,13 +46,13 @@ class Drifter:
 
 
 @pytest.fixture
-def videos(tmp_path: Path) -> list[OTBVideo]:
+def videos(tmp_path: Path) -> list[FolderVideo]:
     """The clips A and B."""
     write_square_clips(tmp_path / 'clips')
-    return read_otb_folder(tmp_path / 'clips')[0]
+    return read_video_folder(tmp_path / 'clips')[0]
 
 
-def test_tlpg_runs_through_it(videos: list[OTBVideo], tmp_path: Path) -> None:
+def test_tlpg_runs_through_it(videos: list[FolderVideo], tmp_path: Path) -> None:
     figures = run_tracker(TLPGPeer(Tracker(FakeModel(), 'cpu')), videos, tmp_path / 'tlpg')
     assert figures['videos'] == 2
     assert figures['fps'] > 0
@@ -66,7 +66,7 @@ def test_tlpg_runs_through_it(videos: list[OTBVideo], tmp_path: Path) -> None:
     assert identity['tracker']['seed'] == 0
 
 
-def test_a_run_goes_on_to_the_same_boxes(videos: list[OTBVideo], tmp_path: Path) -> None:
+def test_a_run_goes_on_to_the_same_boxes(videos: list[FolderVideo], tmp_path: Path) -> None:
     run_tracker(Drifter(), videos, tmp_path / 'whole')
     run_tracker(Drifter(), videos[:1], tmp_path / 'resumed')
     tracker = Drifter()
@@ -80,7 +80,9 @@ def test_a_run_goes_on_to_the_same_boxes(videos: list[OTBVideo], tmp_path: Path)
         assert whole == resumed
 
 
-def test_other_trackers_seeds_and_data_are_refused(videos: list[OTBVideo], tmp_path: Path) -> None:
+def test_other_trackers_seeds_and_data_are_refused(
+    videos: list[FolderVideo], tmp_path: Path
+) -> None:
     run_tracker(Drifter(), videos, tmp_path / 'run')
     with pytest.raises(ValueError, match=r'tracker\.speed was 1\.0, is 2\.0'):
         run_tracker(Drifter(2.0), videos, tmp_path / 'run')
@@ -88,14 +90,14 @@ def test_other_trackers_seeds_and_data_are_refused(videos: list[OTBVideo], tmp_p
         run_tracker(Drifter(), videos, tmp_path / 'run', seed=1)
     with pytest.raises(ValueError, match="holds 'A' of other data"):
         run_tracker(Drifter(), videos[1:], tmp_path / 'run')
-    moved = OTBVideo('B', videos[1].images, videos[1].truth + 1)
+    moved = FolderVideo('B', videos[1].images, videos[1].truth + 1)
     with pytest.raises(ValueError, match="holds 'B' of other data"):
         run_tracker(Drifter(), [videos[0], moved], tmp_path / 'run')
 
 
 @pytest.mark.parametrize('frame', [0, 2])
 def test_results_of_frames_that_have_changed_are_refused(
-    frame: int, videos: list[OTBVideo], tmp_path: Path
+    frame: int, videos: list[FolderVideo], tmp_path: Path
 ) -> None:
     run_tracker(Drifter(), videos, tmp_path / 'run')
     written = tmp_path / 'run/videos/B.json'
@@ -111,17 +113,17 @@ def test_results_of_frames_that_have_changed_are_refused(
 
 
 def test_a_copy_of_the_data_goes_on_with_their_results(
-    videos: list[OTBVideo], tmp_path: Path
+    videos: list[FolderVideo], tmp_path: Path
 ) -> None:
     run_tracker(Drifter(), videos, tmp_path / 'run')
     shutil.copytree(tmp_path / 'clips', tmp_path / 'copy')
     tracker = Drifter()
-    run_tracker(tracker, read_otb_folder(tmp_path / 'copy')[0], tmp_path / 'run')
+    run_tracker(tracker, read_video_folder(tmp_path / 'copy')[0], tmp_path / 'run')
     assert tracker.started == 0
 
 
 def test_results_of_an_earlier_version_are_accepted(
-    videos: list[OTBVideo], tmp_path: Path
+    videos: list[FolderVideo], tmp_path: Path
 ) -> None:
     run_tracker(Drifter(), videos, tmp_path / 'run')
     for path in (tmp_path / 'run/videos').iterdir():
@@ -135,7 +137,7 @@ def test_results_of_an_earlier_version_are_accepted(
 
 @pytest.mark.parametrize('kind', ['missing', 'truncated', 'tracker', 'listed'])
 def test_what_cannot_be_tracked_is_named_and_left_out(
-    kind: str, videos: list[OTBVideo], tmp_path: Path
+    kind: str, videos: list[FolderVideo], tmp_path: Path
 ) -> None:
     image, tracker, problems = videos[1].images[2], Drifter(), {}
     if kind == 'missing':

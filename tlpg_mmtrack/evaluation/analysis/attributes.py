@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.box_files import read_lines
 
 
 def read_attributes(path: str | Path) -> dict[str, list[str]]:
@@ -15,7 +16,8 @@ def read_attributes(path: str | Path) -> dict[str, list[str]]:
 
     Args:
         path: ``.json``: an object, ``{"Basketball": ["IV", "OCC"]}``; or ``.csv``: rows of a
-            video's name and its attributes, ``Basketball,IV,OCC``, without a header.
+            video's name and its attributes, ``Basketball,IV,OCC``, without a header;
+            separated by commas, semicolons or tabs.
 
     Returns:
         Attributes by the video's name, as the results folders name it.
@@ -27,12 +29,13 @@ def read_attributes(path: str | Path) -> dict[str, list[str]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'attributes: {path} is not a file; check the path')
-    text = path.read_text(encoding='utf-8')
+    lines = read_lines(path)
     if path.suffix == '.json':
-        return _from_json(path, text)
+        return _from_json(path, '\n'.join(lines))
     if path.suffix != '.csv':
         raise InputError(f'attributes: {path} must end in .json or .csv')
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
+    mark = next((mark for mark in ';\t' if any(mark in line for line in lines)), ',')
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
     attributes: dict[str, list[str]] = {}
     for row in filter(None, rows):
         if not row[0] or row[0] in attributes:

@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from tlpg_mmtrack.datasets.image_files import decode_image
+from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.ops.crop import crop_patch
 
 from ..measures import Convention, TrackedVideo, get_convention, score_video
 from ..measures.boxes import box_overlaps, usable
-from ..peers.otb_folder import OTBVideo, read_otb_folder
 from ..results.atomic import write_atomically
 from .files import new_figure, save_figure, write_csv
 from .runs import Run, shorten
@@ -31,7 +31,7 @@ _PICTURE_INCHES = 1.7
 _PICTURE_PIXELS = 200
 #: Of the picture's side, how much the boxes fill, and the least side in pixels of the frame.
 _FILLED, _LEAST_SIDE = 0.6, 24.0
-#: mmtrack's OTB100Dataset keeps the files' boxes 1-based; ours are 0-based.
+#: Results of mmtrack's OTB100Dataset, and of one_based=False, are a pixel off.
 _TRUTH_TOLERANCE = 1.0
 
 
@@ -120,22 +120,22 @@ def diagnose(video: TrackedVideo, convention: Convention) -> Diagnosis | None:
     )
 
 
-def match_folder(run: Run, folder: str | Path) -> dict[str, OTBVideo]:
+def match_folder(run: Run, folder: str | Path) -> dict[str, FolderVideo]:
     """Find the frames of a run's sequences.
 
     Args:
         run: What was tracked.
-        folder: Folder in the layout of OTB with the same sequences.
+        folder: Folder of the same sequences.
 
     Returns:
         The sequences by name.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or no sequence in it.
-        InputError: If a sequence of the folder has no results, or one with results is not in the
-            folder, or they differ in their length or truth. It names folder, sequence and fix.
+        InputError: If there is no such folder, or no sequence in it; if a sequence of the folder
+            has no results, or one with results is not in the folder, or they differ in their
+            length or truth. It names folder, sequence and fix.
     """
-    videos, problems = read_otb_folder(folder)
+    videos, problems = read_video_folder(folder)
     there = {video.name: video for video in videos}
     missing = [name for name in there if name not in run.videos]
     if missing:
@@ -189,7 +189,7 @@ def write_table(folder: Path, rows: Sequence[Diagnosis], run: Run, convention: s
     return text
 
 
-def draw_failures(path: Path, rows: Sequence[Diagnosis], videos: dict[str, OTBVideo]) -> None:
+def draw_failures(path: Path, rows: Sequence[Diagnosis], videos: dict[str, FolderVideo]) -> None:
     """Write a picture: for each sequence evenly spaced frames around target and box.
 
     Args:

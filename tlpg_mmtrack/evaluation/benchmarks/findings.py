@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
-import math
+import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+
+from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.box_files import read_boxes, read_lines
 
 from ..results.atomic import write_atomically
 
@@ -104,42 +109,36 @@ def last_frame(folder: Path) -> int | None:
     return max(numbers, default=None)
 
 
-def check_boxes(
-    path: Path,
-    expected: int,
-    columns: Collection[int] = (4,),
-    separators: str = ',',
-    nan: bool = False,
-    whole: bool = False,
-) -> list[str]:
-    """Say what is wrong with an annotation file.
+def check_boxes(path: Path, expected: int, nan: bool = False, whole: bool = False) -> list[str]:
+    """Say what is wrong with an annotation file, for mmtrack's readers, too.
 
     Args:
         path: The file, one line a frame.
         expected: Number of lines that it must have.
-        columns: How many numbers a line may have.
-        separators: What may stand between numbers, as in a regular expression's ``[]``.
         nan: Whether a line of NaN may say that the target is absent.
-        whole: Whether the numbers must be integers, which is all that the reader understands.
+        whole: Whether the numbers must be integers, which is all that mmtrack's reader of OTB
+            understands. Its others understand commas alone.
     """
     try:
-        lines = path.read_text(encoding='utf-8').strip().splitlines()
+        boxes = read_boxes(path)
+        lines = read_lines(path)
+        if not whole:
+            np.loadtxt(io.StringIO(path.read_text(encoding='utf-8')), delimiter=',')
     except FileNotFoundError:
         return [f'{path}: the file is missing']
-    except (OSError, UnicodeDecodeError) as error:
+    except InputError as error:
+        return [str(error)]
+    except (OSError, ValueError) as error:
         return [f'{path}: cannot be read ({error})']
-    if len(lines) != expected:
-        return [f'{path}: has {len(lines)} lines, but {expected} are expected']
-    for number, line in enumerate(lines, 1):
-        values = [value for value in re.split(f'[{separators}]+', line.strip()) if value]
-        if len(values) not in columns or not all(
-            _is_number(value, nan, whole) for value in values
-        ):
-            kind = 'whole numbers' if whole else 'numbers'
-            return [
-                f'{path}: line {number} must be {" or ".join(map(str, columns))} {kind}, is '
-                f'{line.strip()[:60]!r}'
-            ]
+    if len(boxes) != expected:
+        return [f'{path}: has {len(boxes)} lines, but {expected} are expected']
+    wrong = ~np.isfinite(boxes).all(axis=1) if not nan else np.zeros(len(boxes), dtype=bool)
+    if whole:
+        wrong |= np.array([re.search(r'[^-+\d,;\s]', line) is not None for line in lines])
+    if wrong.any():
+        index = int(wrong.argmax())
+        kind = 'whole numbers' if whole else 'numbers'
+        return [f'{path}: line {index + 1} must be {kind}, is {lines[index][:60]!r}']
     return []
 
 
@@ -160,11 +159,3 @@ def check_flags(path: Path, expected: int, separator: str | None, most: int = 1)
         return [f'{path}: has {len(values)} values, but {expected} are expected']
     wrong = [value for value in values if not value.strip().isdigit() or int(value) > most]
     return [f'{path}: {wrong[0]!r} is not a number in 0..{most}'] if wrong else []
-
-
-def _is_number(value: str, nan: bool, whole: bool) -> bool:
-    try:
-        number = int(value) if whole else float(value)
-    except ValueError:
-        return False
-    return math.isfinite(number) or (nan and math.isnan(number))

@@ -31,7 +31,6 @@ def check_otb100(root: Path) -> Findings:
         problems += check_boxes(
             root / video.boxes,
             video.length + _SKIPPED_BOXES.get(folder, 0),
-            separators=r',\s',
             whole=True,
         )
         findings.add(video, problems)

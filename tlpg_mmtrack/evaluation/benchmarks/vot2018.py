@@ -23,6 +23,5 @@ def check_vot2018(root: Path) -> Findings:
             continue
         video = ListedVideo(f'data/{name}/color', f'data/{name}/groundtruth.txt', 1, last)
         problems = check_frames(root, video, '%08d.jpg')
-        boxes = check_boxes(root / video.boxes, video.length, columns=(4, 8))
-        findings.add(video, problems + boxes)
+        findings.add(video, problems + check_boxes(root / video.boxes, video.length))
     return findings

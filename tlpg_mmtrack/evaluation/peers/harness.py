@@ -12,12 +12,12 @@ import numpy as np
 from mmengine.runner import set_random_seed
 
 from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.errors import InputError
 
 from ..results import ResultsFolder, VideoResult, data_fingerprint, environment
 from ..resumable_test_loop import clock
 from ..tlpg_sot_metric import TLPGSOTMetric
-from .otb_folder import OTBVideo
 from .protocol import PeerTracker
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def run_tracker(
     tracker: PeerTracker,
-    videos: Sequence[OTBVideo],
+    videos: Sequence[FolderVideo],
     path: Path,
     seed: int = 0,
     conventions: Sequence[str] = ('mmtrack', 'otb'),
@@ -76,7 +76,7 @@ def run_tracker(
     return {name.removeprefix(f'{metric.prefix}/'): value for name, value in figures.items()}
 
 
-def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult:
+def track_video(tracker: PeerTracker, video: FolderVideo, seed: int) -> VideoResult:
     """Track one video; no more than one frame is held.
 
     Raises:
@@ -115,7 +115,7 @@ def track_video(tracker: PeerTracker, video: OTBVideo, seed: int) -> VideoResult
 
 
 def _checked_finished(
-    folder: ResultsFolder, videos: Sequence[OTBVideo], names: Sequence[str]
+    folder: ResultsFolder, videos: Sequence[FolderVideo], names: Sequence[str]
 ) -> set[str]:
     """Names of the videos that have a result, which is of these very frames and boxes."""
     finished = folder.finished()
@@ -131,7 +131,7 @@ def _checked_finished(
     return finished
 
 
-def _is_of(result: VideoResult, video: OTBVideo) -> bool:
+def _is_of(result: VideoResult, video: FolderVideo) -> bool:
     """Whether a result was tracked on this video's frames, and has its true boxes."""
     same_truth = np.array_equal(np.array(result.truth), np.array(_corners(video.truth)), True)
     return same_truth and result.can_be_of(data_fingerprint(video.images))

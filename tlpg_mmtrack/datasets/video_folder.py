@@ -1,0 +1,249 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The layout of videos with boxes that training, testing and comparing share.
+
+Each folder ``FOLDER/NAME/`` is a video: ``img/`` with its frames, pictures of any names in natural
+order (2.jpg before 10.jpg), and a box file, which :func:`~tlpg_mmtrack.utils.box_files.read_boxes`
+reads: one line a frame. It is ``groundtruth_rect.txt``, whose top left pixel is (1, 1), as in OTB;
+or ``groundtruth.txt``, whose top left pixel is (0, 0). ``groundtruth_rect.1.txt``, ``.2.txt`` are
+of several targets in the same frames.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.files.natural_order import natural_key
+from tlpg_mmtrack.utils.box_files import read_boxes, read_lines
+
+from .corpus_warning import CorpusWarning
+from .image_files import picture_paths
+
+_ONE_BASED = re.compile(r'groundtruth_rect(?:\.(\d+))?\.txt')
+#: Names of box files.
+BOX_FILES = ('groundtruth.txt', 'groundtruth_rect.txt')
+
+
+@dataclass(frozen=True)
+class FolderVideo:
+    """One target in one video.
+
+    Attributes:
+        name: Its name; several targets of one folder are ``Jogging-1`` and ``Jogging-2``.
+        images: Its frames' files, in order.
+        truth: (n, 4) float64 boxes (x, y, width, height) in pixels, 0-based; NaN, or without area,
+            where the target is absent.
+        annotation: The file of the boxes; None if they come from elsewhere.
+    """
+
+    name: str
+    images: list[Path]
+    truth: np.ndarray
+    annotation: Path | None = None
+
+
+def read_video_folder(
+    folder: str | Path, one_based: bool | None = None
+) -> tuple[list[FolderVideo], dict[str, str]]:
+    """Read the videos of a folder, to track each from its first box.
+
+    Args:
+        folder: Folder of the videos' folders.
+        one_based: Whether the top left pixel is (1, 1), in all files; None: as the files' names
+            say.
+
+    Returns:
+        The videos that can be used, in natural order; and why others cannot, by name: the reason
+        names the file, and the line.
+
+    Raises:
+        InputError: If there is no such folder, or no video in it.
+    """
+    videos, problems = find_videos(folder, one_based)
+    if not videos and not problems:
+        below = Path(folder) / 'data'
+        hint = f'; did you mean {below}?' if below.is_dir() else ''
+        raise InputError(
+            f'data: {folder} holds no video: expected NAME/img/ and NAME/{BOX_FILES[0]} or '
+            f'NAME/{BOX_FILES[1]}{hint}'
+        )
+    return startable(videos, problems)
+
+
+def find_videos(
+    folder: str | Path,
+    one_based: bool | None = None,
+    selected: Callable[[str], bool] = lambda name: True,
+) -> tuple[list[FolderVideo], dict[str, str]]:
+    """Read the videos of a folder, whether or not their first frame shows the target.
+
+    Where frames and boxes of one of OTB-100's videos differ in number, the frames are taken that
+    the benchmark uses. A folder without frames and boxes is no video: a ``CorpusWarning`` says so.
+
+    Args:
+        folder: As in :func:`read_video_folder`.
+        one_based: As there.
+        selected: Which of the folders to read, by name.
+
+    Returns:
+        As there; the reason may be without the video's name.
+
+    Raises:
+        InputError: If there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f'data: {folder} is not a folder of videos; check the path. The configs look below '
+            'the folder that TLPG_DATA names (docs/data.md)'
+        )
+    videos, problems = [], {}
+    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        if path.name.startswith('.') or not path.is_dir() or not selected(path.name):
+            continue
+        annotations = _annotations(path)
+        if not annotations and not (path / 'img').is_dir():
+            message = f'{path}: video left out: it holds no img/, {" or ".join(BOX_FILES)}'
+            warnings.warn(message, CorpusWarning, stacklevel=2)
+            continue
+        for name, files in (annotations or {path.name: []}).items():
+            try:
+                if len(files) != 1:
+                    raise InputError(
+                        f'{path} holds {len(files)} of {" and ".join(BOX_FILES)}; one is needed'
+                    )
+                images = picture_paths(path / 'img')
+                videos.append(read_video(name, images, files[0], one_based))
+            except (OSError, ValueError) as error:
+                problems[name] = str(error)
+    return videos, problems
+
+
+def read_video(
+    name: str, images: list[Path], annotation: Path, one_based: bool | None = None
+) -> FolderVideo:
+    """Read the boxes of one video's frames.
+
+    Args:
+        name: Its name.
+        images: Its frames.
+        annotation: The file of its boxes.
+        one_based: As in :func:`read_video_folder`.
+
+    Raises:
+        OSError: If the boxes cannot be read.
+        InputError: If they are malformed, or not as many as the frames; names file and line.
+    """
+    boxes = read_boxes(annotation)
+    if len(boxes) != len(images):
+        images = _used_by_otb(annotation, images)
+    if len(boxes) != len(images):
+        first = min(len(boxes), len(images))
+        what = 'has no frame' if first == len(images) else f'is missing, of {images[first].name}'
+        raise InputError(
+            f'{annotation}: {len(boxes)} boxes for {len(images)} frames: line {first + 1} {what}; '
+            'give a line to each frame'
+        )
+    if one_based is None:
+        one_based = _ONE_BASED.fullmatch(annotation.name) is not None
+    if one_based:
+        boxes[:, :2] -= 1.0
+    return FolderVideo(name, images, boxes, annotation)
+
+
+def read_video_list(
+    path: str | Path, root: str | Path, one_based: bool | None = None
+) -> tuple[list[FolderVideo], dict[str, str]]:
+    """Read mmtrack's list of videos, to track each from its first box.
+
+    Its lines are ``frames,boxes,first,last``: a folder, a file, and the numbers that end the names
+    of the first and the last frame. A first line of another form is a comment.
+
+    Args:
+        path: The list.
+        root: Folder that its paths start from.
+        one_based: As in :func:`read_video_folder`; files of other names are 0-based.
+
+    Returns:
+        As :func:`read_video_folder`, in the order of the list.
+
+    Raises:
+        OSError: If it cannot be read.
+        InputError: If it names no video, or a line is of another form; names file and line.
+    """
+    videos, problems = [], {}
+    for number, line in enumerate(read_lines(path), 1):
+        fields = [field.strip() for field in line.split(',')]
+        if len(fields) != 4 or not all(field.isdecimal() for field in fields[2:]):
+            if number == 1:
+                continue
+            raise InputError(f'{path}, line {number}: expected frames,boxes,first,last: {line!r}')
+        frames, boxes, first, last = Path(root, fields[0]), Path(root, fields[1]), *fields[2:]
+        try:
+            images = numbered(picture_paths(frames), int(first), int(last))
+            if len(images) != int(last) - int(first) + 1:
+                raise InputError(f'{frames}: of frames {first} to {last} {len(images)} are there')
+            videos.append(read_video(line, images, boxes, one_based))
+        except (OSError, ValueError) as error:
+            problems[line] = f'{path}, line {number}: {error}'
+    if not videos and not problems:
+        raise InputError(f'{path}: names no video; expected lines frames,boxes,first,last')
+    return startable(videos, problems)
+
+
+def startable(
+    videos: list[FolderVideo], problems: dict[str, str]
+) -> tuple[list[FolderVideo], dict[str, str]]:
+    """Move videos from whose first box no tracker can start to the problems."""
+    # Not `<= 0`: NaN passes it.
+    good = [bool(len(video.truth) and (video.truth[0, 2:] > 0).all()) for video in videos]
+    bad = {
+        video.name: f'{video.annotation}, line 1: the first box cannot be started from: '
+        f'{video.truth[:1].tolist()} (x, y, width, height, 0-based); begin the video where the '
+        'target is shown'
+        for video, fine in zip(videos, good, strict=True)
+        if not fine
+    }
+    return [video for video, fine in zip(videos, good, strict=True) if fine], problems | bad
+
+
+def _annotations(folder: Path) -> dict[str, list[Path]]:
+    """A video's box files by the names of their targets."""
+    paths = [path for path in folder.glob('groundtruth*.txt') if path.is_file()]
+    if len(paths) > 1:
+        # Human4's first file is empty.
+        paths = [path for path in paths if path.stat().st_size > 0]
+    found: dict[str, list[Path]] = {}
+    for path in sorted(paths, key=lambda path: natural_key(path.name)):
+        match = _ONE_BASED.fullmatch(path.name)
+        if match or path.name == BOX_FILES[0]:
+            target = f'-{match[1]}' if match and match[1] else ''
+            found.setdefault(folder.name + target, []).append(path)
+    return found
+
+
+def _used_by_otb(annotation: Path, images: list[Path]) -> list[Path]:
+    """The frames that OTB-100 uses of this video; all if it is not one of its."""
+    # Not at the top: evaluation imports the data sets.
+    from tlpg_mmtrack.evaluation.benchmarks.findings import read_names
+
+    for video, boxes, first, last in read_names('otb100.txt'):
+        if (video, boxes) == (annotation.parent.name, annotation.name):
+            return numbered(images, int(first), int(last))
+    return images
+
+
+def numbered(images: list[Path], first: int, last: int) -> list[Path]:
+    """The pictures whose name ends in a number from first to last."""
+    numbers = (re.search(r'(\d+)$', image.stem) for image in images)
+    return [
+        image
+        for image, number in zip(images, numbers, strict=True)
+        if number and first <= int(number[1]) <= last
+    ]
