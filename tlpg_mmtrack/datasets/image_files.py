@@ -18,17 +18,18 @@ _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 _JPEG_TAIL = 1024
 
 
-def decode_image(path: str | Path) -> np.ndarray | None:
+def decode_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
     """Decode an image file as far as OpenCV can.
 
     Args:
         path: The file; grey, 16-bit and 4-channel images are converted.
+        flags: Of ``cv2.imread``.
 
     Returns:
-        (H, W, 3) uint8, BGR, or None if it cannot be read.
+        (H, W, 3) uint8, BGR, or None if it cannot be read; other depths if ``flags`` says so.
     """
     try:
-        return cv2.imread(str(path), cv2.IMREAD_COLOR)
+        return cv2.imread(str(path), flags)
     except cv2.error:
         # OpenCV raises where the file's header claims an enormous size.
         return None

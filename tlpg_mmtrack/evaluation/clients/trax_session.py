@@ -8,6 +8,7 @@ from trax.image import Image, ImageChannel
 from trax.region import Region
 from trax.server import Server
 
+from tlpg_mmtrack.apis.byte_range import ByteRange
 from tlpg_mmtrack.apis.frames import read_picture
 from tlpg_mmtrack.apis.tracker import Tracker
 
@@ -26,13 +27,14 @@ def serve(tracker: Tracker) -> None:
         ValueError: If there is not exactly one object, or the first image cannot be read.
     """
     formats = [Region.RECTANGLE], [Image.PATH], [ImageChannel.COLOR]
+    to_bytes = ByteRange()
     with Server(*formats, tracker_name='TLPG', metadata={'vot': 'python'}) as server:
         while True:
             request = server.wait()
             if request.type == TraxStatus.QUIT:
                 return
             path = request.image[ImageChannel.COLOR].path()
-            frame = read_picture(path)
+            frame = read_picture(path, to_bytes)
             if request.type == TraxStatus.INITIALIZE:
                 if frame is None:
                     raise ValueError(f'TraX: the first image, {path}, cannot be read')
