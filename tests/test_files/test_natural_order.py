@@ -12,5 +12,11 @@ def test_numbers_count_by_their_value_wherever_they_stand() -> None:
     assert sorted(names, key=natural_key) == expected
 
 
+def test_capitals_do_not_matter_until_all_else_is_equal() -> None:
+    names = ['b1.jpg', 'img_2.jpg', 'IMG_3.jpg', 'IMG_1.jpg', 'img_1.jpg', 'a01.jpg', 'a1.jpg']
+    expected = ['a01.jpg', 'a1.jpg', 'b1.jpg', 'IMG_1.jpg', 'img_1.jpg', 'img_2.jpg', 'IMG_3.jpg']
+    assert sorted(names, key=natural_key) == sorted(names[::-1], key=natural_key) == expected
+
+
 def test_digits_that_are_no_decimal_number_are_letters() -> None:
-    assert natural_key('x\u00b2.jpg') == [(-1, 'x\u00b2.jpg')]
+    assert sorted(['x\u00b2.jpg', 'x3.jpg'], key=natural_key) == ['x3.jpg', 'x\u00b2.jpg']

@@ -135,7 +135,7 @@ class TestRun:
         assert demo.main([video, *BOX, '--out', str(out), '--max-frames', str(limit)]) == 0
         assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == min(limit, 8)
 
-    def test_folder_with_corrupt_pictures_and_changing_size(self, tmp_path, out):
+    def test_folder_with_corrupt_pictures_and_changing_size(self, tmp_path, out, caplog):
         folder = tmp_path / 'pictures'
         folder.mkdir()
         for index, size in enumerate([(160, 120), (160, 120), (320, 240), (90, 100)]):
@@ -144,6 +144,8 @@ class TestRun:
         assert demo.main([str(folder), *BOX, '--out', str(out)]) == 0
         states = [row['state'] for row in rows_of(out)]
         assert states == ['normal', 'not_found', 'normal', 'normal']
+        assert '1.png: cannot be read as an image; the frame counts as corrupt' in caplog.text
+        assert 'cv2.imread' not in caplog.text
         assert len(list(open_source(out / 'tracked.mp4'))) == 4
 
     def test_black_frames(self, tmp_path, out):
@@ -226,7 +228,16 @@ class TestBadInput:
 
     def test_device_that_holds_no_numbers(self, video, out, capsys):
         error = self.error_of(capsys, video, *BOX, '--device', 'meta', '--out', str(out))
-        assert "--device: 'meta' holds no numbers; pass 'cpu'" in error
+        assert "device: 'meta' has shapes and no numbers; pass 'cpu'" in error
+
+    def test_source_is_one_picture_of_a_sequence(self, tmp_path, out, capsys):
+        cv2.imwrite(str(tmp_path / '0001.png'), white_square(20))
+        error = self.error_of(capsys, str(tmp_path / '0001.png'), *BOX, '--out', str(out))
+        assert 'is a single picture; pass its folder' in error
+
+    def test_source_is_a_device(self, out, capsys):
+        error = self.error_of(capsys, '/dev/video97', *BOX, '--out', str(out))
+        assert 'camera 97 cannot be opened' in error
 
     def test_source_is_missing(self, out, capsys):
         assert 'is not a file' in self.error_of(capsys, 'none.mp4', *BOX, '--out', str(out))

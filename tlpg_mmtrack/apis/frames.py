@@ -1,18 +1,25 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Reading frames: from a video file, a folder of pictures or a camera, one at a time."""
+"""Reading frames, one at a time: a video file, a folder or file of pictures, a camera."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
 
 from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.natural_order import natural_key
+
+from .byte_range import ByteRange
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +28,11 @@ DEFAULT_FPS = 25.0
 """Frames a second where a source does not say."""
 _MAX_FAILED_READS = 100
 _MAX_CAMERA = 2**31 - 1
+_CUT_TOLERANCE = 0.5
+# Grey or BGR, in the file's own depth, turned as its EXIF says.
+_AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+_NO_VIDEO = 'cannot be opened as a video; it is truncated, damaged or of another kind'
+_SINGLE_PICTURE = 'is a single picture; pass its folder, or a video'
 
 
 class FrameSource:
@@ -30,8 +42,8 @@ class FrameSource:
 
     Attributes:
         name: What the user called it.
-        fps: Frames a second.
-        frame_count: Number of frames by the source's own account; None if it has no end.
+        fps: Frames a second; the mean where it varies.
+        frame_count: Number of frames, for video files an estimate; None where it is not known.
     """
 
     name: str
@@ -44,106 +56,150 @@ class FrameSource:
 
 
 class VideoSource(FrameSource):
-    """The frames of a video file.
+    """The frames of a video file, as FFmpeg decodes them.
 
-    Where the file promises more frames than can be read, as a truncated one does, what there is is
-    yielded and a warning logged.
+    They are turned as the file says and keep their sizes; of an interlaced video each holds both
+    fields. Where a file ends before the time that its header promises, as a truncated one does,
+    what there is is yielded and a warning logged.
 
     Args:
-        path: A file of a kind that OpenCV reads.
+        path: A file of a kind that FFmpeg reads.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is empty, no video, or holds no readable frame.
+        InputError: If there is no such file, it is no video or a single picture, or it holds no
+            readable frame.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = _existing_file(path)
         self.name = str(path)
-        if not self.path.is_file():
-            raise FileNotFoundError(f'source: {path} is not a file; check the path')
-        if self.path.stat().st_size == 0:
-            raise ValueError(f'source: {path} is an empty file; pass a video')
-        capture = self._open()
-        self.fps = _sound_fps(capture)
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.frame_count = count if count > 0 else None
-        readable, _ = capture.read()
-        capture.release()
-        if not readable:
-            raise ValueError(
-                f'source: {path} has no readable frame; it is truncated or of an unknown codec'
-            )
+        with self._open() as container:
+            stream = container.streams.best('video')
+            self.fps = _sound_fps(stream.average_rate, stream.guessed_rate)
+            seconds = (container.duration or 0) / av.time_base
+            self.frame_count = stream.frames or round(seconds * self.fps) or None
+            if all(frame is None for frame in self._decoded(container)):
+                raise InputError(
+                    f'source: {path} has no readable frame; it is truncated or of an unknown codec'
+                )
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Yield (index, frame); None stands for a frame that later ones follow."""
-        capture = self._open()
-        try:
-            index = failed = 0
-            # The count is an estimate in some formats: only a failed read ends the video.
-            while failed == 0 or (self._expects(index + failed) and failed < _MAX_FAILED_READS):
-                ok, frame = capture.read()
-                if not ok:
-                    failed += 1
+        """Yield (index, frame) from the first whole frame on; None stands for a damaged one."""
+        index, to_bytes = 0, ByteRange()
+        with self._open() as container:
+            for frame in self._decoded(container):
+                if frame is None and index == 0:
                     continue
-                for _ in range(failed):
-                    yield index, None
-                    index += 1
-                failed = 0
-                yield index, frame
+                yield index, None if frame is None else _to_array(frame, to_bytes)
                 index += 1
-        finally:
-            capture.release()
-        if self._expects(index) and self.frame_count is not None:
+
+    def _decoded(self, container: InputContainer) -> Iterator[av.VideoFrame | None]:
+        end, decoder = 0.0, _Decoder()
+        video = container.streams.best('video').index
+        # All streams: where sound outlasts the picture, only both show where the file ends.
+        for packet in _packets(container):
+            end = max(end, _end_of(packet))
+            if packet.stream.index == video:
+                yield from decoder.decode(packet)
+        self._warn_if_cut(container, end)
+
+    def _open(self) -> InputContainer:
+        try:
+            # The prefix keeps FFmpeg from taking a:b.mp4 for a protocol, the option from fetching
+            # what a playlist names.
+            container = av.open(f'file:{self.path}', options={'protocol_whitelist': 'file'})
+        except av.FFmpegError as error:
+            raise InputError(f'source: {self.path} {_NO_VIDEO}') from error
+        problem = _unlike_video(container)
+        if problem is not None:
+            container.close()
+            raise InputError(f'source: {self.path} {problem}')
+        return container
+
+    def _warn_if_cut(self, container: InputContainer, end: float) -> None:
+        promised = (container.duration or 0) / av.time_base
+        seconds = end - (container.start_time or 0) / av.time_base
+        # Some formats do not say how long the last frame is shown.
+        if seconds < promised - _CUT_TOLERANCE - 2 / self.fps:
             logger.warning(
-                '%s ends after %d of %d frames: the file seems truncated or damaged',
+                '%s ends after %.1f of the %.1f seconds that its header promises; it may be '
+                'truncated or damaged',
                 self.path,
-                index,
-                self.frame_count,
+                seconds,
+                promised,
             )
-
-    def _expects(self, index: int) -> bool:
-        return self.frame_count is None or index < self.frame_count
-
-    def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self.path))
-        if not capture.isOpened():
-            raise ValueError(
-                f'source: {self.path} cannot be opened as a video; '
-                'it is truncated, damaged or of another kind'
-            )
-        return capture
 
 
 class FolderSource(FrameSource):
     """The pictures in a folder, in natural order (2.jpg before 10.jpg).
 
     Args:
-        path: The folder; hidden files and files that are no pictures are passed over.
+        path: The folder; hidden files, other folders, links to nothing and files that are no
+            pictures are passed over.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no picture.
+        InputError: If there is no such folder, or it holds no picture.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         folder = Path(path)
         if not folder.is_dir():
-            raise FileNotFoundError(f'source: {path} is not a folder; check the path')
-        self.paths = sorted(
-            (file for file in folder.iterdir() if _is_picture(file)),
-            key=lambda file: natural_key(file.name),
-        )
+            raise InputError(f'source: {path} is not a folder; check the path')
+        named = sorted(filter(_is_picture_name, folder.iterdir()), key=_by_name)
+        self.paths = [file for file in named if file.is_file()]
+        links = [file.name for file in named if not file.exists()]
+        if links:
+            logger.warning(
+                '%s: %d links lead nowhere and are passed over, such as %s',
+                path,
+                len(links),
+                links[0],
+            )
         if not self.paths:
-            raise ValueError(f'source: {path} holds no picture ({", ".join(IMAGE_SUFFIXES)})')
+            hint = f'; did you mean {folder / "img"}?' if (folder / 'img').is_dir() else ''
+            raise InputError(
+                f'source: {path} holds no picture ({", ".join(IMAGE_SUFFIXES)}){hint}'
+            )
         self.fps = DEFAULT_FPS
         self.frame_count = len(self.paths)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame); None stands for a file that cannot be read, or lacks its end."""
+        to_bytes = ByteRange()
         for index, path in enumerate(self.paths):
-            yield index, read_picture(path)
+            yield index, read_picture(path, to_bytes)
+
+
+class PagesSource(FrameSource):
+    """The pages of a picture file of several, such as a TIFF.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If there is no such file, it cannot be read, or it holds a single picture.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = _existing_file(path)
+        self.name = str(path)
+        self.fps = DEFAULT_FPS
+        self.frame_count = cv2.imcount(str(path))
+        if self.frame_count == 0:
+            raise InputError(f'source: {path} cannot be read as an image; it is damaged')
+        if self.frame_count == 1:
+            raise InputError(f'source: {path} {_SINGLE_PICTURE}')
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Yield (index, frame); None stands for a page that cannot be read."""
+        to_bytes = ByteRange()
+        for index in range(self.frame_count):
+            try:
+                _, pages = cv2.imreadmulti(str(self.path), index, 1, flags=_AS_STORED)
+            except cv2.error:
+                pages = ()
+            yield index, to_bytes(pages[0]) if pages else None
 
 
 class CameraSource(FrameSource):
@@ -153,24 +209,24 @@ class CameraSource(FrameSource):
         index: Number of the camera, from 0.
 
     Raises:
-        ValueError: If there can be no such camera, or it does not answer.
+        InputError: If there can be no such camera, or it does not answer.
     """
 
     def __init__(self, index: int) -> None:
         # OpenCV takes the number as a C int.
         if index > _MAX_CAMERA:
-            raise ValueError(
+            raise InputError(
                 f'source: {index} is neither a file nor the number of a camera (at most '
                 f'{_MAX_CAMERA}); check the path'
             )
         self.name = f'camera {index}'
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
-            raise ValueError(
+            raise InputError(
                 f'source: camera {index} cannot be opened; check that it is connected and that '
                 'no other program uses it'
             )
-        self.fps = _sound_fps(self._capture)
+        self.fps = _sound_fps(self._capture.get(cv2.CAP_PROP_FPS))
         self.frame_count = None
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
@@ -191,48 +247,125 @@ def open_source(source: str | Path | int) -> FrameSource:
     """Open frames of any kind.
 
     Args:
-        source: Path of a video file or of a folder of pictures, or the number of a camera (digits
-            that are also the name of a file mean the file).
+        source: Path of a video file, of a folder of pictures or of a picture file with several
+            pages; or the number of a camera, or its device, as /dev/video0 (digits that are also
+            the name of a file mean the file).
 
     Raises:
-        FileNotFoundError: If there is nothing of that name.
-        ValueError: If it holds no readable frame.
+        InputError: If there is nothing of that name, or it holds no readable frame.
     """
     path = Path(str(source))
+    # By what it leads to: cameras have longer names too, that stay theirs.
+    device = re.fullmatch(r'/dev/video(\d+)', str(path.resolve()))
+    if device:
+        return CameraSource(int(device[1]))
     if path.is_dir():
         return FolderSource(path)
     if not path.exists() and re.fullmatch(r'\d+', str(source)):
         return CameraSource(int(source))
-    return VideoSource(path)
+    return PagesSource(path) if _is_picture_name(path) else VideoSource(path)
 
 
-def read_picture(path: str | Path) -> np.ndarray | None:
+def read_picture(
+    path: str | Path, to_bytes: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray | None:
     """Read one picture file as a frame.
 
     Args:
-        path: The file; grey, 16-bit and 4-channel pictures are converted.
+        path: The file.
+        to_bytes: What makes a frame of any picture: the ``ByteRange`` of its video.
 
     Returns:
         (H, W, 3) uint8, BGR, or None, with a logged warning that names the file, if it cannot be
         read, or is a JPEG without its end.
     """
-    frame = decode_image(path)
+    frame = decode_image(path, _AS_STORED)
     if frame is None:
         reason: str | None = f'{path}: cannot be read as an image'
     else:
         # OpenCV makes the missing part grey, which the tracker would learn from.
         reason = truncated_image(path)
     if reason is None:
-        return frame
+        return to_bytes(frame)
     logger.warning('%s; the frame counts as corrupt', reason)
     return None
 
 
-def _is_picture(file: Path) -> bool:
+class _Decoder:
+    """Decodes the packets of one stream; None stands for a frame that is damaged."""
+
+    def __init__(self) -> None:
+        self._damaged: set[int] = set()
+
+    def decode(self, packet: av.Packet) -> Iterator[av.VideoFrame | None]:
+        """Yield the frames that a packet completes, as shown; the empty last one, the rest."""
+        try:
+            frames, damaged = packet.decode(), packet.is_corrupt
+        except av.FFmpegError:
+            frames, damaged = [], packet.size > 0
+        if damaged:
+            self._damaged.add(_time(packet))
+        for frame in frames:
+            # Packets come in another order than their frames are shown in.
+            passed = {time for time in self._damaged if time <= _time(frame)}
+            self._damaged -= passed
+            spoilt = frame.is_corrupt or _time(frame) in passed
+            yield from [None] * len(passed - {_time(frame)})
+            yield None if spoilt else frame
+        if packet.size == 0:
+            yield from [None] * len(self._damaged)
+
+
+def _packets(container: InputContainer) -> Iterator[av.Packet]:
+    """The packets of all streams, up to the first that cannot be taken out of the file."""
+    with contextlib.suppress(av.FFmpegError):
+        yield from container.demux()
+
+
+def _unlike_video(container: InputContainer) -> str | None:
+    kind, stream = container.format.name, container.streams.best('video')
+    if kind.endswith('_pipe'):
+        return _SINGLE_PICTURE
+    # FFmpeg draws text as a terminal does; songs have a cover.
+    if stream is None or kind == 'tty' or stream.disposition & Disposition.attached_pic:
+        return _NO_VIDEO
+    return None
+
+
+def _to_array(frame: av.VideoFrame, to_bytes: ByteRange) -> np.ndarray:
+    pixels = 'gray16le' if frame.format.name.startswith('gray16') else 'bgr24'
+    picture = to_bytes(frame.to_ndarray(format=pixels))
+    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+
+
+def _time(item: av.Packet | av.VideoFrame) -> int:
+    """When it is shown; where not even its order is known, before all else."""
+    return next((time for time in (item.pts, item.dts) if time is not None), -1)
+
+
+def _end_of(packet: av.Packet) -> float:
+    if packet.pts is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
+def _existing_file(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f'source: {path} is not a file; check the path')
+    if path.stat().st_size == 0:
+        raise InputError(f'source: {path} is an empty file; pass a video')
+    return path
+
+
+def _is_picture_name(file: Path) -> bool:
     # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
     return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
 
 
-def _sound_fps(capture: cv2.VideoCapture) -> float:
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if 0 < fps <= 1000 else DEFAULT_FPS
+def _by_name(file: Path) -> tuple:
+    return natural_key(file.name)
+
+
+def _sound_fps(*rates: float | None) -> float:
+    return next((float(rate) for rate in rates if rate and 0 < rate <= 1000), DEFAULT_FPS)

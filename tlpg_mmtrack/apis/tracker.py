@@ -19,6 +19,7 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import nn
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.checkpoint import file_sha256, load_weights, read_manifest
 from tlpg_mmtrack.files.config_file import read_config
 from tlpg_mmtrack.files.shipped import (
@@ -29,7 +30,7 @@ from tlpg_mmtrack.files.shipped import (
 )
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-from .inputs import check_box, check_frame, move_into_frame
+from .inputs import check_box, check_frame, move_into_frame, other_format
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +61,8 @@ class Tracker:
         seed: Random seed of what is drawn on the first frame. Not negative.
 
     Raises:
-        ValueError: If the device is not one of this machine, or the seed is no whole number of 0
-            or more.
+        InputError: If the device is not one of this machine that computes, or the seed is no whole
+            number of 0 or more.
 
     Example:
         >>> tracker = Tracker.from_pretrained()
@@ -74,7 +75,7 @@ class Tracker:
         self, model: TrackingModel, device: str | torch.device | None = None, seed: int = 0
     ) -> None:
         if not isinstance(seed, Integral) or seed < 0:
-            raise ValueError(f'seed: must be a whole number, 0 or more, got {seed!r}')
+            raise InputError(f'seed: must be a whole number, 0 or more, got {seed!r}')
         self.device = _checked_device(device)
         self.seed = int(seed)
         self.model = model.to(self.device).eval()
@@ -104,10 +105,11 @@ class Tracker:
 
         Raises:
             TypeError: If the config is neither a path nor a Config.
-            FileNotFoundError: If a file is not there.
-            ValueError: If the weights are truncated, altered or of another model; if the config
-                cannot be read or built, is of no TLPG tracker or, for a ``.pth``, is missing; or
-                as in the constructor.
+            InputError: If a file is not there; if the config cannot be built, is of no TLPG
+                tracker or, for a ``.pth``, is missing; or as in the constructor.
+            FileNotFoundError: If there are no shipped weights or config of that name.
+            ValueError: If the weights are truncated, altered or of another model, or the config
+                cannot be read.
         """
         _checked_device(device)
         if config is not None and not isinstance(config, (str, Path, Config)):
@@ -116,12 +118,12 @@ class Tracker:
                 f'{type(config).__name__}'
             )
         if checkpoint is None and isinstance(config, (str, Path)) and not Path(config).is_file():
-            raise FileNotFoundError(f'config: {config} is not a file; check the path')
+            raise InputError(f'config: {config} is not a file; check the path')
         name = DEFAULT if config is None else _config_name(config)
         weights = shipped_weights(name) if checkpoint is None else checkpoint_path(checkpoint)
         if not weights.is_file():
             # Before the config, which may take seconds to build.
-            raise FileNotFoundError(f'checkpoint: {weights} is not a file; check the path')
+            raise InputError(f'checkpoint: {weights} is not a file; check the path')
         cfg = _load_config(config, weights)
         model = _build_model(cfg)
         load_weights(model, weights)
@@ -135,17 +137,27 @@ class Tracker:
     def init(self, frame: np.ndarray, box: Any) -> None:
         """Start on an object; whatever was tracked before is forgotten.
 
+        A box that looks like two corners, or like fractions of the frame, is taken as it is, and a
+        warning logged.
+
         Args:
             frame: (H, W, 3) uint8, BGR.
             box: Four numbers (x, y, width, height), in pixels, at least partly in the frame.
 
         Raises:
             TypeError: If the frame is not an array of unsigned bytes.
-            ValueError: If the frame has another shape, or the box is not finite, not of positive
+            InputError: If the frame has another shape, or the box is not finite, not of positive
                 size, or outside the frame.
         """
         frame = check_frame(frame)
         checked = check_box(box, _size(frame))
+        meant = other_format(checked, _size(frame))
+        if meant is not None:
+            logger.warning(
+                'box: %s looks like %s; it is taken as (x, y, width, height) in pixels',
+                checked.tolist(),
+                meant,
+            )
         with torch.no_grad():
             self._target = self.model.start(frame, checked.copy(), seed=self.seed)
         self._last_box = checked
@@ -169,6 +181,9 @@ class Tracker:
         """
         if self._last_box is None:
             raise RuntimeError('track: nothing to track yet; call init(frame, box) first')
+        if frame is None:
+            self._warn('a frame is missing or cannot be read, the target counts as not found')
+            return self._not_found()
         try:
             frame = check_frame(frame)
         except (TypeError, ValueError) as error:
@@ -215,12 +230,15 @@ def _checked_device(device: str | torch.device | None) -> torch.device:
     if device is None:
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
-        return torch.empty(0, device=device).device
+        checked = torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(
+        raise InputError(
             f"device: {str(device)!r} cannot be used here ({reason}); pass 'cpu' or 'cuda:0'"
         ) from error
+    if checked.type == 'meta':
+        raise InputError("device: 'meta' has shapes and no numbers; pass 'cpu' or 'cuda:0'")
+    return checked
 
 
 def _config_name(config: str | Path | Config) -> str:
@@ -233,7 +251,7 @@ def _load_config(config: str | Path | Config | None, weights: Path) -> Config:
         return config
     if config is None:
         if weights.suffix != '.safetensors':
-            raise ValueError(
+            raise InputError(
                 f'config: {weights.name} does not say which one it was trained with; pass it'
             )
         config = shipped_config(read_manifest(weights).config)
@@ -243,17 +261,17 @@ def _load_config(config: str | Path | Config | None, weights: Path) -> Config:
 def _build_model(cfg: Config) -> nn.Module:
     name = cfg.filename or 'the one given'
     if not isinstance(cfg.get('model'), dict):
-        raise ValueError(f'config: {name} has no `model`; pass one of configs/tlpg')
+        raise InputError(f'config: {name} has no `model`; pass one of configs/tlpg')
     init_default_scope(cfg.get('default_scope', 'mmtrack'))
     try:
         model = MODELS.build(cfg.model)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise InputError(
             f'config: the `model` of {name} cannot be built ({type(error).__name__}: {error}); '
             'correct it, or pass one of configs/tlpg'
         ) from error
     if not all(callable(getattr(model, method, None)) for method in ('start', 'step')):
-        raise ValueError(
+        raise InputError(
             f'config: {name} builds a {cfg.model.type}, which is no TLPG tracker; pass one '
             'of configs/tlpg'
         )

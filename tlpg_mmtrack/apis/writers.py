@@ -9,23 +9,33 @@ finishing the file, removes it.
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from tlpg_mmtrack.structures import TrackingResult
 
+logger = logging.getLogger(__name__)
+
 CSV_COLUMNS = ('frame', 'x', 'y', 'w', 'h', 'score', 'state')
 
-# What MPEG-4 can express: a side in pixels, even, and the numerator of a rate.
-_MAX_SIDE = 8190
-_MAX_RATE = 65535
-# OpenCV takes lower rates for 0.
-_MIN_RATE = 0.01
+# The best first: browsers show H.264 alone. PyAV's wheels come with the first of them.
+_ENCODERS = ('libx264', 'libopenh264', 'mpeg4')
+_OPTIONS = {'libx264': {'preset': 'veryfast', 'crf': '20'}}
+# The longest side that common H.264 decoders take, and the finest steps of a rate.
+_MAX_SIDE = 4096
+_MAX_DENOMINATOR = 65535
 
 
 def part_path(path: Path) -> Path:
@@ -53,7 +63,6 @@ class _Writer:
             self._finish()
             keep = kind is None or issubclass(kind, KeyboardInterrupt)
             if keep and self._part.exists():
-                self._check()
                 os.replace(self._part, self.path)
         finally:
             self._part.unlink(missing_ok=True)
@@ -61,58 +70,69 @@ class _Writer:
     def _finish(self) -> None:
         raise NotImplementedError
 
-    def _check(self) -> None:
-        """Raise OSError if the finished temporary file is not whole."""
-
 
 class VideoFileWriter(_Writer):
-    """Writes an MP4 (MPEG-4 part 2, which OpenCV encodes everywhere).
+    """Writes an MP4 that browsers play: H.264, yuv420p; without that encoder MPEG-4, and says so.
 
-    The first frame sets the size, scaled down where a side is above the 8190 pixels that MPEG-4
-    allows; frames of other sizes are scaled to fit and centred on black. Leaving the block raises
-    OSError if the file cannot be read back, as on a full disk.
+    The first frame sets the size, scaled down where a side is above 4096 pixels, and made even;
+    frames of other sizes are scaled to fit and centred on black.
 
     Args:
         path: File to write, ending in ``.mp4``.
-        fps: Frames a second; rounded where MPEG-4 cannot express them.
+        fps: Frames a second.
 
     Raises:
         ValueError: If ``fps`` is not positive and finite.
+        OSError: If the file cannot be written, as on a full disk; it names the file.
     """
 
     def __init__(self, path: str | Path, fps: float) -> None:
         super().__init__(path)
-        self._fps = expressible_fps(fps)
-        self._size: tuple[int, int] = (0, 0)
-        self._writer: cv2.VideoWriter | None = None
+        if not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f'fps: must be positive and finite, got {fps}; pass frames a second')
+        self._rate = Fraction(fps).limit_denominator(_MAX_DENOMINATOR)
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame, (H, W, 3) uint8, BGR.
+        """Append a frame, (H, W, 3) uint8, BGR."""
+        with self._naming_file():
+            if self._stream is None:
+                self._open(frame.shape[1], frame.shape[0])
+            fitted = fit(frame, (self._stream.width, self._stream.height))
+            picture = av.VideoFrame.from_ndarray(fitted, format='bgr24')
+            self._container.mux(self._stream.encode(picture))
 
-        Raises:
-            OSError: If OpenCV cannot encode to this file.
-        """
-        if self._writer is None:
-            self._size = _video_size(frame.shape[1], frame.shape[0])
-            codec = cv2.VideoWriter.fourcc(*'mp4v')
-            self._writer = cv2.VideoWriter(str(self._part), codec, self._fps, self._size)
-            if not self._writer.isOpened():
-                raise OSError(f'{self.path}: OpenCV cannot write this video; check the folder')
-        self._writer.write(fit(frame, self._size))
+    def _open(self, width: int, height: int) -> None:
+        name = next(name for name in _ENCODERS if _can_encode(name))
+        if name == 'mpeg4':
+            logger.warning(
+                '%s: this PyAV has no H.264 encoder; the video is MPEG-4 part 2, which browsers '
+                'do not play',
+                self.path,
+            )
+        # The index before the frames, so that a browser starts before it has the whole file.
+        self._container = av.open(str(self._part), 'w', options={'movflags': 'faststart'})
+        stream = self._container.add_stream(name, self._rate, options=_OPTIONS.get(name, {}))
+        stream.width, stream.height = _video_size(width, height)
+        stream.pix_fmt = 'yuv420p'
+        self._stream = stream
 
     def _finish(self) -> None:
-        if self._writer is not None:
-            self._writer.release()
+        container, self._container = self._container, None
+        if container is not None:
+            with self._naming_file(), container:
+                container.mux(self._stream.encode())
 
-    def _check(self) -> None:
-        # OpenCV's writer says nothing when the disk is full.
-        capture = cv2.VideoCapture(str(self._part))
-        readable, _ = capture.read()
-        capture.release()
-        if not readable:
+    @contextmanager
+    def _naming_file(self) -> Iterator[None]:
+        try:
+            yield
+        except av.FFmpegError as error:
             raise OSError(
-                f'{self.path}: the video could not be written whole; check that the disk has room'
-            )
+                f'{self.path}: the video cannot be written ({error.strerror}); check the folder, '
+                'and that the disk has room'
+            ) from error
 
 
 class BoxWriter(_Writer):
@@ -138,20 +158,12 @@ class BoxWriter(_Writer):
         self._file.close()
 
 
-def expressible_fps(fps: float) -> float:
-    """The nearest rate, of at most three decimals, that MPEG-4 can express.
-
-    Raises:
-        ValueError: If it is not positive and finite.
-    """
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f'fps: must be positive and finite, got {fps}; pass frames a second')
-    fps = min(max(fps, _MIN_RATE), float(_MAX_RATE))
-    for digits in (3, 2, 1):
-        thousandths = round(round(fps, digits) * 1000)
-        if thousandths // math.gcd(thousandths, 1000) <= _MAX_RATE:
-            return thousandths / 1000
-    return float(round(fps))
+def _can_encode(name: str) -> bool:
+    try:
+        av.Codec(name, 'w')
+    except ValueError:
+        return False
+    return True
 
 
 def _video_size(width: int, height: int) -> tuple[int, int]:

@@ -44,18 +44,19 @@ def picture_paths(folder: str | Path) -> list[Path]:
     return [Path(folder, name) for name in sorted(names, key=natural_key)]
 
 
-def decode_image(path: str | Path) -> np.ndarray | None:
+def decode_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
     """Decode an image file as far as OpenCV can.
 
     Args:
         path: The file; grey, 16-bit and 4-channel images are converted, and an EXIF orientation is
             applied: boxes are of the upright picture, as it is shown.
+        flags: Of ``cv2.imread``.
 
     Returns:
-        (H, W, 3) uint8, BGR, or None if it cannot be read.
+        (H, W, 3) uint8, BGR, or None if it cannot be read; other depths if ``flags`` says so.
     """
     try:
-        return cv2.imread(str(path), cv2.IMREAD_COLOR)
+        return cv2.imread(str(path), flags)
     except cv2.error:
         # OpenCV raises where the file's header claims an enormous size.
         return None

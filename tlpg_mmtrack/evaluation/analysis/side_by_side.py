@@ -74,10 +74,9 @@ def write_side_by_side(
     overlaps = [box_overlaps(side.boxes, side.truth) for _, side in sides]
     expected, written = len(sides[0][1].boxes), 0
     source = open_source(frames)
-    _check_count(source, source.frame_count, expected)
     with VideoFileWriter(path, fps) as writer:
         for index, frame in source:
-            # A video file's own count of its frames is an estimate.
+            # Counted here: a video file's own count of its frames is an estimate.
             _check_count(source, max(index + 1, expected), expected)
             if frame is None:
                 raise InputError(f'frames: frame {index} of {source.name} cannot be read')
@@ -111,8 +110,8 @@ def _panel(
     return picture
 
 
-def _check_count(source: FrameSource, count: int | None, expected: int) -> None:
-    if count is not None and count != expected:
+def _check_count(source: FrameSource, count: int, expected: int) -> None:
+    if count != expected:
         raise InputError(
             f'frames: {source.name} has {count} frames, but {expected} were tracked; pass the '
             'folder or file with exactly those'

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tlpg_mmtrack.apis.byte_range import ByteRange
 from tlpg_mmtrack.apis.frames import read_picture
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.errors import InputError, PackageError
@@ -42,9 +43,10 @@ def serve(tracker: Tracker) -> None:
 
 
 def _answer_requests(server: Server, tracker: Tracker) -> None:
+    to_bytes = ByteRange()
     while (request := _next_request(server)).type != TraxStatus.QUIT:
         path = request.image[ImageChannel.COLOR].path()
-        frame = read_picture(path)
+        frame = read_picture(path, to_bytes)
         if request.type == TraxStatus.INITIALIZE:
             if frame is None:
                 raise InputError(f'TraX: the first image, {path}, cannot be read')
