@@ -78,6 +78,30 @@ def test_it_follows_the_weights(layer, how):
     assert layer.weight.requires_grad
 
 
+@pytest.mark.parametrize('how', ['loaded', 'assigned', 'in place', 'there and back'])
+def test_of_two_norms_that_are_alike_each_follows_its_own_statistics(how):
+    """A trace would keep one constant for buffers that are equal when it is made."""
+    norms = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3)).eval()
+    traced = TracedFunction(lambda x: norms(x), [norms])
+    x = torch.rand(2, 3)
+    with torch.inference_mode():
+        traced(x)
+    state = {key: value.clone() for key, value in norms.state_dict().items()}
+    state['0.running_mean'] += 7
+    state['1.running_var'] *= 4
+    if how == 'in place':
+        norms[0].running_mean += 7
+        norms[1].running_var *= 4
+    else:
+        norms.load_state_dict(state, assign=how == 'assigned')
+    if how == 'there and back':
+        norms.double().float()
+    with torch.inference_mode():
+        torch.testing.assert_close(traced(x), (x - 7) / 2, rtol=0, atol=1e-4)
+        assert torch.equal(traced(x), norms(x))
+    assert dict(norms.named_buffers()).keys() <= norms.state_dict().keys()
+
+
 def test_gradients_autocast_and_other_types_get_the_function_itself(layer):
     traced = TracedFunction(lambda x: layer(x.to(layer.weight.dtype)), [layer])
     x = torch.rand(2, 3)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlpg_mmtrack.ops.crop import crop_patch, warp
+from tlpg_mmtrack.ops.crop import contrast, crop_patch, warp
 
 
 def _blob(size: tuple[int, int], center: tuple[float, float], sigma: float) -> np.ndarray:
@@ -79,3 +79,18 @@ class TestBorder:
     def test_far_outside_the_frame(self):
         crop = crop_patch(np.full((50, 50, 3), 9, dtype=np.uint8), (-900, 4000), 100, 64)
         assert (crop == 9).all()
+
+
+class TestContrast:
+    def test_it_is_the_deviation_of_the_tiles(self):
+        """Half of the crop 40 levels lighter: 20 in every channel."""
+        crop = np.full((64, 64, 3), 100, dtype=np.uint8)
+        assert contrast(crop) == 0.0
+        crop[:, 32:] += 40
+        assert contrast(crop) == pytest.approx(20.0)
+        crop[..., 0] = 7
+        assert contrast(crop) == pytest.approx(40 / 3)
+
+    def test_noise_hardly_counts(self):
+        noise = np.random.default_rng(0).normal(128, 3, (256, 256, 3))
+        assert contrast(noise.round().astype(np.uint8)) < 0.25

@@ -38,8 +38,8 @@ class TracedFunction:
     """A function that is traced, once for each combination of its inputs' shapes, and then run so.
 
     The operators are the function's own, so results are the same bit for bit, and so are the
-    weights: loading others needs no new trace. What else it reads must stay as it is, and its
-    course must not depend on values. Outside of inference mode, and where
+    parameters and buffers: loading others needs no new trace. What else it reads must stay as it
+    is, and its course must not depend on values. Outside of inference mode, and where
     :func:`can_run_torchscript` says no, the function itself is called.
 
     Args:
@@ -76,19 +76,24 @@ class TracedFunction:
 
 
 class _Weights:
-    """The parameters of some modules; :func:`torch.func.functional_call` refuses to be traced."""
+    """Parameters and buffers of some modules.
+
+    :func:`torch.func.functional_call` refuses to be traced.
+    """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         parts = dict.fromkeys(part for module in modules for part in module.modules())
         self._places = [
-            (part._parameters, name)
+            (tensors, name)
             for part in parts
-            for name, parameter in part._parameters.items()
-            if parameter is not None
+            # A trace would keep one constant for buffers that are equal at the time.
+            for tensors in (part._parameters, part._buffers)
+            for name, tensor in tensors.items()
+            if tensor is not None
         ]
 
     def get(self) -> tuple[Tensor, ...]:
-        return tuple(parameters[name] for parameters, name in self._places)
+        return tuple(tensors[name] for tensors, name in self._places)
 
     @contextmanager
     def replaced_by(self, weights: Sequence[Tensor]) -> Iterator[None]:
@@ -100,8 +105,8 @@ class _Weights:
             self._set(own)
 
     def _set(self, weights: Sequence[Tensor]) -> None:
-        for (parameters, name), weight in zip(self._places, weights, strict=True):
-            parameters[name] = weight
+        for (tensors, name), weight in zip(self._places, weights, strict=True):
+            tensors[name] = weight
 
 
 def tensors_of(record: Any) -> tuple[Tensor, ...]:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+_TILES = 8
+
 
 def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: int) -> np.ndarray:
     """Cut a square out of a frame: the search region.
@@ -118,3 +120,18 @@ def resample(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> 
     return cv2.warpAffine(
         image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def contrast(crop: np.ndarray) -> float:
+    """How much there is to see in a crop: the standard deviation of its tiles' mean colours.
+
+    There are 8 x 8 tiles, over which a sensor's or a codec's noise averages out.
+
+    Args:
+        crop: (S, S, 3) uint8.
+
+    Returns:
+        Mean over the channels, 0..255.
+    """
+    tiles = cv2.resize(crop, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
+    return float(cv2.meanStdDev(tiles)[1].mean())

@@ -59,6 +59,24 @@ def test_a_normal_frame_enters_the_memory(name: str) -> None:
 
 
 @ours_and_upstreams('RepairedPrDiMPClsHead', 'PrDiMPClsHead')
+@torch.no_grad()
+def test_an_update_that_fell_on_a_lost_frame_is_made_up_for(name: str) -> None:
+    head = _head(name)
+    maps = _maps(3, (7, 7, 11, 11))
+    box = torch.tensor([144.0, 144.0, 64.0, 64.0])
+    head.init_classifier(maps, box.repeat(3, 1))
+    _, head.memo.sample_feat = head(maps[:1])
+    due = head.update_cfg['train_skipping'] + 1
+    changed = []
+    # The frame at which the first one is due is lost.
+    for frame in (due - 1, due + 1, due + 2, 2 * due - 1):
+        before = head.target_filter.clone()
+        head.update_classifier(box, frame_num=frame)
+        changed.append(not torch.equal(head.target_filter, before))
+    assert changed == [False, True, False, True]
+
+
+@ours_and_upstreams('RepairedPrDiMPClsHead', 'PrDiMPClsHead')
 @pytest.mark.parametrize('filter_size', [4, 5])
 def test_a_target_is_found_where_the_labels_have_it(name: str, filter_size: int) -> None:
     """Upstream's own labels for a score map, read by the classifier."""

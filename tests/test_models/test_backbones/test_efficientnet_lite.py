@@ -109,6 +109,19 @@ def test_it_can_be_pickled_after_it_has_run() -> None:
         assert torch.equal(one, other)
 
 
+def test_after_inference_mode_its_input_may_need_a_gradient() -> None:
+    """The folded copy is made at the first call, whatever the mode."""
+    backbone, image = EfficientNetLite(), random_images(64)
+    with torch.inference_mode():
+        before = backbone(image)
+    image.requires_grad_()
+    after = backbone(image)
+    after[1].sum().backward()
+    assert image.grad.abs().sum() > 0
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize('size', [65, 80])
 def test_folding_keeps_the_values_at_odd_map_sizes(frozen: EfficientNetLite, size: int) -> None:
     plain = EfficientNetLite(frozen=False).eval()

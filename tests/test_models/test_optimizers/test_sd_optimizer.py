@@ -17,7 +17,7 @@ from problems import draw_filter_problem, draw_joint_problem, draw_regression_pr
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from tlpg_mmtrack.models.optimizers import FilterProblem, SDOptimizer
+from tlpg_mmtrack.models.optimizers import FilterProblem, ResidualProblem, SDOptimizer
 
 SEEDS = range(20)
 NONLINEAR = {
@@ -98,6 +98,38 @@ class TestLinear:
         with torch.no_grad():
             found = optimizer.minimise(problem, parameters, 300).parameters[0]
         torch.testing.assert_close(found, optimum, rtol=1e-4, atol=1e-5)
+
+
+class _Root(ResidualProblem):
+    """The residual sqrt(x), which is NaN where the whole step from any x leads: to -x."""
+
+    def predict(self, parameters):
+        return parameters[0]
+
+    def predict_transpose(self, cotangent):
+        return (cotangent,)
+
+    def residual(self, prediction):
+        slope = 0.5 / prediction.sqrt()
+        return prediction.sqrt(), lambda t: slope * t, lambda u: slope * u
+
+
+class TestNotFinite:
+    def test_a_candidate_that_is_not_finite_is_not_taken(self):
+        """Half of the step, which is finite, leads to the minimum; of NaN there is no way back."""
+        optimizer = _optimizer(init_regularisation=(1e-6,))
+        start = torch.tensor([[4.0], [0.25]], dtype=torch.float64)
+        found = optimizer.minimise(_Root(), (start,), 1).parameters[0]
+        torch.testing.assert_close(found, torch.zeros_like(start), rtol=0, atol=1e-6)
+
+    def test_a_sequence_with_a_corrupt_frame_keeps_its_start(self):
+        """And the other one in the batch is not disturbed."""
+        problem, parameters = draw_filter_problem(0)
+        clean = _optimizer().minimise(problem, parameters, 3).parameters[0]
+        problem.features[1, 2, 0, 3, 3] = torch.nan
+        found = _optimizer().minimise(problem, parameters, 3).parameters[0]
+        assert torch.equal(found[0], clean[0])
+        assert torch.equal(found[1], parameters[0][1])
 
 
 @pytest.mark.parametrize('draw', NONLINEAR.values(), ids=NONLINEAR.keys())

@@ -47,6 +47,9 @@ class TestStates:
         place = _localize(_map((9, 8, 0.9), (2, 2, np.nan)))
         assert place.state is TrackingState.NOT_FOUND
 
+    def test_an_infinite_peak_is_not_found(self):
+        assert _localize(_map((9, 8, np.inf))).state is TrackingState.NOT_FOUND
+
     def test_a_second_peak_nearby_does_not_count(self):
         assert _localize(_map((9, 8, 0.9), (11, 11, 0.85))).state is TrackingState.NORMAL
 

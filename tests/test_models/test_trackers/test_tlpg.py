@@ -211,6 +211,31 @@ class TestTracking:
         assert changed == [True, False, True]
         assert target.stages[0].memory.count == target.stages[0].memory.first_count + 4
 
+    @pytest.mark.parametrize('bad', ['lost', 'uncertain'])
+    def test_an_update_that_falls_on_a_bad_frame_is_made_up_for(
+        self, model, clip, monkeypatch, bad
+    ):
+        """On the next good frame; the schedule stays as it was."""
+        options = replace(model.options, update_interval=3)
+        monkeypatch.setattr(model, 'options', options)
+        # Two places are alike for every second peak, and none is near enough.
+        unsure = replace(options, distractor_threshold=-9.0, neighbourhood=0.1, displacement=0.0)
+        target = model.start(clip[0], clip.box(0))
+        filters = [target.stages[1].model.filter]
+        for index in range(1, 10):
+            with monkeypatch.context() as patch:
+                frame = clip[index]
+                if index in (3, 4) and bad == 'lost':
+                    frame = np.zeros_like(frame)
+                elif index in (3, 4):
+                    patch.setattr(model, 'options', unsure)
+                state = model.step(frame, target).state
+            if index in (3, 4):
+                assert state in (TrackingState.NOT_FOUND, TrackingState.UNCERTAIN)
+            filters.append(target.stages[1].model.filter)
+        changed = [not torch.equal(a, b) for a, b in pairwise(filters)]
+        assert [index for index, new in enumerate(changed, start=1) if new] == [5, 6, 9]
+
     def test_what_is_stored_is_what_would_be_computed(self, model, clip, monkeypatch):
         """The memory keeps where the filter samples, and what it scores, over several updates."""
         options = replace(model.options, update_interval=2)
@@ -291,6 +316,16 @@ class TestTracking:
         box, trust = model._rank(boxes, iou)
         torch.testing.assert_close(box, good, atol=0.2, rtol=0)
         assert trust == 1.0
+
+    def test_a_box_that_cannot_be_judged_is_not_picked(self, model, monkeypatch):
+        """Nor does it count in the mean of those that overlap the best one."""
+        monkeypatch.setattr(model, 'options', replace(model.options, postprocess='iou'))
+        good = torch.tensor([0.0, 0, 100, 100])
+        boxes = torch.stack((good + 300, good + 5, good))
+        box, trust = model._rank(boxes, torch.tensor([torch.nan, torch.nan, 0.8]))
+        assert torch.equal(box, good)
+        assert trust == 1.0
+        assert torch.equal(model._merge(boxes[[0, 2]], torch.tensor([torch.nan, 0.8])), good)
 
     def test_bgr_to_rgb_is_the_order_that_the_backbone_gets(self, model, monkeypatch):
         images = torch.arange(3.0).view(1, 3, 1, 1).expand(1, 3, 64, 64)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..heads.target_model import TargetModel
+from ..ranking import rankable
 from ..slots import MapShape, check_map, empty_maps
 from .mmtrack_iou_head import check_iou_net_slot
 from .sequences import sequences_first, template_and_search_boxes
@@ -104,7 +105,7 @@ class CenterBiasBoxHead(BaseModule):
         places = box[:2] + torch.cartesian_prod(steps, steps)
         boxes = bbox_cxcywh_to_xyxy(torch.cat((places, box[2:].expand_as(places)), dim=1))
         found, scores = self.refiner.refine(prediction, boxes, scores=boxes.new_ones(len(boxes)))
-        best = bbox_xyxy_to_cxcywh(found[scores.argmax()])
+        best = bbox_xyxy_to_cxcywh(found[rankable(scores).argmax()])
         return torch.cat((best[:2], best[2:].clamp(0.5 * box[2:], 1.5 * box[2:])))
 
     def loss(

@@ -28,7 +28,7 @@ class RepairedPrDiMP(PrDiMP):
     """``PrDiMP`` of mmtrack 1.0.0rc1 that builds its neck and refuses parts that do not fit.
 
     Upstream accepts ``neck`` and drops it without a word. Here the heads see the neck's maps. The
-    two other defects in code are the classifier's: :class:`RepairedPrDiMPClsHead`.
+    other defects in code are the classifier's: :class:`RepairedPrDiMPClsHead`.
 
     A neck that returns one map, such as :class:`BalancedNeck`, gives the classifier its map;
     IoU-Net then still sees the backbone's first level beside it. Of one with several, the first

@@ -132,7 +132,10 @@ class EfficientNetLite(BaseModule):
         if not self.frozen:
             return _run(self.network, self._taps, img)
         if not self._folded:
-            self._folded.append(_fold(self.network))
+            # The copy outlives the call: weights made in inference mode would refuse a gradient
+            # in a later input.
+            with torch.inference_mode(False):
+                self._folded.append(_fold(self.network))
         if not self._can_compile(img):
             return _run(self._folded[0], self._taps, img)
         if not self._compiled:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
 from ..cell_grid import CellGrid
+from ..ranking import rankable
 from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
 
@@ -105,8 +106,8 @@ class BoxRegressionRefiner(BaseModule):
         Returns:
             (R, 4) boxes in crop pixels and their (R,) scores of stage 1, the best first.
         """
-        scores, best = scores.topk(min(self.max_proposals, len(scores)))
-        boxes = boxes[best]
+        best = rankable(scores).topk(min(self.max_proposals, len(scores))).indices
+        boxes, scores = boxes[best], scores[best]
         return self.coder.decode(boxes, self.residuals(x, boxes[None])[0]), scores
 
     def loss(

@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from ..ranking import rankable
 from .target_model import Prediction
 
 
@@ -62,7 +63,7 @@ class CenterBiasRefiner(BaseModule):
         Returns:
             (R,) flat indices of cells in ascending order, 1 <= R <= ``max_proposals``.
         """
-        best = scores.topk(min(self.max_proposals, len(scores))).indices
+        best = rankable(scores).topk(min(self.max_proposals, len(scores))).indices
         cells = self.head.grid.to_cells(boxes[best])
         columns = ((cells[:, 0] + cells[:, 2]) / 2).round().clamp(0, size[1] - 1)
         rows = ((cells[:, 1] + cells[:, 3]) / 2).round().clamp(0, size[0] - 1)

@@ -19,6 +19,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ops import prroi_pool_boxes
+from ..ranking import rankable
 from .feature_levels import (
     CHANNELS_PER_GROUP,
     check_feats,
@@ -215,8 +216,8 @@ class IoUNetHead(BaseModule):
                 sizes = variations[..., 2:] - variations[..., :2]
                 changes = (sizes / last_size.unsqueeze(1)).log().abs().sum(dim=-1)
                 merit = merit - size_penalty * changes
-            best = merit.topk(_BEST_VARIATIONS).indices.unsqueeze(-1).expand(-1, -1, 4)
-            boxes = variations.gather(1, best).mean(dim=1)
+            best = rankable(merit).topk(_BEST_VARIATIONS).indices.unsqueeze(-1)
+            boxes = variations.gather(1, best.expand(-1, -1, 4)).mean(dim=1)
         return boxes
 
     def loss(

@@ -78,10 +78,12 @@ class Line:
     tangent: Tensor
 
     def at(self, step: Tensor) -> Evaluation:
-        """Evaluate at a step length per sequence, (B,)."""
+        """Evaluate at a step length per sequence, (B,); 0 is the start, whatever the direction."""
 
         def advance(value: Tensor, change: Tensor) -> Tensor:
-            return value + step.view(-1, *[1] * (change.dim() - 1)) * change
+            length = step.view(-1, *[1] * (change.dim() - 1))
+            # 0 times what is not finite is NaN.
+            return value + length * change.masked_fill(length == 0, 0)
 
         return Evaluation(
             self.start.problem,

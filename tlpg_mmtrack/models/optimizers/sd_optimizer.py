@@ -71,7 +71,8 @@ class SDOptimizer(BaseModule):
 
     The Gauss-Newton step is exact for linear residuals. Where the model overshoots (the hinge's
     kink, a change of the extreme points) the step is halved, up to ``max_halvings`` times, and the
-    best of these kept; a step that would raise the objective is not taken. So the objective never
+    best of these kept; a step that would raise the objective, or make it anything that is not
+    finite, is not taken. So the objective never
     rises, at the price of evaluating the residual along a line, which costs no new correlation.
 
     The module also fills mmtrack's ``filter_optimizer`` slot (``PrDiMPClsHead``): see
@@ -166,9 +167,11 @@ class SDOptimizer(BaseModule):
         with torch.no_grad():
             factors = [0.5**power for power in range(self.max_halvings + 1)]
             values = [self.objective(line.at(step * factor)) for factor in factors]
-            best = torch.stack([start_value, *values]).argmin(dim=0)
+            # To argmin a NaN is the least of all.
+            values = torch.stack([start_value, *values]).nan_to_num(torch.inf, torch.inf)
+            best = values.argmin(dim=0)
             factor = step.new_tensor([0.0, *factors])[best]
-        moved = line.at(step * factor)
+        moved = line.at((step * factor).masked_fill(best == 0, 0))
         return moved, self.objective(moved)
 
     @in_full_precision

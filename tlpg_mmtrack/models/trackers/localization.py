@@ -41,7 +41,7 @@ def localize(
     first = np.unravel_index(np.argmax(scores), scores.shape)
     score = float(scores[first])
     # Written so that a NaN counts as lost.
-    if not score >= options.not_found_threshold:
+    if not options.not_found_threshold <= score < np.inf:
         return Localization(first, score, TrackingState.NOT_FOUND)
     others = scores.copy()
     reach = [options.neighbourhood * side / 2 for side in target_size]

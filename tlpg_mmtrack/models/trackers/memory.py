@@ -12,6 +12,20 @@ from ..heads.target_model import FilterSamples, TemplateSamples
 Samples = TemplateSamples | FilterSamples
 
 
+def is_due(frame: int, updated: int, interval: int) -> bool:
+    """Whether the target models should learn from the memory now.
+
+    They should at every multiple of the interval; where that frame was not to be learned from, at
+    the next one that is.
+
+    Args:
+        frame: Number of frames after the first.
+        updated: The frame at which this was last the case; 0 at first.
+        interval: Frames between updates.
+    """
+    return frame // interval > updated // interval
+
+
 class SampleMemory:
     """A fixed number of template samples of one target, allocated once.
 

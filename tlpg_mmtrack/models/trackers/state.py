@@ -74,10 +74,14 @@ class TargetState:
             score alone.
         template: The box regression's view of the template; None without it.
         frame: Number of frames seen after the first.
+        blank: Whether there was nothing to learn from around the first box.
+        updated: The one of these at which the target models last learned on schedule.
     """
 
     box: np.ndarray
     stages: list[Stage]
     modulation: tuple[Tensor, ...] = ()
     template: Template | None = None
+    blank: bool = False
     frame: int = 0
+    updated: int = 0

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,9 +18,10 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
-from ...ops.crop import crop_patch
+from ...ops.crop import contrast, crop_patch
 from ..heads.dcc_head import DCCHead
 from ..heads.target_model import Prediction, TargetModel
+from ..ranking import rankable
 from ..slots import (
     MapShape,
     backbone_shapes,
@@ -34,12 +36,17 @@ from ..slots import (
 from ..torchscript import Tensors, tensors_of
 from .augmentation import first_frame_crops
 from .localization import localize
-from .memory import SampleMemory
+from .memory import SampleMemory, is_due
 from .options import TrackingOptions
 from .postprocess import mean_by_iou
 from .state import Features, Observation, Stage, TargetState
 from .traced_parts import TracedParts
 
+logger = logging.getLogger(__name__)
+
+LEAST_CONTRAST = 0.25
+"""A crop of less contrast is blank: what the filter scores there says nothing (docs/decisions.md,
+"A blank crop is not searched")."""
 LEAST_TRUST = 0.1
 """A box that is not trusted still counts this much, or its size could not recover."""
 
@@ -293,7 +300,8 @@ class TLPG(BaseSingleObjectTracker):
             seed: Seed of the augmentation.
 
         Returns:
-            The target's state, for :meth:`step`.
+            The target's state, for :meth:`step`. Where the first crop is blank it is logged, and
+            the target will never be found.
 
         Raises:
             ValueError: When the box is not finite, not of positive size, or outside the frame.
@@ -314,7 +322,13 @@ class TLPG(BaseSingleObjectTracker):
             self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
             for head, x in zip(self.stage_heads(), self._stage_inputs(features), strict=True)
         ]
-        target = TargetState(box=box, stages=stages)
+        target = TargetState(box=box, stages=stages, blank=contrast(crops[0]) < LEAST_CONTRAST)
+        if target.blank:
+            logger.warning(
+                'nothing can be seen around the box %s, so the target will not be found; start '
+                'on a frame that shows it',
+                box.round(1).tolist(),
+            )
         levels = features[:1].levels[:2]
         if options.uses_iou:
             target.modulation = self.iou_head.modulation(levels, boxes[:1])
@@ -348,6 +362,8 @@ class TLPG(BaseSingleObjectTracker):
         target.frame += 1
         center, side = self.search_region(target)
         crop = crop_patch(frame, center, side, options.crop_size)
+        if target.blank or contrast(crop) < LEAST_CONTRAST:
+            return _stay(target, frame.shape, 0.0)
         seen = self.observe(self._to_tensor(crop[None]), [s.model for s in target.stages])
         # Two stages, learned on different features, are wrong in different places.
         scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
@@ -418,14 +434,16 @@ class TLPG(BaseSingleObjectTracker):
 
         Those that overlap it count as well, the less the worse they are.
         """
-        best = iou.argmax()
+        best = rankable(iou).argmax()
         near = bbox_overlaps(boxes[best][None], boxes)[0] > self.options.merge_iou
+        near &= iou.isfinite()
         near[best] = True
         boxes, iou = boxes[near], iou[near]
         return mean_by_iou(boxes, iou), self._trust(float(mean_by_iou(iou[:, None], iou)))
 
     def _merge(self, boxes: Tensor, scores: Tensor) -> Tensor:
         """(4,) mean by score of the best of (R, 4) boxes and those that overlap it."""
+        scores = rankable(scores)
         best = scores.argmax()
         overlaps = bbox_overlaps(boxes[best][None], boxes)[0]
         weights = scores.clamp(min=1e-6) * (overlaps > self.options.merge_iou)
@@ -462,7 +480,9 @@ class TLPG(BaseSingleObjectTracker):
             return
         options = self.options
         hard = state is TrackingState.HARD_NEGATIVE
-        due = target.frame % options.update_interval == 0
+        due = is_due(target.frame, target.updated, options.update_interval)
+        if due:
+            target.updated = target.frame
         iterations = options.update_iters if due else options.hard_negative_iters
         for head, stage, features, prediction in zip(
             self.stage_heads(), target.stages, seen.inputs, seen.predictions, strict=True

@@ -1,0 +1,47 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""A candidate whose merit is not finite never wins, wherever candidates are ranked."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tlpg_mmtrack.models.heads import BoxRegressionRefiner, CenterBiasRefiner, IoUNetHead
+from tlpg_mmtrack.models.ranking import rankable
+
+BOXES = torch.tensor([[80.0, 80, 112, 112], [96.0, 96, 128, 128], [112.0, 112, 144, 144]])
+
+
+@pytest.mark.parametrize('value', [torch.nan, torch.inf, -torch.inf])
+def test_what_is_not_finite_comes_last(value):
+    merits = torch.tensor([0.5, value, 0.7, -3.0])
+    assert rankable(merits).topk(4).indices.tolist() == [2, 0, 3, 1]
+    assert rankable(merits[None])[0].argmax() == 2
+
+
+def test_the_refiner_follows_the_best_finite_proposals():
+    refiner = CenterBiasRefiner(dict(type='DCCHead', in_channels=8), max_proposals=1)
+    cells = refiner.centers(BOXES, torch.tensor([0.2, torch.nan, 0.9]), (18, 18))
+    assert cells.tolist() == [8 * 18 + 8]
+
+
+def test_the_box_regression_refiner_too():
+    refiner = BoxRegressionRefiner(in_channels=8, feat_channels=16, max_proposals=1).eval()
+    scores = torch.tensor([0.2, torch.nan, 0.9])
+    boxes, found = refiner.refine(torch.rand(1, 8, 18, 18), BOXES, scores)
+    assert found.tolist() == [scores[2]]
+    torch.testing.assert_close(boxes, BOXES[2:])
+
+
+def test_a_search_leaves_out_variations_that_cannot_be_judged(monkeypatch):
+    head = IoUNetHead(in_channels=(8, 8)).eval()
+
+    def judge(modulation, features, boxes):
+        """The wider the better; what moved to the left cannot be judged."""
+        center, width = boxes[..., 0] + boxes[..., 2], boxes[..., 2] - boxes[..., 0]
+        return torch.where(center < center[..., 12:13] - 1e-3, torch.nan, width)
+
+    monkeypatch.setattr(head, 'predict_iou', judge)
+    found = head.search((), (), BOXES[:1])[0]
+    assert found[0] + found[2] == pytest.approx(80 + 112, abs=1e-3)
+    assert found[2] - found[0] > 40
