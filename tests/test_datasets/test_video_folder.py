@@ -198,3 +198,5 @@ def test_a_bad_list_is_refused(lines: str, message: str, tmp_path: Path) -> None
     (tmp_path / 'list.txt').write_text(lines)
     with pytest.raises(InputError, match=message):
         build_test(tmp_path, ann_file='list.txt')
+    with pytest.raises(InputError, match=r'none\.txt is no list of videos'):
+        build_test(tmp_path, ann_file='none.txt')

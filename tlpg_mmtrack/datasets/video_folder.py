@@ -174,9 +174,11 @@ def read_video_list(
         As :func:`read_video_folder`, in the order of the list.
 
     Raises:
-        OSError: If it cannot be read.
-        InputError: If it names no video, or a line is of another form; names file and line.
+        InputError: If it is missing, names no video, or a line is of another form; names file and
+            line.
     """
+    if not Path(path).is_file():
+        raise InputError(f'ann_file: {path} is no list of videos; check the path, or leave it out')
     videos, problems = [], {}
     for number, line in enumerate(read_lines(path), 1):
         fields = [field.strip() for field in line.split(',')]
