@@ -377,7 +377,9 @@ class TestDistributedOnCpu:
         monkeypatch.setattr('tlpg_mmtrack.allocator.keep_freed_memory', lambda: None)
         monkeypatch.setattr(sys, 'argv', [name, 'config.py'])
         monkeypatch.setattr(sys, 'path', sys.path.copy())
-        runpy.run_path(str(REPOSITORY / 'tools' / name), run_name='__main__')
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(REPOSITORY / 'tools' / name), run_name='__main__')
+        assert ended.value.code == 0
         assert calls == [True]
         assert not process_group.is_initialized()
         compat.leave_process_group()  # Nothing to leave: no error.

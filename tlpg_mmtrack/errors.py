@@ -14,3 +14,7 @@ class InputError(ValueError):
 
 class PackageError(InputError, ImportError):
     """A package is missing or does not fit; the message says what to install."""
+
+
+class FileError(InputError, OSError):
+    """A file cannot be written; the message names it."""

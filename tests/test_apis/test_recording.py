@@ -13,6 +13,7 @@ from fake_model import white_square
 from tlpg_mmtrack.apis import recording as recording_module
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.recording import Recording
+from tlpg_mmtrack.errors import FileError
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 RESULT = TrackingResult(np.array([30.0, 40, 20, 20]), 0.8, TrackingState.NORMAL)
@@ -73,7 +74,7 @@ def test_a_video_that_cannot_be_finished_costs_no_boxes(tmp_path, monkeypatch):
 
 def test_a_disk_that_is_full_midway_leaves_whole_rows_and_is_named(tmp_path, monkeypatch):
     with (
-        pytest.raises(OSError, match=r'boxes\.csv: cannot be written \(No space left'),
+        pytest.raises(FileError, match=r'boxes\.csv: cannot be written \(No space left'),
         Recording(tmp_path, fps=10.0) as recording,
     ):
         recording.add(0, white_square(30), RESULT)
@@ -89,7 +90,7 @@ def test_a_disk_that_is_full_midway_leaves_whole_rows_and_is_named(tmp_path, mon
 def test_a_picture_without_room_is_named_and_costs_no_boxes(tmp_path, monkeypatch, function, file):
     monkeypatch.setattr(recording_module, function, no_space)
     with (
-        pytest.raises(OSError, match=f'{file}: cannot be written .No space left'),
+        pytest.raises(FileError, match=f'{file}: cannot be written .No space left'),
         Recording(tmp_path, fps=10.0) as recording,
     ):
         recording.add(0, white_square(30), RESULT)

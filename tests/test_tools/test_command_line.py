@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tlpg_mmtrack.compat import MissingOperatorError
 from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.errors import InputError, PackageError
+from tlpg_mmtrack.errors import FileError, InputError, PackageError
 
 
 def refuse(error: BaseException) -> Callable[[], None]:
@@ -65,7 +65,15 @@ def test_what_main_answers_is_the_exit_code(answer: int | None, code: int) -> No
 
 @pytest.mark.parametrize(
     'kind',
-    [InputError, UsageError, PackageError, CorpusWarning, MissingOperatorError, PermissionError],
+    [
+        InputError,
+        UsageError,
+        FileError,
+        PackageError,
+        CorpusWarning,
+        MissingOperatorError,
+        PermissionError,
+    ],
 )
 def test_what_a_user_can_fix_is_one_line(
     kind: type[Exception], capsys: pytest.CaptureFixture[str]

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.models.trackers.frame_network import (
     FrameNetwork,
     FrameSignature,
@@ -38,11 +39,11 @@ def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
 
     Raises:
         ImportError: If onnx, onnxscript or onnxruntime is not installed.
-        ValueError: If the file's name ends otherwise, or the two disagree.
+        InputError: If the file's name ends otherwise, or the two disagree.
     """
     path = Path(path)
     if path.suffix != '.onnx':
-        raise ValueError(f'out: must end in .onnx, got {path.name}')
+        raise InputError(f'out: must end in .onnx, got {path.name}')
     network = FrameNetwork(model).eval()
     inputs = example_inputs(model)
     part = path.with_name(f'.{path.stem}.part.onnx')
@@ -54,7 +55,7 @@ def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
         differences = _compare(network.signature, inputs, expected, part)
         wrong = {name: value for name, value in differences.items() if not value < MAX_DIFFERENCE}
         if wrong:
-            raise ValueError(
+            raise InputError(
                 f'out: onnxruntime and PyTorch disagree on {wrong} (relative to the largest '
                 'value); try the versions that docs/export.md names'
             )

@@ -10,6 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
+from tlpg_mmtrack.errors import FileError
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from .visualization import ContactSheet, draw_result, plot_scores, save_picture
@@ -32,7 +33,7 @@ class Recording:
         fps: Frames a second of the video.
 
     Raises:
-        OSError: If a file cannot be written; it names the file.
+        FileError: If a file cannot be written; it names the file.
 
     Example:
         >>> with Recording(Path('outputs'), fps=25.0) as recording:
@@ -109,6 +110,6 @@ def naming_file(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        raise OSError(
+        raise FileError(
             f'{path}: cannot be written ({error.strerror}); free space, or pass another folder'
         ) from error

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tlpg_mmtrack.errors import FileError
 from tlpg_mmtrack.files.written_whole import written_whole
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
@@ -123,7 +124,7 @@ def save_picture(path: str | Path, picture: np.ndarray) -> None:
     path = Path(path)
     ok, encoded = cv2.imencode(path.suffix, picture)
     if not ok:
-        raise OSError(f'{path}: OpenCV cannot encode this picture')
+        raise FileError(f'{path}: OpenCV cannot encode this picture')
     with written_whole(path) as part:
         part.write_bytes(encoded.tobytes())
 

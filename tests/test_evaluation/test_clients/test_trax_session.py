@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,22 +20,25 @@ sys.path.insert(0, str(TESTS))
 
 from fake_model import white_square  # noqa: E402
 
+from tlpg_mmtrack.errors import InputError  # noqa: E402
+
 #: The header of a picture at whose size OpenCV raises.
 HUGE = b'P6 900000 900000 255\n'
 #: What tools/trax_tracker.py does, with a small model.
 SERVER = f"""
 import sys
-sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
+sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent / 'tools')!r}]
+from command_line import command
 from fake_model import FakeModel
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.evaluation.clients.trax_session import serve
-serve(Tracker(FakeModel(), device='cpu'))
+sys.exit(command()(serve)(Tracker(FakeModel(), device='cpu')))
 """
 
 
-@pytest.fixture
-def client() -> Iterator[object]:
-    """A client connected to a tracker's standard input and output."""
+@contextmanager
+def server() -> Iterator[tuple[subprocess.Popen, object]]:
+    """A tracker's process, and a client connected to its standard input and output."""
     from trax.client import Client
 
     process = subprocess.Popen(
@@ -43,13 +47,19 @@ def client() -> Iterator[object]:
     try:
         streams = process.stdin.fileno(), process.stdout.fileno()
         # 4.0.2 fails without a log.
-        client = Client(stream=streams, log=lambda message: None)
-        yield client
-        client.quit()
-        assert process.wait(30) == 0
+        yield process, Client(stream=streams, log=lambda message: None)
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def client() -> Iterator[object]:
+    """A client of a session that ends well."""
+    with server() as (process, client):
+        yield client
+        client.quit()
+        assert process.wait(30) == 0
 
 
 def image(path: Path) -> dict[str, object]:
@@ -84,15 +94,14 @@ def test_a_first_image_that_cannot_be_read_is_named(
 ) -> None:
     from tlpg_mmtrack.evaluation.clients import trax_session
 
+    reasons = []
+
     class OneRequest:
         def __init__(self, *args: object, **kwargs: object) -> None:
             pass
 
-        def __enter__(self) -> OneRequest:
-            return self
-
-        def __exit__(self, *error: object) -> None:
-            pass
+        def quit(self, reason: str) -> None:
+            reasons.append(reason)
 
         def wait(self) -> SimpleNamespace:
             box = [(trax.Rectangle.create(10, 40, 20, 20), {})]
@@ -100,8 +109,24 @@ def test_a_first_image_that_cannot_be_read_is_named(
             return SimpleNamespace(type=status, objects=box, image=image(tmp_path / 'no.png'))
 
     monkeypatch.setattr(trax_session, 'Server', OneRequest)
-    with pytest.raises(ValueError, match=r'TraX: the first image, .*no\.png, cannot be read'):
+    with pytest.raises(InputError, match=r'TraX: the first image, .*no\.png, cannot be read'):
         trax_session.serve(None)
+    assert 'no.png, cannot be read' in reasons[0]
+
+
+def test_a_path_with_other_letters_is_explained_to_both_sides(
+    square_files: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = square_files[0].with_name('für')
+    folder.mkdir()
+    path = square_files[0].rename(folder / '0.png')
+    start = [(trax.Rectangle.create(10, 40, 20, 20), {})]
+    with server() as (process, client):
+        with pytest.raises(trax.TraxException, match='ASCII only: rename folders and images'):
+            client.initialize(image(path), start, {})
+        assert process.wait(60) == 2
+    (error,) = [line for line in capfd.readouterr().err.splitlines() if 'TraX' in line]
+    assert error.startswith('error: TraX: ')
 
 
 def _cut_jpeg() -> bytes:

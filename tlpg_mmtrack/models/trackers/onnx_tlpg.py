@@ -12,6 +12,8 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.errors import PackageError
+
 from ...ops.crop import crop_patch
 from ..heads.target_model import TargetModel
 from ..torchscript import tensors_of
@@ -112,12 +114,12 @@ def open_session(path: str | Path) -> InferenceSession:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ImportError: If onnxruntime is not installed.
+        PackageError: If onnxruntime is not installed.
     """
     try:
         import onnxruntime
     except ImportError as error:
-        raise ImportError(f'onnx: {error}; pip install -r requirements/export.txt') from error
+        raise PackageError(f'onnx: {error}; pip install -r requirements/export.txt') from error
     if not Path(path).is_file():
         raise FileNotFoundError(f'onnx: {path} is not a file; write it with tools/export.py')
     options = onnxruntime.SessionOptions()
