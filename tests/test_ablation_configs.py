@@ -7,30 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData
-from mmtrack.registry import MODELS
-from mmtrack.structures import TrackDataSample
+from training_step import build, train_step
 
 from tlpg_mmtrack.models.trackers import TLPG
 
 FOLDER = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
 ROWS = sorted(path for path in FOLDER.glob('*.py') if not path.stem.startswith('base_'))
-SIZE = 96
 BOX = np.array([60.0, 40.0, 30.0, 30.0])
 REFINERS = {'creg': 'CenterBiasRefiner', 'breg': 'BoxRegressionRefiner'}
-
-
-def build(path: Path) -> TLPG:
-    """A row's model with random weights, for crops of 96 pixels and no warped ones."""
-    init_default_scope('mmtrack')
-    model = Config.fromfile(path).model
-    model.test_cfg.update(crop_size=SIZE, warps=0, first_iters=2, update_interval=2)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return MODELS.build(model)
 
 
 def check_parts(model: TLPG, name: str) -> None:
@@ -57,38 +42,6 @@ def check_parts(model: TLPG, name: str) -> None:
     assert model.iou_head.in_channels == model.backbone.out_channels[:2]
 
 
-def train_step(model: TLPG) -> None:
-    """One step on noise: losses are finite, and every part that is to learn gets a gradient."""
-    generator = torch.Generator().manual_seed(0)
-    sample = TrackDataSample()
-    box = torch.tensor([[38.0, 40.0, 57.0, 56.0]])
-    sample.gt_instances = InstanceData(bboxes=torch.cat((box, box + 3.0)))
-    sample.search_gt_instances = InstanceData(bboxes=box - 4.0)
-    inputs = dict(
-        img=255 * torch.rand(1, 2, 3, SIZE, SIZE, generator=generator),
-        search_img=255 * torch.rand(1, 1, 3, SIZE, SIZE, generator=generator),
-    )
-    model.train()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        losses = model.loss(inputs, [sample])
-    sum(losses.values()).backward()
-    assert all(value.isfinite() for value in losses.values()), losses
-    moved = set()
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            assert parameter.grad.isfinite().all(), name
-            if parameter.grad.any():
-                moved.add(name.partition('.')[0])
-    expected = {
-        name
-        for name, part in model.named_children()
-        if name not in model.frozen_modules and any(p.requires_grad for p in part.parameters())
-    }
-    assert moved == expected
-    model.zero_grad()
-
-
 def track(model: TLPG) -> None:
     """A clip of four frames: boxes are finite and of positive size."""
     frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
@@ -107,16 +60,17 @@ def track(model: TLPG) -> None:
 
 @pytest.mark.parametrize('path', ROWS, ids=lambda path: path.stem)
 def test_a_row_builds_trains_and_tracks(path: Path) -> None:
-    model = build(path)
+    config = Config.fromfile(path)
+    model = build(config)
     check_parts(model, path.stem)
     if path.stem.endswith('_nms'):
         # One training serves both: they differ at test time only.
-        twin, config = (
+        twin, own = (
             Config.fromfile(path.with_stem(name)).model
             for name in (path.stem.replace('_nms', '_iou'), path.stem)
         )
-        assert config.test_cfg.pop('postprocess') != twin.test_cfg.pop('postprocess')
-        assert config == twin
+        assert own.test_cfg.pop('postprocess') != twin.test_cfg.pop('postprocess')
+        assert own == twin
     else:
-        train_step(model)
+        train_step(model, config)
     track(model)

@@ -10,15 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 import yaml
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData
 from mmtrack.registry import DATASETS, MODELS, TRANSFORMS
-from mmtrack.structures import TrackDataSample
-from torch import Tensor
+from training_step import build, train_step
 
 from tlpg_mmtrack.models.optimizers import SDOptimizer
 from tlpg_mmtrack.models.trackers import TLPG, TrackingOptions
@@ -38,19 +35,14 @@ def name_of(path: Path) -> str:
 
 @pytest.fixture(scope='module')
 def r50() -> TLPG:
-    """TLPG-R50 with random weights (building reads no checkpoint) and few first-frame crops."""
-    init_default_scope('mmtrack')
-    model = Config.fromfile(R50).model
-    model.test_cfg.warps = 2
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return MODELS.build(model)
+    """TLPG-R50 with random weights (building reads no checkpoint) and small crops."""
+    return build(Config.fromfile(R50))
 
 
 @pytest.mark.parametrize('path', TRAINED, ids=name_of)
-def test_model_builds(path: Path) -> None:
-    init_default_scope('mmtrack')
-    model = MODELS.build(Config.fromfile(path).model)
+def test_model_builds_and_takes_a_training_step(path: Path) -> None:
+    config = Config.fromfile(path)
+    model = build(config)
     assert isinstance(model, TLPG)
     # What the parts say of their geometry agrees with the backbone that the config names.
     assert model.neck.in_channels == model.backbone.out_channels
@@ -60,6 +52,7 @@ def test_model_builds(path: Path) -> None:
     # To a quarter of a cell, what the measurement of a backbone's offset is good for.
     for grid, offset in zip(model.iou_head.grids, model.backbone.cell_offsets, strict=False):
         assert abs(grid.cell_offset - offset) <= grid.stride / 4
+    train_step(model, config)
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if path not in TRAINED], ids=name_of)
@@ -163,40 +156,6 @@ def test_small_learning_rates_leave_what_starts_each_target_as_it_is() -> None:
         'box_head.match.weight': 1e-3,
     }.items():
         assert by_name[name] == pytest.approx(rate), name
-
-
-def make_sample() -> TrackDataSample:
-    """Two template boxes and a search box in crops of 288 pixels."""
-    sample = TrackDataSample()
-    box = torch.tensor([[115.0, 120.0, 170.0, 165.0]])
-    sample.gt_instances = InstanceData(bboxes=torch.cat((box, box + 8.0)))
-    sample.search_gt_instances = InstanceData(bboxes=box - 12.0)
-    return sample
-
-
-def crops(generator: torch.Generator, frames: int) -> Tensor:
-    """Random crops of one sequence, (1, frames, 3, 288, 288) pixel values."""
-    return 255 * torch.rand(1, frames, 3, 288, 288, generator=generator)
-
-
-def test_r50_takes_a_training_step(r50: TLPG) -> None:
-    generator = torch.Generator().manual_seed(0)
-    inputs = dict(img=crops(generator, 2), search_img=crops(generator, 1))
-    r50.train()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        losses = r50.forward(inputs, [make_sample()], mode='loss')
-    sum(losses.values()).backward()
-    assert all(value.isfinite() for value in losses.values())
-    gradients = {
-        name: parameter.grad
-        for name, parameter in r50.named_parameters()
-        if parameter.grad is not None
-    }
-    assert all(gradient.isfinite().all() for gradient in gradients.values())
-    for part in ('backbone.layer4', 'neck', 'head', 'refiner.head', 'iou_head'):
-        assert any(gradients[name].any() for name in gradients if name.startswith(part)), part
-    r50.zero_grad()
 
 
 def test_r50_tracks(r50: TLPG) -> None:

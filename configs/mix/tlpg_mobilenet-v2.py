@@ -1,6 +1,8 @@
 # TLPG on mmdet's MobileNetV2. What is None is found from the backbone. Kernels are odd and padded
 # symmetrically: cells sit on multiples of the stride.
 _base_ = '../tlpg/tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
+# mmdet's backbone ends in a layer behind C5, which nothing reads.
+find_unused_parameters = True
 model = dict(
     backbone=dict(
         _delete_=True,

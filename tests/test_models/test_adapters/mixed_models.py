@@ -14,6 +14,7 @@ from mmtrack.models.sot import PrDiMP, SiamRPN, Stark
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from torch import Tensor, nn
+from training_step import check_gradients
 
 from tlpg_mmtrack.models.trackers import TLPG
 
@@ -21,6 +22,11 @@ CONFIGS = Path(__file__).resolve().parents[3] / 'configs' / 'mix'
 # Sides of the template and search crops.
 CROPS = {PrDiMP: (96, 96), SiamRPN: (127, 159), Stark: (64, 128), TLPG: (128, 128)}
 FRAME_SIZE = (120, 160)
+
+
+def names(prefix: str) -> list[str]:
+    """All configs in configs/mix of a kind."""
+    return sorted(path.stem for path in CONFIGS.glob(f'{prefix}_*.py'))
 
 
 def mix_config(name: str) -> Config:
@@ -93,13 +99,12 @@ def train_step(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     return losses, gradients
 
 
-def check_train_step(model: nn.Module, *parts: str) -> None:
-    """A step's losses and gradients are finite, and reach each of the named parts."""
+def check_train_step(name: str, model: nn.Module, *parts: str) -> None:
+    """A step's losses and gradients are finite, and reach all that a config's model trains."""
     losses, gradients = train_step(model)
-    for name, value in losses.items():
-        assert torch.isfinite(value).all(), name
-    for name, gradient in gradients.items():
-        assert torch.isfinite(gradient).all(), name
+    check_gradients(model, Config.fromfile(CONFIGS / f'{name}.py'))
+    for key, value in losses.items():
+        assert torch.isfinite(value).all(), key
     for part in parts:
         assert any(gradients[name].any() for name in gradients if name.startswith(part)), part
     model.zero_grad(set_to_none=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mixed_models import build, check_track, check_train_step, clip, mix_config, on_efflite0
+from mixed_models import build, check_track, check_train_step, clip, mix_config, names, on_efflite0
 from mmdet.structures.bbox import bbox_overlaps
 
 from tlpg_mmtrack.models.heads import CenterBiasRefiner, DCCHead
@@ -14,6 +14,8 @@ from tlpg_mmtrack.models.optimizers import SDOptimizer
 
 PARTS = {
     'prdimp_efflite0': ('classifier', 'bbox_regressor'),
+    'prdimp_efflite0_small': ('classifier', 'bbox_regressor'),
+    'prdimp_r50': ('backbone', 'classifier', 'bbox_regressor'),
     'prdimp_r50_sd-optimizer': (
         'backbone',
         'classifier.filter_optimizer.log_step',
@@ -30,10 +32,10 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize('name', PARTS)
+@pytest.mark.parametrize('name', names('prdimp'))
 def test_it_trains_a_step_and_tracks(name: str) -> None:
     model = build(mix_config(name))
-    check_train_step(model, *PARTS[name])
+    check_train_step(name, model, *PARTS[name])
     check_track(model)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from mixed_models import build, check_track, check_train_step, mix_config
+from mixed_models import build, check_track, check_train_step, mix_config, names
 
 from tlpg_mmtrack.models.necks import BalancedNeck
 
@@ -16,10 +16,10 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize('name', PARTS)
+@pytest.mark.parametrize('name', names('stark'))
 def test_it_trains_a_step_and_tracks(name: str) -> None:
     model = build(mix_config(name))
-    check_train_step(model, *PARTS[name])
+    check_train_step(name, model, *PARTS[name])
     check_track(model)
 
 

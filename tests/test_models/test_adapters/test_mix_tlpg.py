@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mixed_models import build, check_track, check_train_step, mix_config
+from mixed_models import build, check_track, check_train_step, mix_config, names
 from mmtrack.models.track_heads import IouNetHead
 
 from tlpg_mmtrack.models.adapters import MMTrackIoUHead
@@ -19,14 +19,14 @@ CHANNELS = {
 }
 
 
-@pytest.mark.parametrize('name', CHANNELS)
+@pytest.mark.parametrize('name', names('tlpg'))
 def test_it_trains_a_step_and_tracks(name: str) -> None:
     model = build(mix_config(name))
     channels, width = CHANNELS[name]
     assert tuple(model.neck.in_channels) == channels
     assert tuple(model.iou_head.in_channels) == channels[:2]
     assert model.head.in_channels == model.refiner.head.in_channels == width
-    check_train_step(model, 'backbone', 'neck', 'head', 'refiner', 'iou_head')
+    check_train_step(name, model, 'backbone', 'neck', 'head', 'refiner', 'iou_head')
     check_track(model)
 
 
