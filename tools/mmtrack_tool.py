@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments[0].endswith('.py'):
         print(f'error: {arguments[0]} is no .py file; pass one of those', file=sys.stderr)
         return EXIT_BAD_INPUT
-    from tlpg_mmtrack import compat
+    from tlpg_mmtrack.compat.launching import load_mmtrack_tool
 
     try:
-        tool = compat.load_mmtrack_tool(arguments[0])
+        tool = load_mmtrack_tool(arguments[0])
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return EXIT_BAD_INPUT

@@ -31,7 +31,6 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from tlpg_mmtrack import compat
 from tlpg_mmtrack.allocator import keep_freed_memory
 from tlpg_mmtrack.datasets.feature_store import (
     FeatureStore,
@@ -181,7 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Write what the store lacks."""
-    compat.apply()
     config = read_config(args.config)
     change_config(config, args.cfg_options)
     store = FeatureStore.create(args.folder, describe(config, Writer(config), args.samples))

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # At module level: a data loader's spawned processes import this file, and need the shims too.
 try:
-    from tlpg_mmtrack import compat
     from tlpg_mmtrack.allocator import keep_freed_memory
+    from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
     from tlpg_mmtrack.files.mistakes import explain
 except KeyboardInterrupt:
     sys.exit('interrupted')
@@ -53,7 +53,7 @@ def main() -> None:
     if '-h' in rest or '--help' in rest:
         print(__doc__)
     sys.argv[1:] = name_checkpoint(rest)
-    tool = compat.load_mmtrack_tool('test.py')
+    tool = load_mmtrack_tool('test.py')
     try:
         check_checkpoint(tool.parse_args().checkpoint)
         if args.repeat is None:
@@ -152,4 +152,4 @@ def check_repeatable(config: dict, count: int) -> None:
 if __name__ == '__main__':
     keep_freed_memory()
     main()
-    compat.leave_process_group()
+    leave_process_group()

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # At module level: a data loader's spawned processes import this file, and need the shims too.
 try:
-    from tlpg_mmtrack import compat
     from tlpg_mmtrack.allocator import keep_freed_memory
+    from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
     from tlpg_mmtrack.files.mistakes import explain
 except KeyboardInterrupt:
     sys.exit('interrupted')
@@ -29,8 +29,8 @@ EXIT_INTERRUPTED = 130
 if __name__ == '__main__':
     keep_freed_memory()
     try:
-        compat.load_mmtrack_tool('train.py').main()
-        compat.leave_process_group()
+        load_mmtrack_tool('train.py').main()
+        leave_process_group()
     except KeyboardInterrupt as interrupt:
         print(interrupt.args[0] if interrupt.args else 'interrupted', file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
