@@ -38,8 +38,10 @@ setup:  ## Install everything into the active environment, or into .venv (MMCV=f
 demo: setup  ## Track an object in the demo clip; writes outputs/demo/
 	'$(RUN)' tools/demo.py --out outputs/demo
 
-test: setup  ## Run the tests
-	'$(RUN)' -m pytest $(PYTEST_ARGS)
+# One thread in each process: the tests are many small operations, for which a second only waits.
+test: setup  ## Run the tests, a process for each core
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} '$(RUN)' -m pytest --numprocesses auto --dist worksteal \
+		$(PYTEST_ARGS)
 
 lint: setup  ## Check style, format and docstring coverage
 	'$(RUN)' -m ruff check .

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 from command_line import command
 
 # First: it makes mmtrack importable.
-from tlpg_mmtrack import compat
+import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import torch
@@ -98,7 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     args = parser.parse_args(arguments)
     device = torch.device(args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu'))
-    compat.apply()
     # It has a line for every parameter with a rate of its own, or with none.
     MMLogger.get_instance('mmengine').setLevel('ERROR')
     init_default_scope('mmtrack')

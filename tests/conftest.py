@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import tlpg_mmtrack  # noqa: F401  (a test may then import mmtrack and mmdet in any order)
+import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable)
+
+# isort: split
+import mmtrack  # noqa: F401  (imports everything that need not be searched)
 
 # mmengine collects garbage whenever a dataset is built; what importing left stays anyway and need
 # not be searched each time.
@@ -22,10 +25,10 @@ sys.path.append(str(REPOSITORY / 'tools'))
 
 
 def _data_folder(name: str) -> Path:
-    root = Path(os.environ.get('TLPG_DATA', REPOSITORY.parent / 'shared' / 'data'))
-    folder = root / name
-    if not folder.is_dir():
-        pytest.skip(f'{folder} is not here; set TLPG_DATA to the folder that holds {name}/')
+    root = os.environ.get('TLPG_DATA')
+    folder = Path(root or '', name)
+    if root is None or not folder.is_dir():
+        pytest.skip(f'set TLPG_DATA to the folder that holds {name}/ (docs/data.md)')
     return folder
 
 

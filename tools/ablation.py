@@ -24,7 +24,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import LEFT_OUT, UsageError, command
+from command_line import LEFT_OUT, command
+
+from tlpg_mmtrack.errors import InputError
 
 if TYPE_CHECKING:
     from tlpg_mmtrack.evaluation.ablation.rows import AblationRow
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     weights = {row: gather(row, iou, args) for row in TABLES[args.table]}
     weights = {row: files for row, files in weights.items() if files}
     if not weights:
-        raise UsageError(
+        raise InputError(
             f'--checkpoints: {" ".join(map(str, args.checkpoints))} holds a checkpoint of no row; '
             'train one by tools/train.py configs/tlpg/ablation/CONFIG.py, or pass --untrained'
         )

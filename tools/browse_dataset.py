@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from command_line import UsageError, command
+from command_line import command
 from mmengine.config import DictAction
+
+from tlpg_mmtrack.errors import InputError
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = [draw_sample(dataset, options.start + i) for i in range(first, last)]
         path = options.out / f'sheet_{number:03d}.png'
         if not cv2.imwrite(str(path), np.concatenate(rows)):
-            raise UsageError(f'--out: {path} cannot be written; pass another folder')
+            raise InputError(f'--out: {path} cannot be written; pass another folder')
         print(path)
 
 
@@ -107,7 +109,7 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
         The dataset of its `train_dataloader`.
 
     Raises:
-        UsageError: If the config has none, or one that cannot be built.
+        InputError: If the config has none, or one that cannot be built.
     """
     # Here, not above: `--help` answers at once without them.
     import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
@@ -118,11 +120,11 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
     config = read_config(config_path)
     change_config(config, changes)
     if 'train_dataloader' not in config:
-        raise UsageError(f'{config_path}: has no train_dataloader')
+        raise InputError(f'{config_path}: has no train_dataloader')
     try:
         return DATASETS.build(config.train_dataloader.dataset)
     except (AttributeError, KeyError, TypeError) as error:
-        raise UsageError(
+        raise InputError(
             f'{config_path}: its train_dataloader.dataset cannot be built ({error})'
         ) from error
 

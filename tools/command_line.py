@@ -22,6 +22,8 @@ from pickle import UnpicklingError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tlpg_mmtrack.errors import InputError
+
 LEFT_OUT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 FILE_ERRORS = (
@@ -32,10 +34,6 @@ FILE_ERRORS = (
     PermissionError,
 )
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
-
-class UsageError(ValueError):
-    """What an InputError is to the package, whose import takes seconds: one line for the user."""
 
 
 def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
@@ -65,12 +63,6 @@ def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[
     return decorate
 
 
-@command()
-def import_package() -> None:
-    """Import tlpg_mmtrack, for what it does: it makes mmtrack importable."""
-    import tlpg_mmtrack  # noqa: F401
-
-
 def explain(error: Exception, resume: str = '') -> str | None:
     """What a user can do about an error.
 
@@ -82,7 +74,7 @@ def explain(error: Exception, resume: str = '') -> str | None:
         One line; None for a fault in code, whose traceback is wanted.
     """
     text = _innermost(error)
-    if isinstance(error, UsageError) or _is_input_error(error):
+    if isinstance(error, InputError):
         return text
     if isinstance(error, FILE_ERRORS) or getattr(error, 'errno', None) in DISK_ERRORS:
         # One of ours says what to do; one of the operating system's begins with its number.
@@ -102,12 +94,6 @@ def explain(error: Exception, resume: str = '') -> str | None:
         if isinstance(error, ModuleNotFoundError) and not error.name.startswith('tlpg_mmtrack'):
             return f'{error}; install it, or add its folder to PYTHONPATH'
     return None
-
-
-def _is_input_error(error: Exception) -> bool:
-    # Not imported: that takes seconds, and may be what fails.
-    errors = sys.modules.get('tlpg_mmtrack.errors')
-    return errors is not None and isinstance(error, errors.InputError)
 
 
 def _innermost(error: Exception) -> str:

@@ -27,7 +27,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import LEFT_OUT, UsageError, command
+from command_line import LEFT_OUT, command
+
+from tlpg_mmtrack.errors import InputError
 
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
 # OpenCV takes it as a C int.
@@ -104,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     names = [tracker.name for tracker in trackers]
     if len(set(names)) < len(names):
-        raise UsageError(f'--trackers: each name can be there once, got {names}')
+        raise InputError(f'--trackers: each name can be there once, got {names}')
     conventions = list(dict.fromkeys(['mmtrack', 'otb', args.convention]))
     figures = {}
     for tracker in trackers:

@@ -26,7 +26,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
 
-from command_line import INTERRUPTED, UsageError, command
+from command_line import INTERRUPTED, command
+
+from tlpg_mmtrack.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,10 +114,10 @@ def refuse_url(source: str) -> None:
     """Make sure that the source is none on the network.
 
     Raises:
-        UsageError: If it is a URL.
+        InputError: If it is a URL.
     """
     if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', source):
-        raise UsageError(
+        raise InputError(
             f'source: {source} is a URL, and streams are not supported; save it as a video file '
             'and pass the path of that'
         )
@@ -125,12 +127,12 @@ def protect_source(source: Path, folder: Path) -> None:
     """Make sure that no output takes the place of the source.
 
     Raises:
-        UsageError: If one would: the source is the output folder, or a file that is written there.
+        InputError: If one would: the source is the output folder, or a file that is written there.
     """
     targets = [folder] if source.is_dir() else [folder / name for name in OUTPUTS]
     # The same file may go by other names: by a link, or in capitals on some systems.
     if source.exists() and any(path.exists() and source.samefile(path) for path in targets):
-        raise UsageError(
+        raise InputError(
             f'--out: {folder} holds the source {source}, which would be overwritten; '
             'pass another folder'
         )
@@ -140,7 +142,7 @@ def prepare_folder(folder: Path) -> None:
     """Make the output folder and prove that it can be written to.
 
     Raises:
-        UsageError: If it cannot.
+        InputError: If it cannot.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +150,7 @@ def prepare_folder(folder: Path) -> None:
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise UsageError(
+        raise InputError(
             f'--out: cannot write to {folder} ({reason}); pass another folder'
         ) from error
 
@@ -157,12 +159,12 @@ def require_display(purpose: str) -> None:
     """Make sure that a window can be opened.
 
     Raises:
-        UsageError: If there is no display.
+        InputError: If there is no display.
     """
     if sys.platform.startswith('linux') and not (
         os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
     ):
-        raise UsageError(
+        raise InputError(
             f'{purpose} needs a display and there is none; name the object with --box X Y W H '
             '(top-left corner, width and height in pixels of the first frame), without --show'
         )
@@ -247,11 +249,11 @@ def first_frame(
     """Take the first frame, in which the object is named.
 
     Raises:
-        UsageError: If it is corrupt.
+        InputError: If it is corrupt.
     """
     _, frame = next(stream, (0, None))
     if frame is None:
-        raise UsageError(f'source: the first frame of {source.name} is corrupt; leave it out')
+        raise InputError(f'source: the first frame of {source.name} is corrupt; leave it out')
     return frame
 
 
@@ -259,7 +261,7 @@ def draw_box(frame: np.ndarray) -> tuple[float, ...]:
     """Let the user draw the box (x, y, width, height) with the mouse.
 
     Raises:
-        UsageError: If nothing was drawn, or this OpenCV has no windows.
+        InputError: If nothing was drawn, or this OpenCV has no windows.
     """
     import cv2
 
@@ -268,9 +270,9 @@ def draw_box(frame: np.ndarray) -> tuple[float, ...]:
         box = cv2.selectROI(title, frame, showCrosshair=False)
         cv2.destroyWindow(title)
     except cv2.error as error:
-        raise UsageError('this OpenCV opens no windows; pass --box X Y W H') from error
+        raise InputError('this OpenCV opens no windows; pass --box X Y W H') from error
     if not all(box[2:]):
-        raise UsageError('no box was drawn; draw one, or pass --box X Y W H')
+        raise InputError('no box was drawn; draw one, or pass --box X Y W H')
     return tuple(map(float, box))
 
 
@@ -282,7 +284,7 @@ def shown(picture: np.ndarray) -> bool:
         cv2.imshow(WINDOW, picture)
         return cv2.waitKey(1) & 0xFF != ord('q')
     except cv2.error as error:
-        raise UsageError('this OpenCV opens no windows; leave out --show') from error
+        raise InputError('this OpenCV opens no windows; leave out --show') from error
 
 
 def progress(frames: Frames, total: int | None) -> Frames:

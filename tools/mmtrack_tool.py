@@ -13,7 +13,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from command_line import BAD_INPUT, UsageError, command
+from command_line import BAD_INPUT, command
+
+from tlpg_mmtrack.errors import InputError
 
 
 @command()
@@ -25,17 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises:
         FileNotFoundError: If there is no such tool.
-        UsageError: If it is none of Python's.
+        InputError: If it is none of Python's.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0].startswith('-'):
         print(__doc__)
         return 0 if arguments else BAD_INPUT
     if not arguments[0].endswith('.py'):
-        raise UsageError(f'{arguments[0]} is no .py file; pass one of those')
-    from tlpg_mmtrack import compat
+        raise InputError(f'{arguments[0]} is no .py file; pass one of those')
+    from tlpg_mmtrack.compat.launching import load_mmtrack_tool
 
-    tool = compat.load_mmtrack_tool(arguments[0])
+    tool = load_mmtrack_tool(arguments[0])
     sys.argv = arguments
     tool.main()
     return 0

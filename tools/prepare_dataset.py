@@ -12,8 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from command_line import BAD_INPUT, LEFT_OUT, UsageError, command
+from command_line import BAD_INPUT, LEFT_OUT, command
 
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.benchmarks import BENCHMARKS, write_list
 
 
@@ -44,7 +45,7 @@ def main() -> int:
     """
     arguments = parse_arguments()
     if not arguments.root.is_dir():
-        raise UsageError(
+        raise InputError(
             f'{arguments.root} is not a folder; pass the one that holds the benchmark'
         )
     check, list_name = BENCHMARKS[arguments.name]

@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import UsageError, command
+from command_line import command
+
+from tlpg_mmtrack.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,14 +73,14 @@ def training_config(path: Path) -> str:
     """The text of the config that a checkpoint was trained with.
 
     Raises:
-        UsageError: If the checkpoint does not have it.
+        InputError: If the checkpoint does not have it.
     """
     import torch
 
     try:
         return torch.load(path, map_location='cpu', weights_only=True)['meta']['cfg']
     except Exception as error:  # Of a file that is no .pth, torch.load raises nearly anything.
-        raise UsageError(
+        raise InputError(
             f'checkpoint: {path} does not say what its run trained ({type(error).__name__}); pass '
             'what tools/train.py wrote'
         ) from error
@@ -88,11 +90,11 @@ def refuse_existing(*paths: Path) -> None:
     """Make sure that no file is replaced.
 
     Raises:
-        UsageError: If one of them is there; it names the file and the option.
+        InputError: If one of them is there; it names the file and the option.
     """
     for path in paths:
         if path.exists():
-            raise UsageError(
+            raise InputError(
                 f'--out: {path} is there already; pass --overwrite to replace it, or another '
                 'folder with --out'
             )
@@ -126,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:
-        raise UsageError(
+        raise InputError(
             f'checkpoint: the weights are not those of {args.config.name}: {sorted(missing)[:5]} '
             f'... ({len(missing)}); pass the checkpoint of every part'
         )

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from command_line import UsageError, command
+from command_line import command
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
@@ -35,6 +35,7 @@ from tlpg_mmtrack.datasets.feature_store import (
     images_of,
     source_hash,
 )
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files.config_file import read_config
 from tlpg_mmtrack.files.config_options import change_config, key_value
 
@@ -72,7 +73,7 @@ class Writer:
         config: A training config that reads images.
 
     Raises:
-        UsageError: If it has no images, no model, or its backbone is not frozen.
+        InputError: If it has no images, no model, or its backbone is not frozen.
     """
 
     def __init__(self, config: Config) -> None:
@@ -80,11 +81,11 @@ class Writer:
 
         init_default_scope('mmtrack')
         if 'model' not in config:
-            raise UsageError(f'config: {config.filename} has no model; pass a training config')
+            raise InputError(f'config: {config.filename} has no model; pass a training config')
         self.dataset = DATASETS.build(images_of(config))
         self.model = MODELS.build(config.model).eval()
         if not getattr(self.model.backbone, 'frozen', False):
-            raise UsageError(
+            raise InputError(
                 f'config: the backbone of {config.filename} is not frozen; its maps will change'
             )
 
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for count in counts:
                 progress.advance(task, count)
         except BrokenProcessPool as error:
-            raise UsageError(
+            raise InputError(
                 f'{args.folder}: a process was killed, perhaps for want of memory; use fewer '
                 '--workers. The same command goes on from what was written'
             ) from error

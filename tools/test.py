@@ -25,7 +25,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from command_line import UsageError, command, import_package
+from command_line import command
+
+# A data loader's spawned process imports this file, and then finds mmtrack importable too.
+from tlpg_mmtrack.errors import InputError
 
 
 def name_checkpoint(arguments: list[str]) -> list[str]:
@@ -38,8 +41,8 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
 @command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
-    from tlpg_mmtrack import compat
     from tlpg_mmtrack.allocator import keep_freed_memory
+    from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
 
     keep_freed_memory()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -48,13 +51,13 @@ def main() -> None:
     if '-h' in rest or '--help' in rest:
         print(__doc__)
     sys.argv[1:] = name_checkpoint(rest)
-    tool = compat.load_mmtrack_tool('test.py')
+    tool = load_mmtrack_tool('test.py')
     check_checkpoint(tool.parse_args().checkpoint)
     if args.repeat is None:
         tool.main()
     else:
         repeat(tool, args.repeat)
-    compat.leave_process_group()
+    leave_process_group()
 
 
 def check_checkpoint(checkpoint: str | None) -> None:
@@ -119,18 +122,18 @@ def check_repeatable(config: dict, count: int) -> None:
     """Look before hours of tracking whether several runs can be told apart and summed up.
 
     Raises:
-        UsageError: If they cannot.
+        InputError: If they cannot.
     """
     if count < 2:
-        raise UsageError(f'--repeat: a spread takes 2 runs or more, got {count}')
+        raise InputError(f'--repeat: a spread takes 2 runs or more, got {count}')
     loop = config.get('test_cfg') or {}
     if loop.get('type') != 'ResumableTestLoop':
-        raise UsageError(
+        raise InputError(
             f"--repeat: the config's test_cfg is {loop.get('type')!r}, which writes no results to "
             'sum up; pass one with ResumableTestLoop and TLPGSOTMetric, such as ..._test-otb100.py'
         )
     if loop.get('results_dir'):
-        raise UsageError(
+        raise InputError(
             f"--repeat: the config's test_cfg.results_dir, {loop['results_dir']!r}, would be one "
             'folder for all runs; leave it out, and pass --work-dir'
         )
@@ -138,6 +141,3 @@ def check_repeatable(config: dict, count: int) -> None:
 
 if __name__ == '__main__':
     sys.exit(main())
-# A data loader's process that is spawned imports this file, and needs the shims too.
-if __name__ == '__mp_main__' and (status := import_package()):
-    sys.exit(status)

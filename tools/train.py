@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import sys
 
-from command_line import command, import_package
+from command_line import command
+
+# A data loader's spawned process imports this file, and then finds mmtrack importable too.
+import tlpg_mmtrack  # noqa: F401
 
 
 @command(resume='--resume goes on from the last checkpoint')
@@ -20,11 +23,11 @@ def main() -> None:
     """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
     from mmengine.device import get_device
 
-    from tlpg_mmtrack import compat
     from tlpg_mmtrack.allocator import keep_freed_memory
+    from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
 
     keep_freed_memory()
-    tool = compat.load_mmtrack_tool('train.py')
+    tool = load_mmtrack_tool('train.py')
     options = tool.parse_args()
     if options.amp and get_device() == 'cpu':
         # mmtrack's tool would take mmengine's wrapper, which refuses a machine without a GPU.
@@ -36,11 +39,8 @@ def main() -> None:
     # Where mmtrack's main looks its options up.
     tool.parse_args = lambda: options
     tool.main()
-    compat.leave_process_group()
+    leave_process_group()
 
 
 if __name__ == '__main__':
     sys.exit(main())
-# A data loader's process that is spawned imports this file, and needs the shims too.
-if __name__ == '__mp_main__' and (status := import_package()):
-    sys.exit(status)

@@ -14,7 +14,7 @@ from fake_model import FakeModel, white_square
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 
-from tlpg_mmtrack.apis import tracker as tracker_module
+from tlpg_mmtrack.apis import building
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.files import shipped
@@ -216,14 +216,14 @@ class TestFromPretrained:
         state_dict = {key: value * 0 + 2 for key, value in FakeModel().state_dict().items()}
         save_weights(state_dict, package / 'weights' / 'fake.safetensors', 'tlpg_fake', seed=1)
         monkeypatch.setattr(
-            tracker_module, 'shipped_config', lambda name: shipped.shipped_config(name, package)
+            building, 'shipped_config', lambda name: shipped.shipped_config(name, package)
         )
         monkeypatch.setattr(
-            tracker_module,
+            building,
             'shipped_weights',
             lambda config: shipped.shipped_weights(config, package),
         )
-        monkeypatch.setattr(tracker_module, 'DEFAULT', 'tlpg_fake')
+        monkeypatch.setattr(building, 'DEFAULT', 'tlpg_fake')
         return package
 
     def test_defaults_are_what_is_shipped(self, package):

@@ -13,7 +13,7 @@ from mmengine.runner import set_random_seed
 from torch import nn
 from written_runs import load_tool
 
-from tlpg_mmtrack import compat
+from tlpg_mmtrack.compat import launching
 
 
 def test_the_forward_pass_is_in_bfloat16_and_the_weights_are_not():
@@ -48,7 +48,7 @@ def test_the_tools_option_takes_ours_only_without_a_gpu(
     ran = []
     tool = SimpleNamespace(parse_args=lambda: options)
     tool.main = lambda: ran.append(tool.parse_args())
-    monkeypatch.setattr(compat, 'load_mmtrack_tool', lambda name: tool)
+    monkeypatch.setattr(launching, 'load_mmtrack_tool', lambda name: tool)
     monkeypatch.setattr('mmengine.device.get_device', lambda: device)
     load_tool('train').main()
     assert vars(ran[0]) == dict(amp=amp, cfg_options=dict(seed=1, **changes))

@@ -15,8 +15,6 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
-from tlpg_mmtrack import compat
-
 CONFIG = (
     Path(mmtrack.__file__).parent
     / '.mim/configs/sot/prdimp/prdimp_r50_8xb10-50e_got10k-lasot-trackingnet-coco_base.py'
@@ -26,7 +24,6 @@ CONFIG = (
 @pytest.fixture
 def prdimp() -> torch.nn.Module:
     """PrDiMP as upstream configures it, with a ResNet-18, a smaller crop and fewer proposals."""
-    compat.apply()
     model = Config.fromfile(CONFIG).model
     model.backbone.update(depth=18, init_cfg=None)
     model.cls_head.in_dim = 256

@@ -12,7 +12,7 @@ from mmcv.utils.ext_loader import check_ops_exist
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from tlpg_mmtrack.compat import MissingOperatorError
+from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
 from tlpg_mmtrack.ops import (
     BilinearSampler,
     deformable_correlation,

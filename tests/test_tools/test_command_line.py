@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import BAD_INPUT, INTERRUPTED, LEFT_OUT, UsageError, command
+from command_line import BAD_INPUT, INTERRUPTED, LEFT_OUT, command
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from torch.utils.data import DataLoader, Dataset
 
-from tlpg_mmtrack.compat import MissingOperatorError
+from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
 from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
 from tlpg_mmtrack.errors import FileError, InputError, PackageError
 
@@ -67,7 +67,6 @@ def test_what_main_answers_is_the_exit_code(answer: int | None, code: int) -> No
     'kind',
     [
         InputError,
-        UsageError,
         FileError,
         PackageError,
         CorpusWarning,

@@ -3,34 +3,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 import logging
 import platform
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmtrack.registry import MODELS
-from torch import nn
 
 from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.checkpoint import file_sha256, load_weights, read_manifest
-from tlpg_mmtrack.files.config_file import read_config
-from tlpg_mmtrack.files.shipped import (
-    DEFAULT,
-    checkpoint_path,
-    shipped_config,
-    shipped_weights,
-)
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from .inputs import check_box, check_frame, move_into_frame, other_format
+
+if TYPE_CHECKING:
+    import torch
+    from mmengine.config import Config
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +27,7 @@ _VERSIONED = ('tlpg_mmtrack', 'torch', 'numpy', 'cv2', 'mmcv', 'mmengine', 'mmde
 
 
 class TrackingModel(Protocol):
-    """What :class:`Tracker` needs of a model, besides being a ``torch.nn.Module``."""
+    """What :class:`Tracker` needs of a ``torch.nn.Module``; neither method records gradients."""
 
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> Any:
         """Learn a target from its first frame (H, W, 3) and box (4,), (x, y, width, height)."""
@@ -76,7 +65,9 @@ class Tracker:
     ) -> None:
         if not isinstance(seed, Integral) or seed < 0:
             raise InputError(f'seed: must be a whole number, 0 or more, got {seed!r}')
-        self.device = _checked_device(device)
+        from .building import checked_device
+
+        self.device = checked_device(device)
         self.seed = int(seed)
         self.model = model.to(self.device).eval()
         self._provenance: dict[str, Any] = {'config': None, 'weights': None}
@@ -111,27 +102,12 @@ class Tracker:
             ValueError: If the weights are truncated, altered or of another model, or the config
                 cannot be read.
         """
-        _checked_device(device)
-        if config is not None and not isinstance(config, (str, Path, Config)):
-            raise TypeError(
-                f'config: must be the path of a file or an mmengine Config, got a '
-                f'{type(config).__name__}'
-            )
-        if checkpoint is None and isinstance(config, (str, Path)) and not Path(config).is_file():
-            raise InputError(f'config: {config} is not a file; check the path')
-        name = DEFAULT if config is None else _config_name(config)
-        weights = shipped_weights(name) if checkpoint is None else checkpoint_path(checkpoint)
-        if not weights.is_file():
-            # Before the config, which may take seconds to build.
-            raise InputError(f'checkpoint: {weights} is not a file; check the path')
-        cfg = _load_config(config, weights)
-        model = _build_model(cfg)
-        load_weights(model, weights)
+        from .building import build_model, checked_device
+
+        checked_device(device)
+        model, provenance = build_model(config, checkpoint)
         tracker = cls(model, device, seed)
-        tracker._provenance = {
-            'config': {'name': _config_name(cfg), 'model_sha256': _model_hash(cfg)},
-            'weights': {'name': weights.name, 'sha256': file_sha256(weights)},
-        }
+        tracker._provenance = provenance
         return tracker
 
     def init(self, frame: np.ndarray, box: Any) -> None:
@@ -158,8 +134,7 @@ class Tracker:
                 checked.tolist(),
                 meant,
             )
-        with torch.no_grad():
-            self._target = self.model.start(frame, checked.copy(), seed=self.seed)
+        self._target = self.model.start(frame, checked.copy(), seed=self.seed)
         self._last_box = checked
         self._warned = False
 
@@ -189,8 +164,7 @@ class Tracker:
         except (TypeError, ValueError) as error:
             self._warn(f'unusable frame, the target counts as not found: {error}')
             return self._not_found()
-        with torch.no_grad():
-            result = self.model.step(frame, self._target)
+        result = self.model.step(frame, self._target)
         return self._sound(result, _size(frame))
 
     def manifest(self) -> dict[str, Any]:
@@ -224,64 +198,6 @@ class Tracker:
 
 def _size(frame: np.ndarray) -> tuple[int, int]:
     return frame.shape[1], frame.shape[0]
-
-
-def _checked_device(device: str | torch.device | None) -> torch.device:
-    if device is None:
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        checked = torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"device: {str(device)!r} cannot be used here ({reason}); pass 'cpu' or 'cuda:0'"
-        ) from error
-    if checked.type == 'meta':
-        raise InputError("device: 'meta' has shapes and no numbers; pass 'cpu' or 'cuda:0'")
-    return checked
-
-
-def _config_name(config: str | Path | Config) -> str:
-    path = config.filename if isinstance(config, Config) else config
-    return Path(path or 'unnamed').stem
-
-
-def _load_config(config: str | Path | Config | None, weights: Path) -> Config:
-    if isinstance(config, Config):
-        return config
-    if config is None:
-        if weights.suffix != '.safetensors':
-            raise InputError(
-                f'config: {weights.name} does not say which one it was trained with; pass it'
-            )
-        config = shipped_config(read_manifest(weights).config)
-    return read_config(config)
-
-
-def _build_model(cfg: Config) -> nn.Module:
-    name = cfg.filename or 'the one given'
-    if not isinstance(cfg.get('model'), dict):
-        raise InputError(f'config: {name} has no `model`; pass one of configs/tlpg')
-    init_default_scope(cfg.get('default_scope', 'mmtrack'))
-    try:
-        model = MODELS.build(cfg.model)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(
-            f'config: the `model` of {name} cannot be built ({type(error).__name__}: {error}); '
-            'correct it, or pass one of configs/tlpg'
-        ) from error
-    if not all(callable(getattr(model, method, None)) for method in ('start', 'step')):
-        raise InputError(
-            f'config: {name} builds a {cfg.model.type}, which is no TLPG tracker; pass one '
-            'of configs/tlpg'
-        )
-    return model
-
-
-def _model_hash(cfg: Config) -> str:
-    """Hash of the model part alone: data paths and schedules do not change the boxes."""
-    text = json.dumps(cfg.model.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _version(module: str) -> str | None:

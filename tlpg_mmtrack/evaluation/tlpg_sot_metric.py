@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
+from tlpg_mmtrack.compat.vot import box_region
 from tlpg_mmtrack.errors import InputError
 
 from .measures import (
@@ -26,7 +27,6 @@ from .measures import (
     score_videos,
 )
 from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
-from .vot_stand_in import box_region
 
 #: The convention of mmtrack's own metric, computed by its own function.
 MMTRACK = 'mmtrack'

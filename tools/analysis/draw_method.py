@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import UsageError, command
+from command_line import command
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
+from tlpg_mmtrack.errors import InputError
 
 # isort: split
 import numpy as np
@@ -67,7 +68,7 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
     """Track up to frame ``index`` and keep what is seen of it.
 
     Raises:
-        UsageError: If the video is shorter, a frame cannot be used, or the box lies outside.
+        InputError: If the video is shorter, a frame cannot be used, or the box lies outside.
     """
     frames = read_frames(source, index)
     target = model.start(frames[0], check_box(box, (frames[0].shape[1], frames[0].shape[0])))
@@ -92,17 +93,17 @@ def read_frames(source: str | Path, index: int) -> list[np.ndarray]:
     """The frames up to and including ``index``, each (H, W, 3) uint8, BGR.
 
     Raises:
-        UsageError: If the video is shorter, or one of them cannot be read or is too small.
+        InputError: If the video is shorter, or one of them cannot be read or is too small.
     """
     if index < 0:
-        raise UsageError(f'--frame: must be 0 or more, got {index}')
+        raise InputError(f'--frame: must be 0 or more, got {index}')
     frames = []
     for number, frame in itertools.islice(open_source(source), index + 1):
         if frame is None:
-            raise UsageError(f'--video: frame {number} of {source} cannot be read')
+            raise InputError(f'--video: frame {number} of {source} cannot be read')
         frames.append(check_frame(frame))
     if len(frames) <= index:
-        raise UsageError(f'--frame: {source} has {len(frames)} frames, got {index}')
+        raise InputError(f'--frame: {source} has {len(frames)} frames, got {index}')
     return frames
 
 

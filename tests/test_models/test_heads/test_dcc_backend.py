@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 
-from tlpg_mmtrack.compat import MissingOperatorError
+from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
 from tlpg_mmtrack.models.heads import DCCHead, dcc_head
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_small.py'

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlpg_mmtrack.compat.vot import FAILED, SKIPPED, STARTED
 from tlpg_mmtrack.errors import InputError
 
 from .regions import corners, pixel_overlaps, polygon_overlaps
 
-SKIPPED, STARTED, FAILED = 0, 1, 2
 #: Frames from a failure to the next start.
 RESTART_AFTER = 5
 #: Frames from a start that do not count in accuracy, the start included.

@@ -15,7 +15,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.compat import MissingOperatorError
+from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
 from tlpg_mmtrack.ops import (
     BilinearSampler,
     deformable_correlation,

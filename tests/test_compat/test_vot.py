@@ -11,7 +11,7 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
-from tlpg_mmtrack.evaluation.vot_stand_in import box_region, is_special, region_overlaps
+from tlpg_mmtrack.compat.vot import box_region, is_special, region_overlaps
 
 
 class Stubborn(BaseSingleObjectTracker):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tlpg_mmtrack.compat.releases import NEEDED, check_releases
 from tlpg_mmtrack.errors import InputError, PackageError
-from tlpg_mmtrack.releases import NEEDED, check_releases
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_missing_package_is_named(
 ) -> None:
     del installed['mmtrack']
     check_releases()  # There, but unknown to pip.
-    monkeypatch.setattr('tlpg_mmtrack.releases.find_spec', lambda name: None)
+    monkeypatch.setattr('tlpg_mmtrack.compat.releases.find_spec', lambda name: None)
     with pytest.raises(PackageError, match=r'needs mmtrack==1\.0\.0rc1 \(not installed\): pip'):
         check_releases()
 

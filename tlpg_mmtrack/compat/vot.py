@@ -3,17 +3,36 @@
 
 mmtrack asks the toolkit whether a region is a code or a place, and how far two places overlap;
 resetting the tracker and averaging are its own. The functions here answer that, with the pixel
-overlaps of :mod:`.measures.regions`; :mod:`tlpg_mmtrack.compat` gives them to mmtrack, so that its
-VOT protocol and metric run without the toolkit.
+overlaps of :mod:`tlpg_mmtrack.evaluation.measures.regions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
-from .measures.regions import corners, pixel_overlaps
+#: mmtrack's codes of frames in a supervised run.
+SKIPPED, STARTED, FAILED = 0, 1, 2
+
+
+def stand_in_for_vot_toolkit() -> None:
+    """Let mmtrack's VOT protocol and metric run without the VOT toolkit.
+
+    Does nothing where the toolkit is installed. See docs/evaluation.md on how its overlaps differ.
+    """
+    from mmtrack.evaluation.functional import eval_sot_vot
+    from mmtrack.models.sot import base
+
+    if eval_sot_vot.vot is not None:
+        return
+    eval_sot_vot.vot = SimpleNamespace(__name__='stand-in of tlpg_mmtrack')
+    eval_sot_vot.bbox2region = base.bbox2region = box_region
+    eval_sot_vot.calculate_region_overlaps = region_overlaps
+    eval_sot_vot.is_special = is_special
+    eval_sot_vot.Special = SimpleNamespace(UNKNOWN=SKIPPED, INITIALIZATION=STARTED, FAILURE=FAILED)
+    base.calculate_region_overlap = region_overlap
 
 
 def box_region(bbox: np.ndarray) -> np.ndarray:
@@ -42,6 +61,8 @@ def region_overlaps(
     bounds: tuple[int, int] | None = None,
 ) -> list[float]:
     """Overlap of each pair of regions; 0 where one is a code."""
+    from tlpg_mmtrack.evaluation.measures.regions import corners, pixel_overlaps
+
     placed = [
         index
         for index, pair in enumerate(zip(first, second, strict=True))

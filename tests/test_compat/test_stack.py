@@ -1,0 +1,118 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of :mod:`tlpg_mmtrack.compat.stack`: the stack imports in every order."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mmcv
+import pytest
+
+import tlpg_mmtrack
+from tlpg_mmtrack.compat import stack
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def run_python(code: str) -> str:
+    """What code prints in a fresh interpreter that finds this repository."""
+    environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr[-2000:]
+
+
+class TestInstall:
+    """``import tlpg_mmtrack`` prepares the stack for whoever imports it next."""
+
+    def test_importing_imports_nothing_else(self) -> None:
+        code = (
+            'import sys; from tlpg_mmtrack import Tracker\n'
+            'print([name for name in ("torch", "mmengine", "mmtrack") if name in sys.modules])'
+        )
+        assert run_python(code) == '[]\n'
+
+    def test_mmdet_first(self) -> None:
+        code = (
+            'import importlib.util\n'
+            'try:\n'
+            '    import mmdet\n'
+            'except AssertionError as error:\n'
+            '    print("is used but incompatible" in str(error))\n'
+            'import mmcv; before = mmcv.__version__\n'
+            'import tlpg_mmtrack, mmdet, mmtrack\n'
+            'print(mmcv.__version__ == before)\n'
+            'print(importlib.util.find_spec("mmdet").origin == mmdet.__file__)\n'
+            'from mmtrack.registry import MODELS\n'
+            'print(MODELS.get("PrDiMP").__name__, MODELS.get("DCCHead").__name__)'
+        )
+        assert run_python(code) == 'True\nTrue\nTrue\nPrDiMP DCCHead\n'
+
+    def test_a_component_first_then_mmengine_s_registry(self) -> None:
+        code = (
+            'import tlpg_mmtrack.models.heads.dcc_head\n'
+            'from mmengine.registry import MODELS\n'
+            'print(MODELS.get("mmtrack.TLPG").__name__)'
+        )
+        assert run_python(code) == 'TLPG\n'
+
+    def test_preparing_again_changes_nothing(self) -> None:
+        extension, finders = sys.modules['mmcv._ext'], list(sys.meta_path)
+        stack.prepare()
+        assert sys.modules['mmcv._ext'] is extension
+        assert sys.meta_path == finders
+
+    def test_missing_mmtrack_is_explained(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, 'mmtrack', None)
+        with pytest.raises(ImportError, match=r'pip install --no-deps mmtrack==1\.0\.0rc1'):
+            stack.prepare()
+
+    def test_unknown_attribute(self) -> None:
+        with pytest.raises(AttributeError, match="no attribute 'Trackr'"):
+            tlpg_mmtrack.Trackr  # noqa: B018
+
+
+class TestReportedVersion:
+    """The mmcv version is another one inside the block only."""
+
+    def test_inside_and_after(self) -> None:
+        true_version = mmcv.__version__
+        with stack.reported_mmcv_version():
+            assert mmcv.__version__ == '2.0.0rc4'
+        assert mmcv.__version__ == true_version != '2.0.0rc4'
+
+    def test_restored_after_an_error(self) -> None:
+        true_version = mmcv.__version__
+        with pytest.raises(KeyError), stack.reported_mmcv_version('9.9'):
+            raise KeyError
+        assert mmcv.__version__ == true_version
+
+
+class TestStandIns:
+    """Absent packages can be imported inside the block only, and never called."""
+
+    def test_absent_package(self) -> None:
+        with stack.stand_ins(('no_such_package',)):
+            from no_such_package.part import Thing
+
+            importlib.import_module('no_such_package.other')
+        with pytest.raises(ImportError, match=r'no_such_package\.part\.Thing was called'):
+            Thing(1, key=2)
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module('no_such_package')
+
+    def test_installed_package(self) -> None:
+        with stack.stand_ins(('colorsys',)):
+            sys.modules.pop('colorsys', None)
+            import colorsys
+        assert colorsys.rgb_to_hsv(0, 0, 1) == (2 / 3, 1, 1)
+        assert 'colorsys' in sys.modules

@@ -1,0 +1,21 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Every patch of another library: MMTracking 1.0.0rc1 on a current stack (torch 2.x, mmcv 2.1).
+
+MMTracking's last release is older than the libraries it is used with today. `import tlpg_mmtrack`
+calls :func:`.stack.install`, which costs nothing: the patches are applied when mmtrack, mmdet,
+mmcls or ``mmcv.ops`` is first imported, by whomever. Each does nothing where it is not needed.
+
+- :func:`.releases.check_releases`: other releases end in assertions with wrong advice.
+- :func:`.stack.reported_mmcv_version`: mmdet, mmcls and mmtrack refuse mmcv 2.1, the first release
+  that compiles with torch 2.1 and later.
+- :func:`.stack.stand_ins`: mmtrack imports packages that only multi-object tracking uses.
+- :func:`.compiled_ops.stand_in_for_compiled_ops`: mmdet imports ``mmcv.ops``, which mmcv-lite has
+  not.
+- :func:`.compiled_ops.give_mmtrack_prroi_pool`: mmcv's PrRoIPool is for CUDA and float32 only.
+- :func:`.vot.stand_in_for_vot_toolkit`: mmtrack's VOT protocol needs the VOT toolkit (GPL).
+- :func:`.checkpoints.allow_mmengine_checkpoints`: torch 2.6 and later refuse mmengine's
+  checkpoints.
+- :func:`.launching.allow_distributed_on_cpu`: mmengine's launchers need CUDA.
+- :func:`.launching.leave_process_group`: mmengine never destroys its process group.
+- :func:`.launching.load_mmtrack_tool`: no import reaches the tools in mmtrack's wheel.
+"""

@@ -1,0 +1,104 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""mmcv's compiled operators: a stand-in where there are none, and a PrRoIPool for any device."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import mmcv
+import torch
+
+from ..errors import InputError, PackageError
+
+
+class MissingOperatorError(InputError, NotImplementedError):
+    """A compiled operator of mmcv was called, but mmcv-lite, which has none, is installed."""
+
+
+class _UncompiledOps(ModuleType):
+    """Module that has every attribute: a function that raises when it is called."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def missing(*args: Any, **kwargs: Any) -> None:
+            raise MissingOperatorError(
+                f'mmcv.ops: the compiled operator {name!r} was called, but mmcv-lite, which has '
+                'no compiled operators, is installed. Set up the full flavour (`make setup '
+                'MMCV=full`), or replace mmcv-lite by hand: pip uninstall mmcv-lite && pip '
+                "install 'setuptools<80' && MMCV_WITH_OPS=1 pip install --no-build-isolation "
+                'mmcv==2.1.0'
+            )
+
+        missing.__name__ = missing.__qualname__ = name
+        return missing
+
+    def get_compiler_version(self) -> str:
+        """What ``mmcv.utils.collect_env`` prints for the compiler of the operators."""
+        return 'n/a (mmcv-lite)'
+
+    def get_compiling_cuda_version(self) -> str:
+        """Reported as a build of mmcv without CUDA reports it."""
+        return 'not available'
+
+
+def stand_in_for_compiled_ops() -> None:
+    """Let ``import mmcv.ops`` succeed under mmcv-lite, which has no ``mmcv._ext``.
+
+    mmdet and mmtrack import ``mmcv.ops`` when they are imported, although SOT models need none of
+    its operators. The stand-in ``mmcv._ext`` lets them, and its functions raise
+    :class:`MissingOperatorError` when one is called. mmcv's own test for compiled operators
+    (``mmcv.utils.ext_loader.check_ops_exist``) still answers False.
+
+    Does nothing where mmcv was compiled.
+
+    Raises:
+        PackageError: If mmcv was compiled, but for another torch or Python.
+    """
+    if 'mmcv._ext' in sys.modules:
+        return
+    if importlib.util.find_spec('mmcv._ext') is not None:
+        try:
+            importlib.import_module('mmcv._ext')
+        except ImportError as error:
+            raise PackageError(
+                f"mmcv's compiled operators do not load with torch {torch.__version__}: {error}. "
+                'They were built for another torch; build them again: MMCV_WITH_OPS=1 pip install '
+                '--force-reinstall --no-deps --no-build-isolation --no-cache-dir mmcv==2.1.0'
+            ) from error
+        return
+    stand_in = _UncompiledOps('mmcv._ext', 'Stand-in for the operators mmcv-lite does not have.')
+    stand_in.__spec__ = ModuleSpec('mmcv._ext', loader=None)
+    sys.modules['mmcv._ext'] = stand_in
+    mmcv._ext = stand_in
+
+
+def compiled_prroi_pool_runs() -> bool:
+    """Whether ``mmcv.ops.PrRoIPool`` can run: it has a CUDA kernel and no CPU one."""
+    from mmcv.ops import get_compiling_cuda_version
+
+    return torch.cuda.is_available() and get_compiling_cuda_version() != 'not available'
+
+
+def give_mmtrack_prroi_pool() -> None:
+    """Give mmtrack's ``FilterInitializer`` and ``IouNetHead`` a PrRoIPool that runs.
+
+    mmcv's operator exists for CUDA and float32 only, so upstream's PrDiMP cannot run on a CPU.
+    Ours, in plain PyTorch, takes the same arguments. Where mmcv's runs, each call goes to the one
+    that can take its features: a machine with a GPU may still track on its CPU.
+    """
+    from mmtrack.models.filter import filter_head
+    from mmtrack.models.track_heads import iounet_head
+
+    from ..ops.prroi_pool import CompiledPrRoIPool, PrRoIPool
+
+    pool = CompiledPrRoIPool if compiled_prroi_pool_runs() else PrRoIPool
+    filter_head.PrRoIPool = pool
+    iounet_head.PrRoIPool = pool
