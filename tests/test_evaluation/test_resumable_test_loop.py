@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
 from mmengine.config import Config
+from mmtrack.registry import TRANSFORMS
 
 from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation import resumable_test_loop
@@ -296,6 +297,21 @@ def test_bad_data_are_named_and_left_out(
     good = read_videos(tmp_path / 'good')
     del good['Tiger2']
     assert read_videos(tmp_path / 'bad') == good
+
+
+@TRANSFORMS.register_module(force=True)
+class KilledLoading:
+    """As the system does for want of memory."""
+
+    def __call__(self, results: dict) -> dict:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_no_video_is_left_out_for_a_process_that_was_killed(clips: Path, tmp_path: Path) -> None:
+    config = clip_config(clips, tmp_path / 'run', **{'test_dataloader.num_workers': 1})
+    config.test_dataloader.dataset.pipeline = [dict(type='KilledLoading')]
+    with pytest.raises(RuntimeError, match=r'DataLoader worker .*(killed|exited)'):
+        run_clips(config)
 
 
 def test_nothing_to_evaluate_is_an_error(clips: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.analysis.runs import load_run
 from tlpg_mmtrack.evaluation.peers.harness import run_tracker
+from tlpg_mmtrack.evaluation.peers.opencv import OpenCVTracker
 from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 
 
@@ -133,6 +134,39 @@ def test_results_of_an_earlier_version_are_accepted(
     tracker = Drifter()
     assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2
     assert tracker.started == 0
+
+
+def test_a_fault_in_code_ends_the_run(videos: list[FolderVideo], tmp_path: Path) -> None:
+    """A video is not left out for what is not the video's fault."""
+
+    class Broken(Drifter):
+        def step(self, frame: np.ndarray) -> np.ndarray:
+            raise RuntimeError('CUDA error: out of memory')
+
+    with pytest.raises(RuntimeError, match='CUDA error'):
+        run_tracker(Broken(), videos, tmp_path / 'run')
+
+
+def test_a_video_that_opencv_fails_on_is_left_out(
+    videos: list[FolderVideo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def __init__(self) -> None:
+            starts.append(self)
+
+        def init(self, frame: np.ndarray, box: tuple[int, ...]) -> None:
+            pass
+
+        def update(self, frame: np.ndarray) -> tuple[bool, tuple[int, ...]]:
+            if len(starts) == 2:
+                cv2.cvtColor(frame[:0], cv2.COLOR_BGR2GRAY)
+            return True, (10, 10, 20, 20)
+
+    starts = []
+    monkeypatch.setattr(cv2, 'TrackerMIL_create', Failing)
+    assert run_tracker(OpenCVTracker('mil'), videos, tmp_path / 'run')['videos'] == 1
+    left_out = json.loads((tmp_path / 'run/summary.json').read_text())['left_out']
+    assert "tracker 'mil' fails on this video: OpenCV" in left_out['B']
 
 
 @pytest.mark.parametrize('kind', ['missing', 'truncated', 'tracker', 'listed'])
