@@ -12,6 +12,7 @@ import numpy as np
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.files.natural_order import natural_key
+from tlpg_mmtrack.option_rules import FLAG, checked
 
 from .corpus_warning import CorpusWarning
 from .image_files import decode_image
@@ -44,6 +45,7 @@ class TrackingVideoDataset(TrackingSource):
 
     FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
+    @checked(one_based=FLAG)
     def __init__(
         self,
         data_root: str,

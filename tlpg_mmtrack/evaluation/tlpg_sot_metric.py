@@ -13,6 +13,8 @@ from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
+from tlpg_mmtrack.option_rules import FLAG, checked
+
 from .measures import (
     OnePassScores,
     SupervisedRun,
@@ -57,6 +59,7 @@ class TLPGSOTMetric(SOTMetric):
         ValueError: If the metric, a convention or the submission is unknown.
     """
 
+    @checked(only_eval_visible=FLAG)
     def __init__(
         self,
         metric: str = 'OPE',
