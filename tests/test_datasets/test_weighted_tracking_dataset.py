@@ -133,7 +133,7 @@ def test_nothing_readable_is_an_error(loader_config: dict, stills: Path) -> None
 @pytest.mark.parametrize('weights', [[1.0], [1.0, -1.0], [0.0, 0.0]])
 def test_weights_that_do_not_fit_are_refused(loader_config: dict, weights: list) -> None:
     loader_config.dataset.weights = weights
-    with pytest.raises(ValueError, match='weights: need 2 numbers'):
+    with pytest.raises(ValueError, match=r'weights.* numbers'):
         DATASETS.build(loader_config.dataset)
 
 
@@ -175,5 +175,5 @@ def test_a_bad_video_stops_it_if_so_configured(loader_config: dict, videos: Path
 
 def test_other_ways_to_treat_the_unusable_are_refused(loader_config: dict) -> None:
     loader_config.dataset.on_unusable = 'ignore'
-    with pytest.raises(ValueError, match="on_unusable: must be 'skip' or 'stop', got 'ignore'"):
+    with pytest.raises(ValueError, match="on_unusable must be 'skip' or 'stop', got 'ignore'"):
         DATASETS.build(loader_config.dataset)

@@ -11,6 +11,8 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from tlpg_mmtrack.option_rules import checked, whole
+
 from .feature_store import FeatureStore
 
 
@@ -41,6 +43,7 @@ class StoredFeatureDataset(Dataset):
 
     NUM_SAMPLES = 2**20
 
+    @checked(num_template_frames=whole(1), num_search_frames=whole(1), seed=whole(0))
     def __init__(
         self,
         folder: str,

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from mmtrack.datasets import BaseSOTDataset
 
+from tlpg_mmtrack.option_rules import FRACTION, at_least, checked
+
 
 class TrackingSource(BaseSOTDataset):
     """A training set in which each item is one object seen in one or more frames.
@@ -36,6 +38,7 @@ class TrackingSource(BaseSOTDataset):
     LONG_SIDE = 480.0
     OTHER_ATTEMPTS = 10
 
+    @checked(min_size=at_least(0), max_cover=FRACTION)
     def __init__(
         self,
         include: Sequence[str] | None = None,
@@ -46,8 +49,6 @@ class TrackingSource(BaseSOTDataset):
     ) -> None:
         if isinstance(include, str) or isinstance(exclude, str):
             raise TypeError("include, exclude: pass lists of patterns, such as ['coco_*']")
-        if not 0.0 < max_cover <= 1.0:
-            raise ValueError(f'max_cover: must be in (0, 1], got {max_cover}')
         self.include = include
         self.exclude = exclude
         self.min_size = min_size

@@ -11,6 +11,7 @@ import numpy as np
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.option_rules import FLAG, checked, optional
 
 from .corpus_warning import CorpusWarning
 from .image_files import decode_image
@@ -40,6 +41,7 @@ class TrackingVideoDataset(TrackingSource):
         ... # doctest: +SKIP
     """
 
+    @checked(one_based=optional(FLAG))
     def __init__(self, data_root: str, one_based: bool | None = None, **kwargs: Any) -> None:
         self.one_based = one_based
         super().__init__(data_root=data_root, **kwargs)

@@ -11,6 +11,8 @@ import numpy as np
 from mmtrack.registry import DATASETS
 from torch.utils.data import Dataset
 
+from tlpg_mmtrack.option_rules import at_least, checked, each, one_of, optional, whole
+
 from .corpus_warning import CorpusWarning
 from .tracking_source import TrackingSource
 
@@ -41,6 +43,9 @@ class WeightedTrackingDataset(Dataset):
     NUM_SAMPLES = 2**20
     MAX_ATTEMPTS = 50
 
+    @checked(
+        weights=optional(each(at_least(0))), seed=whole(0), on_unusable=one_of('skip', 'stop')
+    )
     def __init__(
         self,
         datasets: Sequence[dict | TrackingSource],
@@ -49,8 +54,6 @@ class WeightedTrackingDataset(Dataset):
         on_unusable: str = 'skip',
     ) -> None:
         super().__init__()
-        if on_unusable not in ('skip', 'stop'):
-            raise ValueError(f"on_unusable: must be 'skip' or 'stop', got {on_unusable!r}")
         if not datasets:
             raise ValueError('datasets: must name at least one dataset')
         weights = [1.0] * len(datasets) if weights is None else list(weights)

@@ -15,6 +15,7 @@ from mmtrack.registry import METRICS
 
 from tlpg_mmtrack.compat.vot import box_region
 from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.option_rules import FLAG, checked
 
 from .measures import (
     OnePassScores,
@@ -59,6 +60,7 @@ class TLPGSOTMetric(SOTMetric):
         InputError: If the metric, a convention or the submission is unknown.
     """
 
+    @checked(only_eval_visible=FLAG)
     def __init__(
         self,
         metric: str = 'OPE',

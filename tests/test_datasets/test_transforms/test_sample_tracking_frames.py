@@ -66,5 +66,5 @@ def test_a_sequence_without_its_object_is_dropped() -> None:
 
 @pytest.mark.parametrize('name', ['num_template_frames', 'num_search_frames', 'max_gap'])
 def test_counts_must_be_positive(name: str) -> None:
-    with pytest.raises(ValueError, match='must be at least 1'):
+    with pytest.raises(ValueError, match='must be a whole number of at least 1'):
         SampleTrackingFrames(**{name: 0})

@@ -95,5 +95,7 @@ def test_pasted_samples_are_left_alone_and_large_objects_dropped(
 
 @pytest.mark.parametrize('options', [dict(size=0), dict(search_scale=0.5)])
 def test_sizes_must_be_positive(options: dict) -> None:
-    with pytest.raises(ValueError, match='size, search_scale'):
+    with pytest.raises(
+        ValueError, match=f'TrackingCrop: {next(iter(options))} must be .* at least 1, got'
+    ):
         TrackingCrop(**options)

@@ -106,7 +106,7 @@ class TestInterface:
 
     @pytest.mark.parametrize(('name', 'value'), [('channels', 24), ('bins', 14), ('bins', 2)])
     def test_sizes_must_divide(self, name, value):
-        with pytest.raises(ValueError, match=rf'BoxRegressionHead.{name}: must be .* got {value}'):
+        with pytest.raises(ValueError, match=rf'BoxRegressionHead: {name} must be .* got {value}'):
             _head(**{name: value})
 
     def test_search_crops_must_divide_among_the_templates(self, synthetic_crops):

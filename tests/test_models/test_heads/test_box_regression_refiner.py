@@ -83,5 +83,5 @@ def test_the_loss_names_the_stage_and_reaches_every_layer_but_the_template() -> 
 
 
 def test_width_must_fit_the_groups() -> None:
-    with pytest.raises(ValueError, match='feat_channels must be a multiple of 16, got 20'):
+    with pytest.raises(ValueError, match=r'feat_channels must be a positive .* 16, got 20'):
         _refiner(feat_channels=20)

@@ -76,7 +76,7 @@ def _predict(head: DCCHead, model: TargetModel, boxes: Tensor) -> tuple[Predicti
 class TestSetUp:
     @pytest.mark.parametrize('name', ['kernel_size', 'offset_kernel_size'])
     def test_even_kernels_are_refused(self, name):
-        with pytest.raises(ValueError, match=f'DCCHead: {name} must be odd, got 4'):
+        with pytest.raises(ValueError, match=f'DCCHead: {name} must be an odd whole .*, got 4'):
             DCCHead(8, **{name: 4})
 
     def test_a_kernel_of_one_cell_is_refused(self):

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from tlpg_mmtrack.option_rules import at_least, checked, each, whole
+
 
 class Jitter(NamedTuple):
     """How far a crop may be off its target.
@@ -34,6 +36,12 @@ class CropTransform(BaseTransform):
         search_jitter: The same for search frames; DiMP's values are (4.5, 0.5 / sqrt 2).
     """
 
+    @checked(
+        size=whole(1),
+        search_scale=at_least(1),
+        template_jitter=each(at_least(0), 2),
+        search_jitter=each(at_least(0), 2),
+    )
     def __init__(
         self,
         size: int = 288,
@@ -41,10 +49,6 @@ class CropTransform(BaseTransform):
         template_jitter: tuple[float, float] = (3.0, 0.18),
         search_jitter: tuple[float, float] = (4.5, 0.35),
     ) -> None:
-        if size < 1 or search_scale < 1.0:
-            raise ValueError(
-                f'size, search_scale: must be at least 1, got {size} and {search_scale}'
-            )
         self.size = size
         self.search_scale = search_scale
         self.template_jitter = Jitter(*template_jitter)

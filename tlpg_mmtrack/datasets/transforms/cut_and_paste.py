@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
+from tlpg_mmtrack.option_rules import PROBABILITY, at_least, checked
+
 from ...ops.crop import linear_map, warp, window_matrix
 from ..colour import random_table
 from ..cutout import Cutout, motion_kernel
@@ -41,6 +43,16 @@ class CutAndPaste(CropTransform):
 
     MAX_BLUR = 15
 
+    @checked(
+        prob=PROBABILITY,
+        min_size=at_least(0),
+        flip_prob=PROBABILITY,
+        aspect=at_least(0),
+        rotation=at_least(0),
+        colour=at_least(0),
+        motion_blur_prob=PROBABILITY,
+        drift=at_least(0),
+    )
     def __init__(
         self,
         prob: float = 0.6,

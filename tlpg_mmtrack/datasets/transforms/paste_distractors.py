@@ -7,6 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from tlpg_mmtrack.option_rules import PROBABILITY, checked
+
 from ...ops.crop import linear_map
 from ..colour import random_table
 from ..cutout import Cutout, cutout_of
@@ -27,6 +29,7 @@ class PasteDistractors(BaseTransform):
 
     ATTEMPTS = 10
 
+    @checked(prob=PROBABILITY, frame_prob=PROBABILITY)
     def __init__(self, prob: float = 0.3, frame_prob: float = 0.8) -> None:
         self.prob = prob
         self.frame_prob = frame_prob

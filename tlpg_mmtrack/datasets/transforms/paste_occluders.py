@@ -7,6 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from tlpg_mmtrack.option_rules import POSITIVE, PROBABILITY, checked
+
 from ...ops.crop import linear_map
 from ..cutout import cutout_of
 from ..geometry import place_matrix
@@ -23,6 +25,7 @@ class PasteOccluders(BaseTransform):
         max_size: Largest size, sqrt(width * height), of an occluder in units of the target's.
     """
 
+    @checked(prob=PROBABILITY, max_size=POSITIVE)
     def __init__(self, prob: float = 0.15, max_size: float = 0.9) -> None:
         self.prob = prob
         self.max_size = max_size

@@ -7,6 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from tlpg_mmtrack.option_rules import checked, whole
+
 
 @TRANSFORMS.register_module()
 class SampleTrackingFrames(BaseTransform):
@@ -25,14 +27,10 @@ class SampleTrackingFrames(BaseTransform):
             as many after it.
     """
 
+    @checked(num_template_frames=whole(1), num_search_frames=whole(1), max_gap=whole(1))
     def __init__(
         self, num_template_frames: int = 2, num_search_frames: int = 2, max_gap: int = 30
     ) -> None:
-        if min(num_template_frames, num_search_frames, max_gap) < 1:
-            raise ValueError(
-                'num_template_frames, num_search_frames, max_gap: must be at least 1, got '
-                f'{num_template_frames}, {num_search_frames}, {max_gap}'
-            )
         self.num_template_frames = num_template_frames
         self.num_search_frames = num_search_frames
         self.max_gap = max_gap

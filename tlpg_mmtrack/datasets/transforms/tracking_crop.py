@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
+from tlpg_mmtrack.option_rules import PROBABILITY, at_least, checked
+
 from ...ops.crop import linear_map, warp
 from ..geometry import (
     bounding_box,
@@ -39,6 +41,7 @@ class TrackingCrop(CropTransform):
         **kwargs: See ``CropTransform``.
     """
 
+    @checked(flip_prob=PROBABILITY, still_aspect=at_least(0), still_rotation=at_least(0))
     def __init__(
         self,
         flip_prob: float = 0.5,

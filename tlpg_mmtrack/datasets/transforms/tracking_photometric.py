@@ -8,6 +8,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from tlpg_mmtrack.option_rules import PROBABILITY, at_least, checked
+
 from ..colour import random_table
 from ..cutout import motion_kernel
 
@@ -27,6 +29,14 @@ class TrackingPhotometric(BaseTransform):
 
     NOISE_LENGTH = 1_000_000
 
+    @checked(
+        shared_colour=at_least(0),
+        frame_colour=at_least(0),
+        grey_prob=PROBABILITY,
+        blur_prob=PROBABILITY,
+        jpeg_prob=PROBABILITY,
+        noise_prob=PROBABILITY,
+    )
     def __init__(
         self,
         shared_colour: float = 0.25,

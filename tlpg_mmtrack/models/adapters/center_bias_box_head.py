@@ -11,6 +11,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.option_rules import CONFIG, checked, optional, whole
+
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..heads.target_model import TargetModel
 from ..ranking import rankable
@@ -38,6 +40,7 @@ class CenterBiasBoxHead(BaseModule):
         init_cfg: Initialisation config of mmengine.
     """
 
+    @checked(refiner=CONFIG, iou_head=CONFIG, first_iters=whole(0), test_cfg=optional(CONFIG))
     def __init__(
         self,
         refiner: dict,

@@ -13,6 +13,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.option_rules import CONFIG, Rule, checked, keys, optional
+
 from ..heads.dcc_head import DCCHead
 from ..heads.target_model import Prediction, TargetModel
 from ..slots import MapShape, check_map
@@ -20,6 +22,24 @@ from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory, is_due
 from ..trackers.options import TrackingOptions
 from .sequences import sequences_first, template_and_search_boxes
+
+OPTIONS = (
+    'first_iters',
+    'update_interval',
+    'update_iters',
+    'hard_negative_iters',
+    'memory_size',
+    'memory_rate',
+    'hard_negative_rate',
+    'first_share',
+    'not_found_threshold',
+    'distractor_threshold',
+    'hard_negative_threshold',
+    'neighbourhood',
+    'displacement',
+    'merge_iou',
+)
+"""Fields of :class:`TrackingOptions` that the slot leaves to the head."""
 
 
 @MODELS.register_module()
@@ -33,11 +53,16 @@ class DCCClsHead(BaseModule):
     Args:
         head: Config of the :class:`DCCHead`.
         options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
-            crops and boxes are PrDiMP's business, and have no effect here.
+            crops and boxes are PrDiMP's business, and refused here.
         test_cfg: PrDiMP's; it hands it to its heads.
         init_cfg: Initialisation config of mmengine.
     """
 
+    @checked(
+        head=CONFIG,
+        options=optional(keys(OPTIONS, Rule('as in TrackingOptions', lambda value: True))),
+        test_cfg=optional(CONFIG),
+    )
     def __init__(
         self,
         head: dict,

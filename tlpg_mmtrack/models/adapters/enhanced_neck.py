@@ -9,6 +9,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.option_rules import CONFIG, checked, each, whole
+
 from ..slots import build_with
 
 
@@ -35,6 +37,7 @@ class EnhancedNeck(BaseModule):
         [(1, 32, 8, 8)]
     """
 
+    @checked(neck=CONFIG, enhancer=CONFIG, in_channels=each(whole(1)))
     def __init__(
         self,
         neck: dict,

@@ -12,6 +12,8 @@ from mmtrack.models.track_heads import IouNetHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.option_rules import CONFIG, checked, each, whole
+
 from ..slots import MapShape, build_with, require
 
 
@@ -32,6 +34,7 @@ class MMTrackIoUHead(BaseModule):
     knows_last_size = False
     """Its search takes none, so there can be no ``size_penalty``."""
 
+    @checked(head=CONFIG, in_channels=each(whole(1), 2))
     def __init__(
         self, head: dict, in_channels: Sequence[int], init_cfg: dict | None = None
     ) -> None:

@@ -12,6 +12,8 @@ from mmtrack.models.track_heads import IouNetHead
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import CONFIG, checked, optional
+
 from ..slots import (
     MapShape,
     backbone_shapes,
@@ -43,6 +45,7 @@ class RepairedPrDiMP(PrDiMP):
         ValueError: When a part does not fit what it gets; names the component and its key.
     """
 
+    @checked(backbone=CONFIG, neck=optional(CONFIG))
     def __init__(self, backbone: dict, neck: dict | None = None, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         levels = backbone_shapes(self.backbone)

@@ -11,6 +11,8 @@ from mmtrack.models.track_heads import PrDiMPClsHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.option_rules import FLAG, checked
+
 from ..slots import MapShape, require
 from ..trackers.memory import is_due
 
@@ -34,6 +36,7 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         **kwargs: As in ``PrDiMPClsHead``.
     """
 
+    @checked(softmax=FLAG)
     def __init__(self, softmax: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.softmax = softmax

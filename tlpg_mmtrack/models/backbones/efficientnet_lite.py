@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from tlpg_mmtrack.option_rules import FLAG, checked
+
 from ..torchscript import can_run_torchscript
 from .feature_level import FeatureLevel
 
@@ -83,6 +85,7 @@ class EfficientNetLite(BaseModule):
         [(1, 40, 36, 36), (1, 112, 18, 18), (1, 320, 9, 9)]
     """
 
+    @checked(frozen=FLAG, pretrained=FLAG)
     def __init__(
         self,
         out_levels: Sequence[str] = ('C3', 'C4', 'C5'),

@@ -23,6 +23,9 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.option_rules import NUMBER, checked, each, multiple_of, optional, whole
+
 from ...ops import prroi_pool_boxes
 from .feature_levels import (
     CHANNELS_PER_GROUP,
@@ -91,6 +94,13 @@ class BoxRegressionHead(BaseModule):
         torch.Size([1, 1, 4])
     """
 
+    @checked(
+        in_channels=each(whole(1)),
+        strides=each(whole(1)),
+        cell_offsets=optional(each(NUMBER)),
+        channels=multiple_of(CHANNELS_PER_GROUP),
+        bins=multiple_of(4),
+    )
     def __init__(
         self,
         in_channels: Sequence[int],
@@ -102,16 +112,11 @@ class BoxRegressionHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.grids = level_grids('BoxRegressionHead', in_channels, strides, cell_offsets)
-        if channels % CHANNELS_PER_GROUP:
-            raise ValueError(
-                f'BoxRegressionHead.channels: must be a multiple of {CHANNELS_PER_GROUP}, '
-                f'got {channels}'
-            )
         self.bins_per_level = [bins * strides[0] // stride for stride in strides]
-        if bins % 4 or min(self.bins_per_level) < 2:
-            raise ValueError(
-                f'BoxRegressionHead.bins: must be a multiple of 4, with 2 left at the coarsest of '
-                f'the strides {tuple(strides)}, got {bins}'
+        if min(self.bins_per_level) < 2:
+            raise InputError(
+                'BoxRegressionHead: bins must be enough that 2 are left at the coarsest of the '
+                f'strides {tuple(strides)}, got {bins}'
             )
         self.in_channels = tuple(in_channels)
 

@@ -11,6 +11,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import CONFIG, NUMBER, checked, multiple_of, optional, whole
+
 from ...ops import prroi_pool_boxes
 from ..cell_grid import CellGrid
 from ..ranking import rankable
@@ -40,12 +42,20 @@ class BoxRegressionRefiner(BaseModule):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``feat_channels`` is not a multiple of 16.
+        InputError: When an option is out of its range.
     """
 
     head = None
     """There is no target model of its own."""
 
+    @checked(
+        in_channels=whole(1),
+        enhancer=optional(CONFIG),
+        feat_channels=multiple_of(CHANNELS_PER_GROUP),
+        stride=whole(1),
+        cell_offset=NUMBER,
+        max_proposals=whole(1),
+    )
     def __init__(
         self,
         in_channels: int,
@@ -57,11 +67,6 @@ class BoxRegressionRefiner(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if feat_channels <= 0 or feat_channels % CHANNELS_PER_GROUP:
-            raise ValueError(
-                'BoxRegressionRefiner: feat_channels must be a multiple of '
-                f'{CHANNELS_PER_GROUP}, got {feat_channels}'
-            )
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
         self.in_channels = in_channels
         self.grid = CellGrid(stride, cell_offset)

@@ -10,6 +10,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.option_rules import CONFIG, checked, optional, whole
+
 from ..ranking import rankable
 from .target_model import Prediction
 
@@ -29,6 +31,7 @@ class CenterBiasRefiner(BaseModule):
         init_cfg: Initialisation config of mmengine.
     """
 
+    @checked(head=CONFIG, enhancer=optional(CONFIG), max_proposals=whole(1))
     def __init__(
         self,
         head: dict,

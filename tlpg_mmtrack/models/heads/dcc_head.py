@@ -16,6 +16,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
+from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.ops import (
     BilinearSampler,
     deformable_correlation,
@@ -24,6 +25,18 @@ from tlpg_mmtrack.ops import (
     points_to_box,
     project,
     prroi_pool_boxes,
+)
+from tlpg_mmtrack.option_rules import (
+    CONFIG,
+    NUMBER,
+    ODD,
+    PROBABILITY,
+    at_least,
+    checked,
+    keys,
+    one_of,
+    optional,
+    whole,
 )
 
 from ..cell_grid import CellGrid
@@ -43,6 +56,7 @@ from .target_model import FilterSamples, Learned, Prediction, TargetModel, Templ
 FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
 OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
 JOINT_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1, 0.03, 0.1))
+LOSS_WEIGHTS = dict(cls=1.0, reg=1.0, neg=0.1)
 # theta_lo: a cell with a lower label is a negative, offline only.
 _NEGATIVE_LABEL = 0.5
 
@@ -60,8 +74,6 @@ def smooth_l1(error: Tensor, beta: float) -> Tensor:
 
 def _check_backend(backend: str) -> None:
     """Raise unless score maps can be computed by this backend here."""
-    if backend not in ('torch', 'mmcv'):
-        raise ValueError(f"DCCHead: backend must be 'torch' or 'mmcv', got {backend!r}")
     if backend == 'mmcv' and not check_ops_exist():
         raise MissingOperatorError(
             "DCCHead: backend='mmcv' needs mmcv with compiled operators, and mmcv-lite is "
@@ -108,8 +120,8 @@ class DCCHead(BaseModule):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        ValueError: When ``label_band``, ``offset_prior``, ``learning`` or ``backend`` is unknown,
-            a kernel size is even, or an ``offset_optimizer`` is given for joint learning.
+        InputError: When an option is out of its range, a key of ``loss_weights`` is unknown, or
+            an ``offset_optimizer`` is given for joint learning.
         MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
@@ -119,6 +131,26 @@ class DCCHead(BaseModule):
 
     proposes = True
 
+    @checked(
+        in_channels=whole(1),
+        feat_channels=whole(1),
+        kernel_size=ODD,
+        offset_kernel_size=ODD,
+        stride=whole(1),
+        cell_offset=NUMBER,
+        regression_cells=whole(1),
+        center_shrink=PROBABILITY,
+        label_band=one_of('gaussian', 'ignore'),
+        positive_iou=PROBABILITY,
+        offset_prior=one_of('template', 'square'),
+        learning=one_of('alternate', 'joint'),
+        offset_gradient_scale=PROBABILITY,
+        num_training_iters=whole(0),
+        filter_optimizer=optional(CONFIG),
+        offset_optimizer=optional(CONFIG),
+        loss_weights=optional(keys(LOSS_WEIGHTS, at_least(0))),
+        backend=one_of('torch', 'mmcv'),
+    )
     def __init__(
         self,
         in_channels: int,
@@ -142,23 +174,11 @@ class DCCHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        for name, size in (('kernel', kernel_size), ('offset_kernel', offset_kernel_size)):
-            if size % 2 == 0:
-                raise ValueError(f'DCCHead: {name}_size must be odd, got {size}')
         if kernel_size < 3:
-            raise ValueError(
+            raise InputError(
                 f'DCCHead: kernel_size must be at least 3, got {kernel_size}; the points of one '
                 'cell span no box'
             )
-        for name, value, known in (
-            ('label_band', label_band, ('gaussian', 'ignore')),
-            ('offset_prior', offset_prior, ('template', 'square')),
-            ('learning', learning, ('alternate', 'joint')),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f'DCCHead: {name} must be {known[0]!r} or {known[1]!r}, got {value!r}'
-                )
         _check_backend(backend)
         self.backend = backend
         self.in_channels = in_channels
@@ -174,7 +194,7 @@ class DCCHead(BaseModule):
         self.learning = learning
         self.offset_gradient_scale = offset_gradient_scale
         self.num_training_iters = num_training_iters
-        self.loss_weights = dict(cls=1.0, reg=1.0, neg=0.1) | (loss_weights or {})
+        self.loss_weights = LOSS_WEIGHTS | (loss_weights or {})
 
         self.filter_features = nn.Conv2d(in_channels, feat_channels, 3, padding=1, bias=False)
         self._build_optimizers(filter_optimizer, offset_optimizer)
@@ -194,7 +214,7 @@ class DCCHead(BaseModule):
             self.offset_optimizer = MODELS.build(offset_optimizer or OFFSET_OPTIMIZER)
             return
         if offset_optimizer is not None:
-            raise ValueError(
+            raise InputError(
                 "DCCHead: learning='joint' has one optimiser for both; pass its config as "
                 'filter_optimizer, and no offset_optimizer'
             )

@@ -18,6 +18,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import NUMBER, checked, each, multiple_of, optional, whole
+
 from ...ops import prroi_pool_boxes
 from ..ranking import rankable
 from .feature_levels import (
@@ -64,8 +66,8 @@ class IoUNetHead(BaseModule):
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: The arguments do not describe the same number of levels, or ``feat_channels``
-            are not multiples of 16.
+        ValueError: An argument is out of its range, or they do not describe the same number of
+            levels.
 
     Example:
         >>> head = IoUNetHead(in_channels=(40, 112))
@@ -76,6 +78,15 @@ class IoUNetHead(BaseModule):
         torch.Size([1, 2])
     """
 
+    @checked(
+        in_channels=each(whole(1)),
+        strides=each(whole(1)),
+        cell_offsets=optional(each(NUMBER)),
+        feat_channels=each(multiple_of(CHANNELS_PER_GROUP)),
+        template_pool_sizes=each(whole(1)),
+        search_pool_sizes=each(whole(1)),
+        hidden_channels=whole(1),
+    )
     def __init__(
         self,
         in_channels: Sequence[int],
@@ -95,7 +106,6 @@ class IoUNetHead(BaseModule):
             template_pool_sizes=template_pool_sizes,
             search_pool_sizes=search_pool_sizes,
         )
-        _check_widths(feat_channels)
         self.in_channels = tuple(in_channels)
         self.grids = level_grids('IoUNetHead', in_channels, strides, cell_offsets)
         self.template_pool_sizes = tuple(template_pool_sizes)
@@ -326,15 +336,6 @@ def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
     center = center + size * shift
     half = size * change.exp() / 2
     return torch.cat((center - half, center + half), dim=-1)
-
-
-def _check_widths(widths: Sequence[int]) -> None:
-    """Raise unless the group norm can divide the maps' channels."""
-    if any(width < CHANNELS_PER_GROUP or width % CHANNELS_PER_GROUP for width in widths):
-        raise ValueError(
-            f'IoUNetHead.feat_channels: must be multiples of {CHANNELS_PER_GROUP} (group norm has '
-            f'{CHANNELS_PER_GROUP} channels a group), got {tuple(widths)}'
-        )
 
 
 def _linear(in_channels: int, out_channels: int) -> nn.Sequential:

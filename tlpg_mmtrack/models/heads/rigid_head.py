@@ -22,14 +22,16 @@ class RigidHead(DCCHead):
     is what changes its size.
 
     Args:
-        **kwargs: See :class:`DCCHead`; ``offset_prior`` is fixed, and what concerns offsets and
-            boxes has no effect.
+        **kwargs: See :class:`DCCHead`; ``offset_prior``, ``learning`` and ``offset_optimizer``
+            are fixed, and what else concerns offsets and boxes has no effect.
     """
 
     proposes = False
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs, offset_prior='square')
+        super().__init__(
+            **kwargs, offset_prior='square', learning='alternate', offset_optimizer=None
+        )
 
     def _build_optimizers(
         self, filter_optimizer: dict | None, offset_optimizer: dict | None

@@ -10,6 +10,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import checked, each, optional, whole
+
 from .resize import resize_map
 
 # How strongly the levels other than the reference speak before training.
@@ -57,6 +59,7 @@ class BalancedNeck(BaseModule):
         [(1, 112, 18, 18)]
     """
 
+    @checked(in_channels=each(whole(1)), out_channels=optional(whole(1)), reference_level=whole(0))
     def __init__(
         self,
         in_channels: Sequence[int],

@@ -10,6 +10,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import checked, each, multiple_of, one_of, optional, whole
+
 from .resize import resize_map
 
 GROUPS = 8
@@ -50,6 +52,12 @@ class FeatureEnhancer(BaseModule):
         torch.Size([1, 112, 18, 18])
     """
 
+    @checked(
+        in_channels=each(whole(1), len(BRANCHES)),
+        channels=multiple_of(GROUPS),
+        out_channels=optional(whole(1)),
+        low_source=one_of('c5', 'conv'),
+    )
     def __init__(
         self,
         in_channels: Sequence[int],
@@ -59,18 +67,6 @@ class FeatureEnhancer(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if len(in_channels) != len(BRANCHES):
-            raise ValueError(
-                f"FeatureEnhancer: in_channels must be those of (C3', x, C5'), got {in_channels}"
-            )
-        if channels <= 0 or channels % GROUPS:
-            raise ValueError(
-                f'FeatureEnhancer: channels must be a multiple of {GROUPS}, got {channels}'
-            )
-        if low_source not in ('c5', 'conv'):
-            raise ValueError(
-                f"FeatureEnhancer: low_source must be 'c5' or 'conv', got {low_source!r}"
-            )
         self.in_channels = tuple(in_channels)
         self.low_source = low_source
         high, mid, low = self.in_channels

@@ -27,6 +27,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import NUMBER, POSITIVE, checked, each, whole
+
 from ..cell_grid import CellGrid
 from ..full_precision import at_least_float32, in_full_precision
 from .residual_problems import (
@@ -91,6 +93,14 @@ class SDOptimizer(BaseModule):
         init_cfg: Initialisation config of mmengine.
     """
 
+    @checked(
+        num_iters=whole(0),
+        max_halvings=whole(0),
+        init_step=POSITIVE,
+        init_regularisation=each(POSITIVE),
+        feat_stride=whole(1),
+        cell_offset=NUMBER,
+    )
     def __init__(
         self,
         num_iters: int = 5,

@@ -5,18 +5,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-POSTPROCESSES = ('nms', 'iou', 'iou_search', 'regression')
-TEST_MODES = ('OPE', 'VOT')
-LEAST = dict(
-    search_scale=1,
-    warps=0,
-    first_iters=0,
-    update_interval=1,
-    update_iters=0,
-    hard_negative_iters=0,
-    memory_size=1,
+from tlpg_mmtrack.option_rules import (
+    FLAG,
+    NUMBER,
+    PROBABILITY,
+    SHARE,
+    Rule,
+    at_least,
+    check_option,
+    each,
+    multiple_of,
+    one_of,
+    optional,
+    whole,
 )
-SHARES = ('memory_rate', 'hard_negative_rate', 'first_share', 'merge_iou')
+
+RULES = dict(
+    test_mode=one_of('OPE', 'VOT'),
+    crop_size=multiple_of(32),
+    search_scale=at_least(1),
+    warps=whole(0),
+    first_iters=whole(0),
+    update_interval=whole(1),
+    update_iters=whole(0),
+    update_offsets=FLAG,
+    hard_negative_iters=whole(0),
+    memory_size=whole(1),
+    memory_rate=SHARE,
+    hard_negative_rate=SHARE,
+    first_share=SHARE,
+    not_found_threshold=NUMBER,
+    distractor_threshold=NUMBER,
+    hard_negative_threshold=NUMBER,
+    neighbourhood=at_least(0),
+    displacement=at_least(0),
+    postprocess=one_of('nms', 'iou', 'iou_search', 'regression'),
+    merge_iou=SHARE,
+    box_rate=PROBABILITY,
+    size_penalty=at_least(0),
+    trusted_iou=optional(
+        Rule(
+            'a lower and a higher number',
+            lambda value: each(NUMBER, 2).accepts(value) and value[0] < value[1],
+        )
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -100,37 +133,7 @@ class TrackingOptions:
         """Refuse what cannot work.
 
         Raises:
-            ValueError: Naming the option.
+            InputError: Naming the option.
         """
-        if self.postprocess not in POSTPROCESSES:
-            raise ValueError(
-                f'test_cfg: postprocess must be one of {POSTPROCESSES}, got {self.postprocess!r}'
-            )
-        if self.crop_size <= 0 or self.crop_size % 32:
-            raise ValueError(
-                f'test_cfg: crop_size must be a positive multiple of 32, got {self.crop_size}'
-            )
-        for name in SHARES:
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise ValueError(f'test_cfg: {name} must be between 0 and 1, got {value}')
-        if self.test_mode not in TEST_MODES:
-            raise ValueError(
-                f'test_cfg: test_mode must be one of {TEST_MODES}, got {self.test_mode!r}'
-            )
-        for name, least in LEAST.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(
-                    f'test_cfg: {name} must be at least {least}, got {getattr(self, name)}'
-                )
-        if not 0 <= self.box_rate <= 1:
-            raise ValueError(f'test_cfg: box_rate must be in 0..1, got {self.box_rate}')
-        if self.size_penalty < 0:
-            raise ValueError(
-                f'test_cfg: size_penalty must not be negative, got {self.size_penalty}'
-            )
-        if self.trusted_iou is not None and not self.trusted_iou[0] < self.trusted_iou[1]:
-            raise ValueError(
-                'test_cfg: trusted_iou must be a lower and a higher value, got '
-                f'{tuple(self.trusted_iou)}'
-            )
+        for name, rule in RULES.items():
+            check_option('test_cfg', name, getattr(self, name), rule)

@@ -16,6 +16,7 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.option_rules import CONFIG, FLAG, NUMBER, POSITIVE, checked, each, optional
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
 from ...ops.crop import contrast, crop_patch
@@ -82,6 +83,18 @@ class TLPG(BaseSingleObjectTracker):
             maps that it will get; names the part and its key.
     """
 
+    @checked(
+        backbone=CONFIG,
+        head=CONFIG,
+        neck=optional(CONFIG),
+        refiner=optional(CONFIG),
+        iou_head=optional(CONFIG),
+        box_head=optional(CONFIG),
+        mean=each(NUMBER, 3),
+        std=each(POSITIVE, 3),
+        bgr_to_rgb=FLAG,
+        test_cfg=optional(CONFIG),
+    )
     def __init__(
         self,
         backbone: dict,
