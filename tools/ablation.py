@@ -118,15 +118,15 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     Returns:
         The files; what is missing is reported.
     """
-    from mmengine.config import Config
 
     from tlpg_mmtrack.evaluation.ablation.weights import assemble, find_checkpoint
     from tlpg_mmtrack.files.checkpoint import save_weights
+    from tlpg_mmtrack.files.config_file import read_config
 
     # isort: split
     import torch
 
-    config = Config.fromfile(CONFIGS / f'{row.config}.py')
+    config = read_config(CONFIGS / f'{row.config}.py')
     if args.untrained and config.model.backbone.get('init_cfg'):
         print(f"left out: {row.label}: its backbone's weights are no part of it", file=sys.stderr)
         return []

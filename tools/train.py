@@ -25,6 +25,7 @@ def main() -> None:
 
     from tlpg_mmtrack.allocator import keep_freed_memory
     from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
+    from tlpg_mmtrack.engine import TrainingRunner
 
     keep_freed_memory()
     tool = load_mmtrack_tool('train.py')
@@ -36,8 +37,9 @@ def main() -> None:
             **(options.cfg_options or {}),
             'optim_wrapper.type': 'CPUAmpOptimWrapper',
         }
-    # Where mmtrack's main looks its options up.
+    # Where mmtrack's main looks them up.
     tool.parse_args = lambda: options
+    tool.Runner = TrainingRunner
     tool.main()
     leave_process_group()
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from synthetic_corpus import GREEN, grey_noise, write_stills, write_video
 
+from tlpg_mmtrack.datasets import tracking_source
+
 
 @pytest.fixture
 def stills(tmp_path: Path) -> Path:
@@ -23,6 +25,14 @@ def videos(tmp_path: Path) -> Path:
     """A folder with one video."""
     write_video(tmp_path / 'videos' / 'first')
     return tmp_path / 'videos'
+
+
+@pytest.fixture
+def summaries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is logged at the end of loading."""
+    logged: list[str] = []
+    monkeypatch.setattr(tracking_source, 'print_log', lambda text, *options: logged.append(text))
+    return logged
 
 
 @pytest.fixture

@@ -117,12 +117,14 @@ def test_objects_of_an_image_without_a_size_are_left_out(stills: Path, width: ob
         assert len(build(stills)) == 3
 
 
-def test_crowds_are_counted_in_one_warning(stills: Path) -> None:
+def test_crowds_are_counted_in_one_warning(stills: Path, summaries: list[str]) -> None:
     change_annotation(stills, 1, iscrowd=1)
     change_annotation(stills, 2, iscrowd=1)
     with pytest.warns(CorpusWarning, match='2 of 4 annotations are of crowds') as found:
         assert len(build(stills)) == 2
     assert len(found) == 1
+    (summary,) = summaries
+    assert '2 objects, 2 left out (warnings above): 2 that are of crowds' in summary
 
 
 def test_crowds_alone_are_an_error(stills: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_bad_video_is_left_out_with_its_folder_named(
         assert len(build(videos)) == 1
 
 
-def test_a_folder_without_frames_or_boxes_is_left_out(videos: Path) -> None:
+def test_a_folder_without_frames_or_boxes_is_left_out(videos: Path, summaries: list[str]) -> None:
     (videos / 'stray').mkdir()
     (write_video(videos / 'second') / 'groundtruth.txt').unlink()
     with pytest.warns(UserWarning) as warnings:
@@ -113,6 +113,9 @@ def test_a_folder_without_frames_or_boxes_is_left_out(videos: Path) -> None:
     text = ' '.join(str(warning.message) for warning in warnings)
     assert 'stray: video left out' in text
     assert 'second: video left out' in text
+    (summary,) = summaries
+    # The other folder holds nothing of a video.
+    assert summary.endswith('1 videos, 1 left out (warnings above): second')
 
 
 def test_a_video_whose_first_frame_claims_an_enormous_size_is_left_out(videos: Path) -> None:

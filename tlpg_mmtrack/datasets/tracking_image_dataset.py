@@ -80,6 +80,7 @@ class TrackingImageDataset(TrackingSource):
 
     def _parse_all(self, content: dict) -> list[dict]:
         """The usable objects of a whole file."""
+        self._left_out: dict[str, int] = {}
         images = {image['id']: image for image in content.get('images', ())}
         annotations = content.get('annotations', ())
         listed = [(each, _image_of(each, images)) for each in annotations]
@@ -101,7 +102,9 @@ class TrackingImageDataset(TrackingSource):
             'a target is one object: annotate each on its own, with iscrowd 0',
         )
         objects = [self._parse(annotation, image) for annotation, image in single]
-        return [item for item in objects if item is not None]
+        objects = [item for item in objects if item is not None]
+        self.log_loaded('objects', len(objects), self._left_out)
+        return objects
 
     def _report(self, count: int, total: int, fault: str, fix: str) -> None:
         """Warn of annotations that cannot be used; raises if there are no others."""
@@ -110,6 +113,7 @@ class TrackingImageDataset(TrackingSource):
         message = f'{self.ann_file}: {count} of {total} annotations {fault}'
         if count == total:
             raise InputError(f'{message}, so that there is no object to train on; {fix}')
+        self._left_out[f'{count} that {fault}'] = count
         warnings.warn(f'{message}; left out', CorpusWarning, stacklevel=2)
 
     def _parse(self, annotation: dict, image: dict) -> dict | None:
@@ -117,9 +121,10 @@ class TrackingImageDataset(TrackingSource):
         try:
             return self._object(annotation, image)
         except ValueError as error:
+            name = f'annotation {annotation.get("id")} of {image["file_name"]}'
+            self._left_out[name] = 1
             warnings.warn(
-                f'{self.ann_file}: annotation {annotation.get("id")} of {image["file_name"]}: '
-                f'object left out: {error}',
+                f'{self.ann_file}: {name}: object left out: {error}',
                 CorpusWarning,
                 stacklevel=2,
             )

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset
 
 from tlpg_mmtrack.option_rules import FRACTION, at_least, checked
@@ -37,6 +39,7 @@ class TrackingSource(BaseSOTDataset):
 
     LONG_SIDE = 480.0
     OTHER_ATTEMPTS = 10
+    NAMED = 5
 
     @checked(min_size=at_least(0), max_cover=FRACTION)
     def __init__(
@@ -64,6 +67,25 @@ class TrackingSource(BaseSOTDataset):
         """Whether a box (x, y, w, h) of an image of the given size passes ``min_size``."""
         scale = self.LONG_SIDE / max(height, width)
         return float(np.sqrt(box[2] * box[3])) * scale >= self.min_size
+
+    def log_loaded(self, kind: str, used: int, left_out: Mapping[str, int]) -> None:
+        """Sum up in one line what is trained on; a warning if anything was left out.
+
+        Args:
+            kind: What is counted, such as ``'videos'``.
+            used: How many there are.
+            left_out: How many each name, or reason, stands for.
+        """
+        count = sum(left_out.values())
+        names = list(left_out)
+        if len(names) > self.NAMED:
+            names[self.NAMED :] = ['...']
+        reasons = f' (warnings above): {"; ".join(names)}' if count else ''
+        print_log(
+            f'{self.ann_file or self.data_root}: {used} {kind}, {count} left out{reasons}',
+            'current',
+            logging.WARNING if count else logging.INFO,
+        )
 
     @abstractmethod
     def get_masks_from_video(self, video_idx: int) -> list[list[np.ndarray]]:

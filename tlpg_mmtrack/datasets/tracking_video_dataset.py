@@ -61,6 +61,7 @@ class TrackingVideoDataset(TrackingSource):
                 CorpusWarning,
                 stacklevel=2,
             )
+        self.log_loaded('videos', len(videos), dict.fromkeys(problems, 1))
         if not videos:
             raise InputError(
                 f'{self.data_root}: no video to train on (include={self.include}, exclude='

@@ -9,6 +9,7 @@ from .interrupt_hook import InterruptHook
 from .main_process_logger_hook import MainProcessLoggerHook
 from .non_empty_epoch_loop import NonEmptyEpochLoop
 from .shipped_checkpoint import load_shipped_checkpoint
+from .training_runner import TrainingRunner
 
 __all__ = [
     'CPUAmpOptimWrapper',
@@ -18,5 +19,6 @@ __all__ = [
     'InterruptHook',
     'MainProcessLoggerHook',
     'NonEmptyEpochLoop',
+    'TrainingRunner',
     'load_shipped_checkpoint',
 ]
