@@ -40,20 +40,20 @@ from tlpg_mmtrack import Tracker
 # isort: split
 import numpy as np
 import torch
+from ablation_tables.difference import paired_difference, video_scores
+from baselines.harness import run_tracker
+from baselines.tlpg import TLPGPeer
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
+from reports.files import write_csv
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.evaluation.ablation.difference import paired_difference, video_scores
-from tlpg_mmtrack.evaluation.analysis.files import write_csv
-from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 from tlpg_mmtrack.evaluation.results import environment
-from tlpg_mmtrack.evaluation.results.atomic import write_atomically
-from tlpg_mmtrack.files.checkpoint import read_manifest, read_weights
-from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
+from tlpg_mmtrack.utils.atomic_write import write_text
+from tlpg_mmtrack.utils.checkpoint import read_manifest, read_weights
+from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 REFERENCE, UNTRAINED = 'reference', 'untrained second stage'
 CONVENTION = 'otb'
@@ -191,7 +191,7 @@ def report(out: Path, note: str) -> None:
         shown = f'{choice.against} | {gain.mean:+.1f} ± {gain.error:.1f}' if gain else ' |'
         lines.append(f'| {choice.name} | {auc:.1f} | {shown} |')
     write_csv(out / 'choices.csv', ['', 'AUC', 'against', 'gain', 'standard error'], table)
-    write_atomically(out / 'choices.md', '\n'.join(lines) + '\n')
+    write_text(out / 'choices.md', '\n'.join(lines) + '\n')
     print('\n'.join(lines))
 
 

@@ -36,21 +36,21 @@ from tlpg_mmtrack import Tracker
 import cv2
 import numpy as np
 import torch
+from baselines.harness import run_tracker
+from baselines.tlpg import TLPGPeer
 from mmengine.config import Config
+from reports.files import new_figure, save_figure, write_csv
 from torch import Tensor
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.evaluation.analysis.files import new_figure, save_figure, write_csv
-from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 from tlpg_mmtrack.evaluation.results import ResultsFolder
-from tlpg_mmtrack.files.checkpoint import read_manifest
-from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.heads.target_model import TargetModel, TemplateSamples
-from tlpg_mmtrack.models.optimizers import Parameters, ResidualProblem, SDOptimizer
+from tlpg_mmtrack.models.learners import Parameters, ResidualProblem, SDOptimizer
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.utils.checkpoint import read_manifest
+from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 NO_UPDATES = dict(update_interval=10**9, hard_negative_iters=0)
 VARIANTS: dict[str, dict] = {

@@ -13,7 +13,7 @@ from mmcv.utils.ext_loader import check_ops_exist
 from torch import Tensor
 
 import tlpg_mmtrack  # noqa: F401  (registers the components)
-from tlpg_mmtrack.models.optimizers import FilterProblem, SDOptimizer, plain_sampler
+from tlpg_mmtrack.models.learners import FilterProblem, SDOptimizer, plain_sampler
 from tlpg_mmtrack.ops import deformable_correlation
 
 KERNEL = 5

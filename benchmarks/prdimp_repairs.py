@@ -31,6 +31,9 @@ import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import torch
+from baselines.harness import run_tracker
+from baselines.mmtrack_model import MMTrackPeer
+from baselines.table import write_comparison
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.models.track_heads import PrDiMPClsHead
@@ -38,9 +41,6 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.datasets.video_folder import read_video_folder
-from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-from tlpg_mmtrack.evaluation.peers.mmtrack_model import MMTrackPeer
-from tlpg_mmtrack.evaluation.peers.table import write_comparison
 from tlpg_mmtrack.models.adapters import RepairedPrDiMPClsHead
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs/mix/prdimp_efflite0.py'

@@ -24,8 +24,8 @@ import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import numpy as np
+from dataset_check.findings import read_names
 
-from tlpg_mmtrack.evaluation.benchmarks.findings import read_names
 from tlpg_mmtrack.evaluation.resumable_test_loop import spread
 
 BENCHMARKS = ('otb100', 'uav123')

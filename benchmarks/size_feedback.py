@@ -39,9 +39,9 @@ import torch
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.state import TargetState
+from tlpg_mmtrack.utils.errors import InputError
 
 POSTPROCESSES = ('nms', 'iou_search', 'regression')
 SCALES, FRAMES = (0.64, 0.8, 1.0, 1.25, 1.56), 8

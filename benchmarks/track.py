@@ -56,9 +56,9 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.checkpoint import load_weights
-from tlpg_mmtrack.files.shipped import shipped_weights
+from tlpg_mmtrack.utils.checkpoint import load_weights
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.model_zoo import shipped_weights
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg'
 EFFLITE0 = CONFIGS / 'tlpg_efflite0_small.py'

@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS, MODELS, TRANSFORMS
 from training_step import build, train_step
 
-from tlpg_mmtrack.models.optimizers import SDOptimizer
+from tlpg_mmtrack.models.learners import SDOptimizer
 from tlpg_mmtrack.models.trackers import TLPG, TrackingOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]

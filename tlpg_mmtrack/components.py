@@ -7,7 +7,7 @@ from .models import (  # noqa: F401
     backbones,
     data_preprocessors,
     heads,
+    learners,
     necks,
-    optimizers,
     trackers,
 )

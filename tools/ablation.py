@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 from command_line import LEFT_OUT, command
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from tlpg_mmtrack.evaluation.ablation.rows import AblationRow
-    from tlpg_mmtrack.evaluation.ablation.table import Evaluation
+    from ablation_tables.rows import AblationRow
+    from ablation_tables.table import Evaluation
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
@@ -86,10 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
+    from ablation_tables.rows import TABLES
+    from ablation_tables.table import write_table
+
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
-    from tlpg_mmtrack.evaluation.ablation.rows import TABLES
-    from tlpg_mmtrack.evaluation.ablation.table import write_table
-    from tlpg_mmtrack.files.shipped import shipped_weights
+    from tlpg_mmtrack.utils.model_zoo import shipped_weights
 
     videos, problems = read_video_folder(args.data)
     iou = args.iou or shipped_weights()
@@ -119,9 +120,10 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
         The files; what is missing is reported.
     """
 
-    from tlpg_mmtrack.evaluation.ablation.weights import assemble, find_checkpoint
-    from tlpg_mmtrack.files.checkpoint import save_weights
-    from tlpg_mmtrack.files.config_file import read_config
+    from ablation_tables.weights import assemble, find_checkpoint
+
+    from tlpg_mmtrack.utils.checkpoint import save_weights
+    from tlpg_mmtrack.utils.config import read_config
 
     # isort: split
     import torch
@@ -153,10 +155,11 @@ def evaluate(
     args: argparse.Namespace,
 ) -> Evaluation:
     """Track the videos that have no result of this row and training yet, and score all."""
+    from ablation_tables.table import Evaluation
+    from baselines.harness import run_tracker
+    from baselines.tlpg import TLPGPeer
+
     from tlpg_mmtrack.apis.tracker import Tracker
-    from tlpg_mmtrack.evaluation.ablation.table import Evaluation
-    from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-    from tlpg_mmtrack.evaluation.peers.tlpg import TLPGPeer
 
     tracker = Tracker.from_pretrained(
         CONFIGS / f'{row.config}.py', weights, args.device, args.seed

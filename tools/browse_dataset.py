@@ -23,7 +23,7 @@ import numpy as np
 from command_line import command
 from mmengine.config import DictAction
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -114,8 +114,7 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
     # Here, not above: `--help` answers at once without them.
     import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
     from mmtrack.registry import DATASETS  # isort: skip
-    from tlpg_mmtrack.files.config_file import read_config
-    from tlpg_mmtrack.files.config_options import change_config
+    from tlpg_mmtrack.utils.config import change_config, read_config
 
     config = read_config(config_path)
     change_config(config, changes)

@@ -22,7 +22,7 @@ from pickle import UnpicklingError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 LEFT_OUT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

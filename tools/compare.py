@@ -29,7 +29,7 @@ from pathlib import Path
 
 from command_line import LEFT_OUT, command
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
 # OpenCV takes it as a C int.
@@ -91,10 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
+    from baselines.build import build_tracker
+    from baselines.harness import run_tracker
+    from baselines.table import write_comparison
+
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
-    from tlpg_mmtrack.evaluation.peers.build import build_tracker
-    from tlpg_mmtrack.evaluation.peers.harness import run_tracker
-    from tlpg_mmtrack.evaluation.peers.table import write_comparison
 
     videos, problems = read_video_folder(args.data, args.one_based)
     for name, reason in problems.items():

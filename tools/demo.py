@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from command_line import INTERRUPTED, command
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -334,9 +334,9 @@ def stop_on_interrupt() -> Iterator[StopRequest]:
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file, complete or not at all; an OSError names it."""
     from tlpg_mmtrack.apis.recording import naming_file
-    from tlpg_mmtrack.files.written_whole import written_whole
+    from tlpg_mmtrack.utils.atomic_write import atomic_write
 
-    with naming_file(path), written_whole(path) as part:
+    with naming_file(path), atomic_write(path) as part:
         part.write_text(json.dumps(content, indent=2) + '\n')
 
 

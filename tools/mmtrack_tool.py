@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from command_line import BAD_INPUT, command
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 
 @command()

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from command_line import BAD_INPUT, LEFT_OUT, command
+from dataset_check import BENCHMARKS, write_list
 
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.evaluation.benchmarks import BENCHMARKS, write_list
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def parse_arguments() -> argparse.Namespace:

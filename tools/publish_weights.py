@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from command_line import command
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,7 @@ def trained_weights(path: Path) -> dict[str, Tensor]:
     """
     from mmengine.config import Config
 
-    from tlpg_mmtrack.files.checkpoint import read_weights
+    from tlpg_mmtrack.utils.checkpoint import read_weights
 
     weights = read_weights(path)
     frozen = Config.fromstring(training_config(path), '.py').model.get('frozen_modules', ())
@@ -112,8 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmengine.registry import init_default_scope
 
     # First: it makes mmtrack importable.
-    from tlpg_mmtrack.files.checkpoint import read_weights, save_weights
-    from tlpg_mmtrack.files.config_file import read_config
+    from tlpg_mmtrack.utils.checkpoint import read_weights, save_weights
+    from tlpg_mmtrack.utils.config import read_config
 
     # isort: split
     from mmtrack.registry import MODELS

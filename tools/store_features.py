@@ -28,16 +28,15 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from tlpg_mmtrack.allocator import keep_freed_memory
 from tlpg_mmtrack.datasets.feature_store import (
     FeatureStore,
     FeatureStoreManifest,
     images_of,
     source_hash,
 )
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.config_file import read_config
-from tlpg_mmtrack.files.config_options import change_config, key_value
+from tlpg_mmtrack.utils.allocator import keep_freed_memory
+from tlpg_mmtrack.utils.config import change_config, key_value, read_config
+from tlpg_mmtrack.utils.errors import InputError
 
 BATCH = 4
 """Samples whose crops run through the backbone together."""

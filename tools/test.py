@@ -28,7 +28,7 @@ from types import ModuleType
 from command_line import command
 
 # A data loader's spawned process imports this file, and then finds mmtrack importable too.
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def name_checkpoint(arguments: list[str]) -> list[str]:
@@ -41,8 +41,8 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
 @command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
-    from tlpg_mmtrack.allocator import keep_freed_memory
     from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
+    from tlpg_mmtrack.utils.allocator import keep_freed_memory
 
     keep_freed_memory()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -70,7 +70,7 @@ def check_checkpoint(checkpoint: str | None) -> None:
         InputError: If it is truncated, altered or no checkpoint.
     """
     if checkpoint and Path(checkpoint).is_file():
-        from tlpg_mmtrack.files.checkpoint import read_weights
+        from tlpg_mmtrack.utils.checkpoint import read_weights
 
         read_weights(Path(checkpoint))
 

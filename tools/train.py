@@ -23,9 +23,9 @@ def main() -> None:
     """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
     from mmengine.device import get_device
 
-    from tlpg_mmtrack.allocator import keep_freed_memory
     from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
     from tlpg_mmtrack.engine import TrainingRunner
+    from tlpg_mmtrack.utils.allocator import keep_freed_memory
 
     keep_freed_memory()
     tool = load_mmtrack_tool('train.py')

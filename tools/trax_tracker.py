@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_arguments(arguments)
     # After --help: these take seconds.
     from tlpg_mmtrack import Tracker
-    from tlpg_mmtrack.evaluation.clients.trax_session import serve
+    from tlpg_mmtrack.apis.trax_session import serve
 
     serve(Tracker.from_pretrained(args.config, args.checkpoint, args.device, args.seed))
 

@@ -16,14 +16,14 @@ from mmtrack.registry import MODELS
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.files.checkpoint import load_weights
-from tlpg_mmtrack.files.shipped import shipped_config, shipped_weights
 from tlpg_mmtrack.models.trackers import TLPG, OnnxTLPG
 from tlpg_mmtrack.models.trackers.frame_network import (
     FrameNetwork,
     FrameSignature,
     example_inputs,
 )
+from tlpg_mmtrack.utils.checkpoint import load_weights
+from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / 'tools'))

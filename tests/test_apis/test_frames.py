@@ -17,7 +17,7 @@ from tlpg_mmtrack.apis.frames import (
     VideoSource,
     open_source,
 )
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def grey_levels(count: int) -> list[np.ndarray]:

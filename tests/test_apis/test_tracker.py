@@ -16,10 +16,10 @@ from mmtrack.registry import MODELS
 
 from tlpg_mmtrack.apis import building
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files import shipped
-from tlpg_mmtrack.files.checkpoint import file_sha256, save_weights
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.utils import model_zoo as shipped
+from tlpg_mmtrack.utils.checkpoint import file_sha256, save_weights
+from tlpg_mmtrack.utils.errors import InputError
 
 BOX = (30.0, 40.0, 20.0, 20.0)
 

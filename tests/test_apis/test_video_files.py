@@ -20,7 +20,7 @@ from av.video.frame import PictureType
 
 from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 SIZE = (128, 96)
 COUNT = 12

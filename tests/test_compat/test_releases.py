@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tlpg_mmtrack.compat.releases import NEEDED, check_releases
-from tlpg_mmtrack.errors import InputError, PackageError
+from tlpg_mmtrack.utils.errors import InputError, PackageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

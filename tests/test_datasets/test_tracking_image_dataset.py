@@ -12,8 +12,8 @@ import pytest
 from synthetic_corpus import write_stills
 
 from tlpg_mmtrack.datasets import TrackingImageDataset
-from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def build(folder: Path, **changes: Any) -> TrackingImageDataset:

@@ -11,8 +11,8 @@ import pytest
 from synthetic_corpus import write_video
 
 from tlpg_mmtrack.datasets import TrackingVideoDataset
-from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def build(folder: Path, **options: Any) -> TrackingVideoDataset:

@@ -17,8 +17,8 @@ from mmtrack.models import TrackDataPreprocessor
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.datasets import WeightedTrackingDataset
-from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.datasets.image_files import read_image
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.images import read_image
 
 BASE = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
 

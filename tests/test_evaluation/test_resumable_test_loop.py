@@ -19,9 +19,9 @@ from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
 from mmengine.config import Config
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation import resumable_test_loop
 from tlpg_mmtrack.evaluation.resumable_test_loop import spread
+from tlpg_mmtrack.utils.errors import InputError
 
 NAMES = sorted(LENGTHS)
 

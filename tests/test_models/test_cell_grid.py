@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tlpg_mmtrack.models.cell_grid import CellGrid
+from tlpg_mmtrack.structures import CellGrid
 
 BOXES = torch.tensor([[9.0, 25.0, 41.0, 57.0], [-7.0, 0.5, 3.25, 300.0]], dtype=torch.float64)
 

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import nn
 
-from tlpg_mmtrack.models.slots import MapShape, backbone_shapes, complete, neck_shapes
+from tlpg_mmtrack.models.shape_checks import MapShape, backbone_shapes, complete, neck_shapes
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 LEVELS = dict(type='EfficientNetLite', _delete_=True)

@@ -15,8 +15,8 @@ from fake_model import FakeModel
 from written_runs import load_tool, write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.files.checkpoint import read_weights
 from tlpg_mmtrack.structures import TrackingResult
+from tlpg_mmtrack.utils.checkpoint import read_weights
 
 
 @pytest.fixture

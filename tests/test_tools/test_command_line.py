@@ -16,8 +16,8 @@ from mmengine.evaluator import Evaluator
 from torch.utils.data import DataLoader, Dataset
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
-from tlpg_mmtrack.datasets.corpus_warning import CorpusWarning
-from tlpg_mmtrack.errors import FileError, InputError, PackageError
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import FileError, InputError, PackageError
 
 
 def refuse(error: BaseException) -> Callable[[], None]:

@@ -21,7 +21,7 @@ from mmengine.logging import HistoryBuffer
 from mmtrack.apis import inference_sot, init_model
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
-from tlpg_mmtrack.files.checkpoint import load_weights
+from tlpg_mmtrack.utils.checkpoint import load_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'

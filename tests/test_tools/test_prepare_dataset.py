@@ -10,8 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-from tlpg_mmtrack.evaluation.benchmarks import Findings, ListedVideo
+from dataset_check import Findings, ListedVideo
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'prepare_dataset.py'
 VIDEO = ListedVideo('data/a/img', 'data/a/groundtruth_rect.txt', 2, 6)

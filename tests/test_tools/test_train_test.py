@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from tlpg_mmtrack.files.checkpoint import save_weights
+from tlpg_mmtrack.utils.checkpoint import save_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'

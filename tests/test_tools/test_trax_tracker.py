@@ -20,7 +20,7 @@ def test_a_missing_checkpoint_is_explained(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_shipped_weights_have_their_address_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tlpg_mmtrack.evaluation.clients import trax_session
+    from tlpg_mmtrack.apis import trax_session
 
     asked = []
 

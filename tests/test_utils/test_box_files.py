@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.utils.box_files import read_boxes
+from tlpg_mmtrack.utils.errors import InputError
 
 TWO = [[1.5, 2.0, 30.0, 40.0], [-3.0, 4.0, 31.0, 41.25]]
 NAN = [np.nan] * 4

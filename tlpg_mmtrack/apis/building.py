@@ -14,10 +14,10 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import nn
 
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.checkpoint import file_sha256, load_weights, read_manifest
-from tlpg_mmtrack.files.config_file import read_config
-from tlpg_mmtrack.files.shipped import DEFAULT, checkpoint_path, shipped_config, shipped_weights
+from tlpg_mmtrack.utils.checkpoint import file_sha256, load_weights, read_manifest
+from tlpg_mmtrack.utils.config import read_config
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.model_zoo import DEFAULT, checkpoint_path, shipped_config, shipped_weights
 
 
 def build_model(

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.models.trackers.frame_network import (
     FrameNetwork,
     FrameSignature,
@@ -17,6 +16,7 @@ from tlpg_mmtrack.models.trackers.frame_network import (
 )
 from tlpg_mmtrack.models.trackers.onnx_tlpg import open_session
 from tlpg_mmtrack.models.trackers.tlpg import TLPG
+from tlpg_mmtrack.utils.errors import InputError
 
 OPSET = 18
 """The first in which taking extrema over axes, and group norm, need no detour."""

@@ -15,9 +15,9 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 
-from tlpg_mmtrack.datasets.image_files import decode_image, truncated_image
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.natural_order import natural_key
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.images import decode_image, truncated_image
+from tlpg_mmtrack.utils.natural_order import natural_key
 
 from .byte_range import ByteRange
 

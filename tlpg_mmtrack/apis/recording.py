@@ -10,8 +10,8 @@ from types import TracebackType
 
 import numpy as np
 
-from tlpg_mmtrack.errors import FileError
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.utils.errors import FileError
 
 from .visualization import ContactSheet, draw_result, plot_scores, save_picture
 from .writers import BoxWriter, VideoFileWriter

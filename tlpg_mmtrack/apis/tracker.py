@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.utils.errors import InputError
 
 from .inputs import check_box, check_frame, move_into_frame, other_format
 

@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tlpg_mmtrack.errors import FileError
-from tlpg_mmtrack.files.written_whole import written_whole
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.utils.atomic_write import atomic_write
+from tlpg_mmtrack.utils.errors import FileError
 
 from .writers import fit
 
@@ -125,7 +125,7 @@ def save_picture(path: str | Path, picture: np.ndarray) -> None:
     ok, encoded = cv2.imencode(path.suffix, picture)
     if not ok:
         raise FileError(f'{path}: OpenCV cannot encode this picture')
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(encoded.tobytes())
 
 
@@ -157,7 +157,7 @@ def plot_scores(
     axes.set(xlabel='frame', ylabel='score', xlim=(-0.5, max(len(scores), 1) - 0.5))
     axes.set_ylim(bottom=min(0.0, *scores, 0.0))
     axes.legend(loc='lower left', fontsize='small')
-    with written_whole(Path(path)) as part:
+    with atomic_write(Path(path)) as part:
         figure.savefig(part, format='png')
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import mmcv
 import torch
 
-from ..errors import InputError, PackageError
+from ..utils.errors import InputError, PackageError
 
 
 class MissingOperatorError(InputError, NotImplementedError):

@@ -100,7 +100,7 @@ def load_mmtrack_tool(name: str) -> ModuleType:
     """
     import mmtrack
 
-    from tlpg_mmtrack.files.config_file import hide_environment_variables
+    from tlpg_mmtrack.utils.config import hide_environment_variables
 
     hide_environment_variables()
     path = Path(mmtrack.__file__).parent / '.mim' / 'tools' / name

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 
-from ..errors import PackageError
+from ..utils.errors import PackageError
 
 
 class Needed(NamedTuple):

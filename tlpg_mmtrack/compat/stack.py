@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from ..errors import PackageError
+from ..utils.errors import PackageError
 from .releases import check_releases
 
 #: A release of mmcv that mmcls 1.0.0rc6, mmdet 3.0.0rc5 and mmtrack 1.0.0rc1 all accept.

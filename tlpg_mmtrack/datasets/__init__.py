@@ -1,6 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Training data: images with masks or boxes and short videos as sequences; videos to test on."""
 
+from .got10k_validation import GOT10kValidationDataset
 from .stored_feature_dataset import StoredFeatureDataset
 from .tracking_image_dataset import TrackingImageDataset
 from .tracking_source import TrackingSource
@@ -21,6 +22,7 @@ from .weighted_tracking_dataset import WeightedTrackingDataset
 __all__ = [
     'CropLikeTracker',
     'CutAndPaste',
+    'GOT10kValidationDataset',
     'LoadTrackingFrames',
     'PasteDistractors',
     'PasteOccluders',

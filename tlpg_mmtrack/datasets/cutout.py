@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from tlpg_mmtrack.utils.images import read_image
+
 from ..ops.crop import warp
 from .geometry import bounding_box, box_corners, edges_to_pixels, map_points
-from .image_files import read_image
 
 _SUBPIXEL_BITS = 4
 

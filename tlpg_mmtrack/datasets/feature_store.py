@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
-from tlpg_mmtrack.files.written_whole import written_whole
+from tlpg_mmtrack.utils.atomic_write import atomic_write
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class FeatureStore:
             np.lib.format.open_memmap(folder / name, 'w+', dtype, shape).flush()
             _reserve(folder / name)
         # The manifest comes last: a folder with one is complete.
-        with written_whole(folder / 'manifest.json') as part:
+        with atomic_write(folder / 'manifest.json') as part:
             part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
         return cls(folder, writable=True)
 

@@ -11,7 +11,7 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tlpg_mmtrack.option_rules import checked, whole
+from tlpg_mmtrack.utils.option_rules import checked, whole
 
 from .feature_store import FeatureStore
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import InputError
 
-from .corpus_warning import CorpusWarning
 from .geometry import bounding_box
 from .outlines import box_agreement, outline_of
 from .tracking_source import TrackingSource

@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset
 
-from tlpg_mmtrack.option_rules import FRACTION, at_least, checked
+from tlpg_mmtrack.utils.option_rules import FRACTION, at_least, checked
 
 
 class TrackingSource(BaseSOTDataset):

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.option_rules import FLAG, checked, optional
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.images import decode_image
+from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
 
-from .corpus_warning import CorpusWarning
-from .image_files import decode_image
 from .tracking_source import TrackingSource
 from .video_folder import BOX_FILES, FolderVideo, find_videos
 

@@ -18,12 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.natural_order import natural_key
 from tlpg_mmtrack.utils.box_files import read_boxes, read_lines
-
-from .corpus_warning import CorpusWarning
-from .image_files import picture_paths
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.images import picture_paths
+from tlpg_mmtrack.utils.natural_order import natural_key
 
 _ONE_BASED = re.compile(r'groundtruth_rect(?:\.(\d+))?\.txt')
 #: Names of box files.
@@ -233,7 +232,7 @@ def _annotations(folder: Path) -> dict[str, list[Path]]:
 def _used_by_otb(annotation: Path, images: list[Path]) -> list[Path]:
     """The frames that OTB-100 uses of this video; all if it is not one of its."""
     # Not at the top: evaluation imports the data sets.
-    from tlpg_mmtrack.evaluation.benchmarks.findings import read_names
+    from dataset_check.findings import read_names
 
     for video, boxes, first, last in read_names('otb100.txt'):
         if (video, boxes) == (annotation.parent.name, annotation.name):

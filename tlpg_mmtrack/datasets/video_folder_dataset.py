@@ -9,7 +9,7 @@ import numpy as np
 from mmtrack.datasets import BaseSOTDataset
 from mmtrack.registry import DATASETS
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 from .video_folder import read_video_folder, read_video_list
 

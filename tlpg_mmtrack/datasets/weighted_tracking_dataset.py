@@ -11,9 +11,9 @@ import numpy as np
 from mmtrack.registry import DATASETS
 from torch.utils.data import Dataset
 
-from tlpg_mmtrack.option_rules import at_least, checked, each, one_of, optional, whole
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.option_rules import at_least, checked, each, one_of, optional, whole
 
-from .corpus_warning import CorpusWarning
 from .tracking_source import TrackingSource
 
 

@@ -8,7 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
-from tlpg_mmtrack.files.checkpoint import check_fit
+from tlpg_mmtrack.utils.checkpoint import check_fit
 
 
 @HOOKS.register_module()

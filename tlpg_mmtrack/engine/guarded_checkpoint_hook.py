@@ -12,8 +12,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
-from tlpg_mmtrack.files.last_checkpoint import NOTE, last_checkpoint
-from tlpg_mmtrack.files.written_whole import written_whole
+from tlpg_mmtrack.utils.atomic_write import atomic_write
+from tlpg_mmtrack.utils.last_checkpoint import NOTE, last_checkpoint
 
 WHOLE_FILES = 'whole_files'
 """Name of :class:`WholeFileBackend` in mmengine's ``backend_args``."""
@@ -29,7 +29,7 @@ class WholeFileBackend(LocalBackend):
         Raises:
             OSError: If it cannot be written.
         """
-        with written_whole(Path(filepath)) as part:
+        with atomic_write(Path(filepath)) as part:
             super().put(obj, part)
 
 

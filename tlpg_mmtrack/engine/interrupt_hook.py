@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
-from tlpg_mmtrack.files.last_checkpoint import last_checkpoint
+from tlpg_mmtrack.utils.last_checkpoint import last_checkpoint
 
 
 @HOOKS.register_module()

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.runner import EpochBasedTrainLoop
 from mmtrack.registry import LOOPS
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 
 @LOOPS.register_module()

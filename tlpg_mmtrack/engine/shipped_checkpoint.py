@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from tlpg_mmtrack.files.checkpoint import read_weights
-from tlpg_mmtrack.files.shipped import checkpoint_path
+from tlpg_mmtrack.utils.checkpoint import read_weights
+from tlpg_mmtrack.utils.model_zoo import checkpoint_path
 
 
 @CheckpointLoader.register_scheme(prefixes='tlpg://')

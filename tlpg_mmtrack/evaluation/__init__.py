@@ -1,8 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Evaluation: measures, results on disk, benchmarks, and what runs them in mmengine."""
 
-from .benchmarks import GOT10kValidationDataset
 from .resumable_test_loop import ResumableTestLoop
 from .tlpg_sot_metric import TLPGSOTMetric
 
-__all__ = ['GOT10kValidationDataset', 'ResumableTestLoop', 'TLPGSOTMetric']
+__all__ = ['ResumableTestLoop', 'TLPGSOTMetric']

@@ -26,8 +26,8 @@ from mmtrack.datasets.samplers import VideoSampler
 from mmtrack.registry import LOOPS
 from torch.utils.data import DataLoader
 
-from tlpg_mmtrack.datasets.image_files import truncated_image
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.images import truncated_image
 
 from .results import (
     ResultsFolder,

@@ -14,8 +14,8 @@ from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
 from tlpg_mmtrack.compat.vot import box_region
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.option_rules import FLAG, checked
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
 from .measures import (
     OnePassScores,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlpg_mmtrack.errors import InputError
+from .errors import InputError
 
 _SHOWN = 60
 _FORMS = 'x,y,w,h, five numbers or the eight of four corners'

@@ -61,9 +61,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the tables and pictures, and print the tables."""
     args = parse_arguments(arguments)
-    from tlpg_mmtrack.evaluation.analysis.attributes import read_attributes
-    from tlpg_mmtrack.evaluation.analysis.comparison import compare_attributes, compare_videos
-    from tlpg_mmtrack.evaluation.analysis.runs import load_runs, shorten
+    from reports.attributes import read_attributes
+    from reports.comparison import compare_attributes, compare_videos
+    from reports.runs import load_runs, shorten
 
     attributes = None if args.attributes is None else read_attributes(args.attributes)
     runs = load_runs([args.first, args.second])
@@ -91,7 +91,7 @@ def write_table(
     args: argparse.Namespace, kind: str, count: str, rows: list, names: list[str]
 ) -> None:
     """Write one table as CSV and PNG, and print it."""
-    from tlpg_mmtrack.evaluation.analysis.comparison import plot_rows, write_rows
+    from reports.comparison import plot_rows, write_rows
 
     title = f'{args.measure}: {names[0]} - {names[1]} (convention {args.convention})'
     write_rows(args.out / f'{kind}s.csv', rows, kind, count, names)

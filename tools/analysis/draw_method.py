@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from command_line import command
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 # isort: split
 import numpy as np

@@ -55,13 +55,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_arguments(arguments)
-    from tlpg_mmtrack.evaluation.analysis.failures import (
+    from reports.failures import (
         draw_failures,
         match_folder,
         worst_sequences,
         write_table,
     )
-    from tlpg_mmtrack.evaluation.analysis.runs import load_run
+    from reports.runs import load_run
 
     run = load_run(args.results)
     videos = match_folder(run, args.data)

@@ -48,8 +48,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_arguments(arguments)
-    from tlpg_mmtrack.evaluation.analysis.curves import plot_curves
-    from tlpg_mmtrack.evaluation.analysis.runs import load_runs
+    from reports.curves import plot_curves
+    from reports.runs import load_runs
 
     runs = load_runs(args.results)
     scores = plot_curves(runs, args.convention, args.out)

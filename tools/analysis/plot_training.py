@@ -39,7 +39,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_arguments(arguments)
-    from tlpg_mmtrack.evaluation.analysis.training import load_training, plot_training
+    from reports.training import load_training, plot_training
 
     courses = {path.resolve().name: load_training(path) for path in args.work_dirs}
     for name, course in courses.items():

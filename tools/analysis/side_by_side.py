@@ -54,8 +54,8 @@ def positive(text: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_arguments(arguments)
-    from tlpg_mmtrack.evaluation.analysis.runs import load_runs
-    from tlpg_mmtrack.evaluation.analysis.side_by_side import find_frames, write_side_by_side
+    from reports.runs import load_runs
+    from reports.side_by_side import find_frames, write_side_by_side
 
     first, second = load_runs([args.first, args.second])
     frames = args.frames or find_frames(first, args.video)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.evaluation.results import ResultsFolder, VideoResult
+from tlpg_mmtrack.utils.errors import InputError
 
 IDENTITY = dict(config=dict(model=dict(type='A', sizes=[1, 2])), weights_sha256='ab', seed=0)
 RUN = dict(started='2020-01-01', packages=dict(torch='2.3'), cores=2)

@@ -9,8 +9,8 @@ from mixed_models import build, check_track, check_train_step, clip, mix_config,
 from mmdet.structures.bbox import bbox_overlaps
 
 from tlpg_mmtrack.models.heads import CenterBiasRefiner, DCCHead
+from tlpg_mmtrack.models.learners import SDOptimizer
 from tlpg_mmtrack.models.necks import BalancedNeck
-from tlpg_mmtrack.models.optimizers import SDOptimizer
 
 PARTS = {
     'prdimp_efflite0': ('classifier', 'bbox_regressor'),

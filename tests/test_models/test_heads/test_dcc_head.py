@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.heads.target_model import Learned, Prediction, TargetModel
-from tlpg_mmtrack.models.optimizers import hinge_residual
+from tlpg_mmtrack.models.learners import hinge_residual
 from tlpg_mmtrack.ops import prroi_pool
 
 CELLS, STRIDE, CHANNELS = 18, 16, 25

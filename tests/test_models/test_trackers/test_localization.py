@@ -6,10 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlpg_mmtrack.models.cell_grid import CellGrid
 from tlpg_mmtrack.models.trackers import TrackingOptions
 from tlpg_mmtrack.models.trackers.localization import localize
-from tlpg_mmtrack.structures import TrackingState
+from tlpg_mmtrack.structures import CellGrid, TrackingState
 
 TARGET = (3.0, 4.0)
 """(height, width) in cells: no second peak counts within 3.3 rows and 4.4 columns."""

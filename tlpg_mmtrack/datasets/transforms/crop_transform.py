@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from tlpg_mmtrack.option_rules import at_least, checked, each, whole
+from tlpg_mmtrack.utils.option_rules import at_least, checked, each, whole
 
 
 class Jitter(NamedTuple):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.option_rules import PROBABILITY, at_least, checked
+from tlpg_mmtrack.utils.images import read_image
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, at_least, checked
 
 from ...ops.crop import linear_map, warp, window_matrix
 from ..colour import random_table
 from ..cutout import Cutout, motion_kernel
 from ..geometry import bounding_box, map_points, place_matrix
-from ..image_files import read_image
 from .crop_transform import CropTransform
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ..corpus_warning import CorpusWarning
-from ..image_files import read_image
+from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.images import read_image
 
 
 @TRANSFORMS.register_module()

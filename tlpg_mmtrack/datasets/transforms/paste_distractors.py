@@ -7,7 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.option_rules import PROBABILITY, checked
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, checked
 
 from ...ops.crop import linear_map
 from ..colour import random_table

@@ -7,7 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.option_rules import checked, whole
+from tlpg_mmtrack.utils.option_rules import checked, whole
 
 
 @TRANSFORMS.register_module()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.option_rules import PROBABILITY, at_least, checked
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, at_least, checked
 
 from ...ops.crop import linear_map, warp
 from ..geometry import (

@@ -8,7 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.option_rules import PROBABILITY, at_least, checked
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, at_least, checked
 
 from ..colour import random_table
 from ..cutout import motion_kernel

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 FIRST_FRAMES = ('tracked', 'truth', 'skipped')
 WITHOUT_TRUTH = ('failure', 'skipped', 'near')

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 from .boxes import box_overlaps, center_errors, limit_to_image, usable
 from .conventions import Convention

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlpg_mmtrack.compat.vot import FAILED, SKIPPED, STARTED
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 from .regions import corners, pixel_overlaps, polygon_overlaps
 

@@ -19,9 +19,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from tlpg_mmtrack.errors import InputError
-
-from .atomic import write_atomically
+from tlpg_mmtrack.utils.atomic_write import write_text
+from tlpg_mmtrack.utils.errors import InputError
 
 try:
     import fcntl
@@ -113,7 +112,7 @@ class ResultsFolder:
         last = manifest['runs'][-1] if manifest['runs'] else run
         self._make()
         manifest['runs'].append(run)
-        write_atomically(self.manifest_path, json.dumps(manifest, indent=1) + '\n')
+        write_text(self.manifest_path, json.dumps(manifest, indent=1) + '\n')
         return _differences(
             {key: value for key, value in last.items() if key != 'started'},
             {key: value for key, value in run.items() if key != 'started'},
@@ -147,7 +146,7 @@ class ResultsFolder:
             InputError: If it cannot be written; it names the file.
         """
         # A NaN that a tracker answered is written as it is, for the evaluation to report.
-        write_atomically(self._file(result.name), json.dumps(asdict(result)) + '\n')
+        write_text(self._file(result.name), json.dumps(asdict(result)) + '\n')
 
     def read(self, name: str) -> VideoResult:
         """Read one video's result.
@@ -194,7 +193,7 @@ class ResultsFolder:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write the figures of a whole evaluation."""
-        write_atomically(self.path / 'summary.json', json.dumps(summary, indent=1) + '\n')
+        write_text(self.path / 'summary.json', json.dumps(summary, indent=1) + '\n')
 
     def _file(self, name: str) -> Path:
         if not name or name.startswith('.') or any(mark in name for mark in '/\\:'):

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from mmtrack.datasets import BaseSOTDataset
 
-from tlpg_mmtrack.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 #: Folders of frames inside a video's own folder.
 _FRAME_FOLDERS = ('img', 'color')

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tlpg_mmtrack.errors import InputError
-
-from .atomic import write_atomically
+from tlpg_mmtrack.utils.atomic_write import write_text
+from tlpg_mmtrack.utils.errors import InputError
 
 #: In every table's and file's ``spread``.
 SPREAD = 'standard deviation of a sample (divided by the number of runs less one)'
@@ -39,7 +38,7 @@ def summarise_repeats(path: Path, runs: Mapping[int, Path]) -> str:
     }
     left_out = next(iter(summaries.values()))['left_out']
     content = dict(spread=SPREAD, figures=rows, runs=figures, left_out=left_out)
-    write_atomically(path, json.dumps(content, indent=1) + '\n')
+    write_text(path, json.dumps(content, indent=1) + '\n')
     return _table(rows, list(runs), left_out)
 
 

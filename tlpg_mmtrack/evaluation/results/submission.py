@@ -7,8 +7,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.files.written_whole import written_whole
+from tlpg_mmtrack.utils.atomic_write import atomic_write
+from tlpg_mmtrack.utils.errors import InputError
 
 from .folder import VideoResult
 
@@ -34,7 +34,7 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
         raise InputError(f'submission: must be one of {SUBMISSIONS}, got {kind!r}')
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        written_whole(path) as part,
+        atomic_write(path) as part,
         zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive,
     ):
         for result in results:

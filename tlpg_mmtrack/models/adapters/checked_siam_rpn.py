@@ -8,7 +8,7 @@ from typing import Any
 from mmtrack.models.sot import SiamRPN
 from mmtrack.registry import MODELS
 
-from ..slots import backbone_shapes, neck_shapes, require
+from ..shape_checks import backbone_shapes, neck_shapes, require
 
 
 @MODELS.register_module()

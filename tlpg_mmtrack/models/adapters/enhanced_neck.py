@@ -9,9 +9,9 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.option_rules import CONFIG, checked, each, whole
+from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, whole
 
-from ..slots import build_with
+from ..shape_checks import build_with
 
 
 @MODELS.register_module()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ..optimizers import hinge_residual
+from ..learners import hinge_residual
 
 
 @MODELS.register_module()

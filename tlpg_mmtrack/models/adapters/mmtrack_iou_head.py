@@ -12,9 +12,9 @@ from mmtrack.models.track_heads import IouNetHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.option_rules import CONFIG, checked, each, whole
+from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, whole
 
-from ..slots import MapShape, build_with, require
+from ..shape_checks import MapShape, build_with, require
 
 
 @MODELS.register_module()

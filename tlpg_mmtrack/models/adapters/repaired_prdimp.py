@@ -12,9 +12,9 @@ from mmtrack.models.track_heads import IouNetHead
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.option_rules import CONFIG, checked, optional
+from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional
 
-from ..slots import (
+from ..shape_checks import (
     MapShape,
     backbone_shapes,
     build_with,

@@ -11,9 +11,9 @@ from mmtrack.models.track_heads import PrDiMPClsHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.option_rules import FLAG, checked
+from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
-from ..slots import MapShape, require
+from ..shape_checks import MapShape, require
 from ..trackers.memory import is_due
 
 

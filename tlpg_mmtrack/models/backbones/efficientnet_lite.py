@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from tlpg_mmtrack.option_rules import FLAG, checked
+from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
 from ..torchscript import can_run_torchscript
 from .feature_level import FeatureLevel

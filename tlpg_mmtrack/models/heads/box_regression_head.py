@@ -23,8 +23,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.errors import InputError
-from tlpg_mmtrack.option_rules import NUMBER, checked, each, multiple_of, optional, whole
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import NUMBER, checked, each, multiple_of, optional, whole
 
 from ...ops import prroi_pool_boxes
 from .feature_levels import (

@@ -11,10 +11,10 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.option_rules import CONFIG, NUMBER, checked, multiple_of, optional, whole
+from tlpg_mmtrack.structures import CellGrid
+from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, checked, multiple_of, optional, whole
 
 from ...ops import prroi_pool_boxes
-from ..cell_grid import CellGrid
 from ..ranking import rankable
 from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes

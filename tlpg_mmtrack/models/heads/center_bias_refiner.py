@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.option_rules import CONFIG, checked, optional, whole
+from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 
 from ..ranking import rankable
 from .target_model import Prediction

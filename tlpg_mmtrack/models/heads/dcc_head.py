@@ -16,7 +16,6 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
-from tlpg_mmtrack.errors import InputError
 from tlpg_mmtrack.ops import (
     BilinearSampler,
     deformable_correlation,
@@ -26,7 +25,9 @@ from tlpg_mmtrack.ops import (
     project,
     prroi_pool_boxes,
 )
-from tlpg_mmtrack.option_rules import (
+from tlpg_mmtrack.structures import CellGrid
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import (
     CONFIG,
     NUMBER,
     ODD,
@@ -39,9 +40,8 @@ from tlpg_mmtrack.option_rules import (
     whole,
 )
 
-from ..cell_grid import CellGrid
 from ..full_precision import at_least_float32, in_full_precision
-from ..optimizers import (
+from ..learners import (
     FilterProblem,
     JointProblem,
     Minimisation,

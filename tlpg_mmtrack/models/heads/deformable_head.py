@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmtrack.registry import MODELS
 
-from ..optimizers import RegressionProblem
+from ..learners import RegressionProblem
 from .dcc_head import DCCHead
 from .target_model import TargetModel, TemplateSamples
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..cell_grid import CellGrid
+from tlpg_mmtrack.structures import CellGrid
 
 CHANNELS_PER_GROUP = 16
 """Of the group norm."""

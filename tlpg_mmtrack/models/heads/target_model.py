@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.ops import BilinearSampler
 
-from ..optimizers import Minimisation
+from ..learners import Minimisation
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.option_rules import checked, each, optional, whole
+from tlpg_mmtrack.utils.option_rules import checked, each, optional, whole
 
 from .resize import resize_map
 

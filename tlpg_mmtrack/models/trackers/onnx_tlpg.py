@@ -12,7 +12,7 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.errors import PackageError
+from tlpg_mmtrack.utils.errors import PackageError
 
 from ...ops.crop import crop_patch
 from ..heads.target_model import TargetModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlpg_mmtrack.option_rules import (
+from tlpg_mmtrack.utils.option_rules import (
     FLAG,
     NUMBER,
     PROBABILITY,

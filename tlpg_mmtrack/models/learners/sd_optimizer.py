@@ -1,0 +1,241 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Steepest descent with a Gauss-Newton step length: the optimiser module P of the paper.
+
+Section 3.5 takes "Steepest Descent (SD) in DiMP". For the objective
+
+    L(theta) = ||r(theta)||^2 + sum_b lambda_b^2 ||theta_b||^2
+
+one iteration is
+
+    g     = J^T r + lambda^2 theta
+    alpha = ||g||^2 / (||J g||^2 + lambda^2 ||g||^2)
+    theta <- theta - exp(log_step) * alpha * g
+
+with ``J`` the residual's Jacobian. The residual is the business of a
+:class:`~tlpg_mmtrack.models.learners.residual_problems.ResidualProblem`; nothing here knows
+about filters or boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from tlpg_mmtrack.structures import CellGrid
+from tlpg_mmtrack.utils.option_rules import NUMBER, POSITIVE, checked, each, whole
+
+from ..full_precision import at_least_float32, in_full_precision
+from .residual_problems import (
+    Evaluation,
+    FilterProblem,
+    Line,
+    Parameters,
+    ResidualProblem,
+    gaussian_labels,
+    plain_sampler,
+)
+
+
+@dataclass(frozen=True)
+class Minimisation:
+    """The course of one minimisation.
+
+    Attributes:
+        iterates: Parameters at the start and after every iteration.
+        objectives: Objective at each of ``iterates``, each (B,).
+        prediction: The problem's linear prediction at the last iterate.
+    """
+
+    iterates: list[Parameters]
+    objectives: list[Tensor]
+    prediction: Tensor
+
+    @property
+    def parameters(self) -> Parameters:
+        """The last iterate."""
+        return self.iterates[-1]
+
+
+def squared_norms(blocks: Parameters) -> Tensor:
+    """Squared norm of every block, (blocks, B)."""
+    return torch.stack([block.flatten(1).square().sum(1) for block in blocks])
+
+
+@MODELS.register_module()
+class SDOptimizer(BaseModule):
+    """Unrolled, differentiable steepest descent over a residual problem.
+
+    The Gauss-Newton step is exact for linear residuals. Where the model overshoots (the hinge's
+    kink, a change of the extreme points) the step is halved, up to ``max_halvings`` times, and the
+    best of these kept; a step that would raise the objective, or make it anything that is not
+    finite, is not taken. So the objective never
+    rises, at the price of evaluating the residual along a line, which costs no new correlation.
+
+    The module also fills mmtrack's ``filter_optimizer`` slot (``PrDiMPClsHead``): see
+    :meth:`forward`.
+
+    Args:
+        num_iters: Iterations in that slot when the caller names none.
+        max_halvings: How often a step is halved at most.
+        init_step: Initial factor on the Gauss-Newton step; its logarithm is learned.
+        init_regularisation: Initial lambda of each block of parameters; learned. A problem of
+            fewer blocks, such as the filter alone, takes the first ones.
+        feat_stride: Crop pixels per cell in mmtrack's slot.
+        cell_offset: Crop pixel of the centre of cell 0 there: 0 for upstream's classifier, whose
+            reading of the score map is half a cell off, and half a cell for
+            :class:`RepairedPrDiMPClsHead`, whose reading is not.
+        init_cfg: Initialisation config of mmengine.
+    """
+
+    @checked(
+        num_iters=whole(0),
+        max_halvings=whole(0),
+        init_step=POSITIVE,
+        init_regularisation=each(POSITIVE),
+        feat_stride=whole(1),
+        cell_offset=NUMBER,
+    )
+    def __init__(
+        self,
+        num_iters: int = 5,
+        max_halvings: int = 3,
+        init_step: float = 1.0,
+        init_regularisation: Sequence[float] = (0.1,),
+        feat_stride: int = 16,
+        cell_offset: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_iters = num_iters
+        self.max_halvings = max_halvings
+        self.feat_stride = feat_stride
+        self.cell_offset = cell_offset
+        self.log_step = nn.Parameter(torch.tensor(init_step).log())
+        self.log_regularisation = nn.Parameter(torch.tensor(init_regularisation).log())
+
+    def objective(self, evaluation: Evaluation) -> Tensor:
+        """Value of the objective for each sequence, (B,)."""
+        norms = squared_norms(evaluation.parameters)
+        penalties = self._squared_lambdas(len(norms)) @ norms
+        return evaluation.residual.square().sum(1) + penalties
+
+    def _squared_lambdas(self, blocks: int) -> Tensor:
+        return (2 * self.log_regularisation[:blocks]).exp()
+
+    def minimise(
+        self,
+        problem: ResidualProblem,
+        parameters: Parameters,
+        num_iters: int,
+        prediction: Tensor | None = None,
+    ) -> Minimisation:
+        """Run a number of iterations.
+
+        Args:
+            problem: What to minimise.
+            parameters: Start, blocks with leading dimension B (sequences).
+            num_iters: Number of iterations.
+            prediction: The problem's linear prediction at the start, where it is known.
+
+        Returns:
+            All iterates with their objectives; differentiable when gradients are enabled.
+        """
+        evaluation = problem.evaluate(parameters, prediction)
+        value = self.objective(evaluation)
+        iterates, objectives = [parameters], [value]
+        for _ in range(num_iters):
+            evaluation, value = self._iterate(evaluation, value)
+            iterates.append(evaluation.parameters)
+            objectives.append(value)
+        return Minimisation(iterates, objectives, evaluation.prediction)
+
+    def _iterate(self, evaluation: Evaluation, value: Tensor) -> tuple[Evaluation, Tensor]:
+        lambdas = self._squared_lambdas(len(evaluation.parameters))
+        blocks = evaluation.vjp(evaluation.residual)
+        gradient = tuple(
+            block + weight * parameter
+            for block, weight, parameter in zip(
+                blocks, lambdas, evaluation.parameters, strict=True
+            )
+        )
+        line = evaluation.line(tuple(-block for block in gradient))
+        squares = squared_norms(gradient)
+        curvature = line.tangent.square().sum(1) + lambdas @ squares
+        # A vanishing gradient has a vanishing curvature too; any finite step is right then.
+        step = self.log_step.exp() * squares.sum(0) / curvature.clamp(min=1e-12)
+        return self._control_step(line, step, value)
+
+    def _control_step(
+        self, line: Line, step: Tensor, start_value: Tensor
+    ) -> tuple[Evaluation, Tensor]:
+        with torch.no_grad():
+            factors = [0.5**power for power in range(self.max_halvings + 1)]
+            values = [self.objective(line.at(step * factor)) for factor in factors]
+            # To argmin a NaN is the least of all.
+            values = torch.stack([start_value, *values]).nan_to_num(torch.inf, torch.inf)
+            best = values.argmin(dim=0)
+            factor = step.new_tensor([0.0, *factors])[best]
+        moved = line.at((step * factor).masked_fill(best == 0, 0))
+        return moved, self.objective(moved)
+
+    @in_full_precision
+    def forward(
+        self,
+        filter_weights: Tensor,
+        feat: Tensor,
+        bboxes: Tensor,
+        num_iters: int | None = None,
+        sample_weights: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Optimise a plain filter in mmtrack's ``PrDiMPClsHead(filter_optimizer=...)`` slot.
+
+        Args:
+            filter_weights: (B, C, k, k) initial filters, k odd.
+            feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
+            bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels, as mmtrack passes them.
+            num_iters: Iterations; ``self.num_iters`` by default.
+            sample_weights: (n,) or (n, B) weight of each frame; equal by default.
+
+        Returns:
+            Filters (B, C, k, k); in training mode, as the slot expects, with all iterates and the
+            objectives as a list of scalars.
+
+        Raises:
+            ValueError: When the filter's size is even.
+        """
+        if filter_weights.shape[-1] % 2 == 0:
+            raise ValueError(
+                'filter_weights: the filter must be of odd size, got '
+                f'{filter_weights.shape[-2]}x{filter_weights.shape[-1]}; set filter_size=5 in '
+                'filter_initializer'
+            )
+        num_iters = self.num_iters if num_iters is None else num_iters
+        filter_weights, feat = at_least_float32(filter_weights), at_least_float32(feat)
+        if feat.dim() == 4:
+            feat, bboxes = feat.unsqueeze(1), bboxes.reshape(-1, 1, 4)
+        features = feat.transpose(0, 1)
+        sequences, frames = features.shape[:2]
+        boxes = bboxes.reshape(frames, sequences, 4).transpose(0, 1)
+        if sample_weights is None:
+            sample_weights = features.new_full((frames,), 1.0 / frames)
+        weights = sample_weights.reshape(frames, -1).transpose(0, 1).expand(sequences, frames)
+        grid = CellGrid(self.feat_stride, self.cell_offset)
+        cells = grid.to_cells(bbox_cxcywh_to_xyxy(boxes))
+        labels = gaussian_labels(cells, features.shape[-2:])
+        problem = FilterProblem(
+            features=features,
+            labels=labels,
+            weights=weights[..., None, None].expand_as(labels),
+            sampler=plain_sampler(features, filter_weights.shape[-1]),
+        )
+        result = self.minimise(problem, (filter_weights.flatten(2),), num_iters)
+        iterates = [blocks[0].view_as(filter_weights) for blocks in result.iterates]
+        if not self.training:
+            return iterates[-1]
+        return iterates[-1], iterates, [value.mean() for value in result.objectives]

@@ -1,0 +1,68 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Files that are written atomically: a reader finds the old one or the new one, never a part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Have a block write a file under a temporary name; put it in place when the block ends.
+
+    Args:
+        path: File to write; one that is there is replaced. Where the block raises, it stays, and
+            the temporary file is removed.
+
+    Yields:
+        The temporary name: hidden, in the same folder. It ends in ``.part``, so that what a killed
+        process leaves is not taken for a file of the kind.
+    """
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a hidden name, then put it in place.
+
+    The text is on the disk before the name appears, so that neither a killed process nor a power
+    cut leaves a part of it under the name.
+
+    Args:
+        path: File to write; one that is there is replaced.
+        text: Its content.
+
+    Raises:
+        InputError: If it cannot be written; it names the file and says what to do.
+    """
+    try:
+        with atomic_write(path) as part, open(part, 'w', encoding='utf-8') as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(
+            f'results: {path} cannot be written ({error.strerror}); free space, or pass another '
+            'folder; what was written before is whole, and the same command goes on from it'
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a folder's list of files to the disk, where the system can."""
+    if not hasattr(os, 'O_DIRECTORY'):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

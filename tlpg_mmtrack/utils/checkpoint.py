@@ -1,0 +1,213 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Reading and writing weights.
+
+Two kinds of file are read: MMEngine's ``.pth`` checkpoints, which training writes, and
+``.safetensors``, the kind that is shipped. The latter has a manifest beside it, a JSON file of the
+same name, that says what it belongs to and proves that it is whole; see :class:`WeightsManifest`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .atomic_write import atomic_write
+from .errors import InputError
+
+_SHOWN_KEYS = 3
+
+
+@dataclass(frozen=True)
+class WeightsManifest:
+    """What a weights file is: the JSON file beside it, with exactly these keys.
+
+    Attributes:
+        sha256: Hash of the weights file, in hexadecimal.
+        config: Name of the config the weights were trained with: its file name without ``.py``.
+        seed: Random seed of that training.
+    """
+
+    sha256: str
+    config: str
+    seed: int
+
+
+def read_manifest(weights: Path) -> WeightsManifest:
+    """Read the manifest beside a weights file.
+
+    Raises:
+        InputError: If it is missing, is not JSON, or lacks a key.
+    """
+    path = weights.with_suffix('.json')
+    try:
+        content = json.loads(path.read_text())
+        return WeightsManifest(
+            **{field.name: content[field.name] for field in fields(WeightsManifest)}
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f'checkpoint: {path} must hold the keys sha256, config and seed of {weights.name} '
+            f'({type(error).__name__}: {error}); write both files with save_weights'
+        ) from error
+
+
+def save_weights(
+    state_dict: Mapping[str, Tensor],
+    path: str | Path,
+    config: str,
+    seed: int,
+    dtype: torch.dtype = torch.float16,
+) -> WeightsManifest:
+    """Write weights and their manifest, each complete or not at all.
+
+    Args:
+        state_dict: The weights. A frozen backbone leaves its own out of the model's state dict.
+        path: File to write; must end in ``.safetensors``.
+        config: Name of the config, without folder and ``.py``.
+        seed: Random seed of the training.
+        dtype: Kind of number that floating-point weights are stored as.
+
+    Returns:
+        The manifest written beside it.
+
+    Raises:
+        InputError: If ``path`` ends in something else.
+    """
+    path = Path(path)
+    if path.suffix != '.safetensors':
+        raise InputError(f'path: must end in .safetensors, got {path.name}')
+    stored = {
+        key: (value.to(dtype) if value.is_floating_point() else value).cpu().clone().contiguous()
+        for key, value in state_dict.items()
+    }
+    # Both are written before either is put in place: one of a pair would not fit the other.
+    with atomic_write(path.with_suffix('.json')) as note, atomic_write(path) as part:
+        save_file(stored, part)
+        part.chmod(0o644)  # safetensors makes it readable to the owner alone
+        manifest = WeightsManifest(sha256=file_sha256(part), config=config, seed=seed)
+        note.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+    return manifest
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint into a model; every weight must find its place.
+
+    Args:
+        model: The model the weights are for.
+        path: A ``.safetensors`` file with its manifest, or an MMEngine ``.pth`` checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If it is truncated, altered, no checkpoint, or belongs to another model.
+    """
+    path = Path(path)
+    state_dict = read_weights(path)
+    try:
+        keys = model.load_state_dict(state_dict, strict=False)
+    except RuntimeError as error:
+        problems = [line.strip() for line in str(error).splitlines()[1:]]
+        raise InputError(_wrong_model(path, [_some('other shapes', problems)])) from error
+    if keys.missing_keys or keys.unexpected_keys:
+        problems = [_some('missing', keys.missing_keys), _some('unexpected', keys.unexpected_keys)]
+        raise InputError(_wrong_model(path, problems))
+
+
+def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
+    """Make sure that weights are a model's, for loaders that leave out what does not fit.
+
+    Every parameter that the model would save must be there, in its shape. Further weights, and
+    missing buffers, make no difference: checkpoints of other versions have such.
+
+    Args:
+        model: The model the weights are for.
+        state_dict: The weights.
+        name: What messages call the weights: the path of their file.
+
+    Raises:
+        InputError: If a parameter is missing or of another shape.
+    """
+    # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
+    saved = model.state_dict().keys()
+    parameters = {key: value for key, value in model.named_parameters() if key in saved}
+    missing = [key for key in parameters if key not in state_dict]
+    reshaped = [
+        key
+        for key, parameter in parameters.items()
+        if key in state_dict and getattr(state_dict[key], 'shape', None) != parameter.shape
+    ]
+    if missing or reshaped:
+        problems = [_some('missing', missing), _some('other shapes', reshaped)]
+        raise InputError(_wrong_model(name, problems))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a checkpoint's weights, safely: no code in the file is run.
+
+    Args:
+        path: As in :func:`load_weights`.
+
+    Returns:
+        The state dict, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If it is truncated, altered or no checkpoint.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint: {path} is not a file; check the path')
+    if path.suffix == '.safetensors':
+        _verify_hash(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise InputError(
+                f'checkpoint: {path} is no safetensors file ({error}); write it with save_weights'
+            ) from error
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # A damaged pickle can raise nearly anything.
+        raise InputError(
+            f'checkpoint: {path} is truncated, no checkpoint, or holds more than tensors and '
+            f'plain values ({type(error).__name__}); copy it again, or train one'
+        ) from error
+    state_dict = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
+        raise InputError(f'checkpoint: {path} holds no state dict; pass what tools/train.py wrote')
+    return dict(state_dict)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _verify_hash(path: Path) -> None:
+    expected, actual = read_manifest(path).sha256, file_sha256(path)
+    if actual != expected:
+        raise InputError(
+            f'checkpoint: {path} is truncated or altered: its sha256 is {actual[:12]}..., its '
+            f'manifest says {expected[:12]}...; copy both files again'
+        )
+
+
+def _some(kind: str, names: list[str]) -> str:
+    if not names:
+        return ''
+    more = f' and {len(names) - _SHOWN_KEYS} more' if len(names) > _SHOWN_KEYS else ''
+    return f'{kind}: {", ".join(names[:_SHOWN_KEYS])}{more}'
+
+
+def _wrong_model(path: str | Path, problems: list[str]) -> str:
+    details = '; '.join(problem for problem in problems if problem)
+    return (
+        f'checkpoint: {path} belongs to another model ({details}); '
+        'pass the config it was trained with'
+    )
