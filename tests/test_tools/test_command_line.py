@@ -111,7 +111,7 @@ def test_a_missing_file_is_named_with_where_data_are_looked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = line(capsys, Path('data/dev/annotations/dev_infos.txt').read_text)
-    assert "'data/dev/annotations/dev_infos.txt'; check the path; docs/data.md says" in text
+    assert "'data/dev/annotations/dev_infos.txt'; check the path; data are below TLPG_DATA" in text
 
 
 def test_a_full_disk_is_named(capsys: pytest.CaptureFixture[str]) -> None:
