@@ -200,7 +200,7 @@ install_mmcv
 pip install --quiet --no-deps -r requirements/mmtrack.txt
 pip install --quiet --no-deps --no-build-isolation --editable .
 say "checking that everything imports"
-"$env_python" -c 'import tlpg_mmtrack' || fail "the check failed; remove $env_folder if it is \
+"$env_python" -c 'import tlpg_mmtrack.components' || fail "the check failed; remove $env_folder if it is \
 this project's own, and run the set-up again"
 fingerprint | cksum >"$stamp"
 say "done: $env_folder"
