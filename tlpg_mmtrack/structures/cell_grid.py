@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    # `from tlpg_mmtrack import Tracker` imports this package, and not torch.
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
