@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from written_runs import load_tool, write_run, write_square_clips, write_square_run
+
+from tlpg_mmtrack.apis.writers import VideoFileWriter
 
 
 def test_plot_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,3 +109,18 @@ def test_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'run/videos/A.json').unlink()
     assert tool.main(arguments) == 2
     assert 'lacks 1 sequences' in capsys.readouterr().err
+
+
+def test_animate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    with VideoFileWriter(tmp_path / 'clip.mp4', 20.0) as writer:
+        for index in range(5):
+            writer.write(np.full((48, 64, 3), 40 * index, np.uint8))
+    out = tmp_path / 'clip.webp'
+    assert load_tool('analysis/animate').main([str(tmp_path / 'clip.mp4'), str(out)]) == 0
+    assert capsys.readouterr().out.startswith(f'{out}: 3 frames, ')
+    with Image.open(out) as moving:
+        assert moving.n_frames == 3
+        moving.seek(2)
+        assert abs(int(np.asarray(moving.convert('RGB')).mean()) - 160) < 8
