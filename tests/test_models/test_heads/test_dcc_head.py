@@ -231,16 +231,15 @@ class TestSamples:
                 other = replace(samples, labels=torch.where(cell, 0.5, samples.labels))
                 assert not torch.equal(head.learn(model, other, 3).model.filter, learned)
 
-    def test_of_an_ignored_band_the_nearest_cell_counts_where_no_other_is_positive(self):
+    def test_of_an_ignored_band_the_cell_on_the_centre_counts(self):
         head = _head(label_band='ignore', center_shrink=0.1)
         features = torch.rand(1, 1, CHANNELS, 12, 10, dtype=torch.float64)
         samples = head.samples(features, torch.tensor([[[50.0, 66.0, 100.0, 120.0]]]).double())
-        assert samples.labels.amax() < 1
         problem = head.filter_problem(
             head.initialise(features, self.SAMPLED.view(1, 1, 4)), samples
         )
         positive = (problem.roots > 0) & (samples.labels > 0)
-        # The box's centre is (75, 93) pixels, cell (5.8, 4.7): nearest is row 6, column 5.
+        # The box's centre is (75, 93) pixels: row 5.8, column 4.7.
         assert positive[0, 0].nonzero().tolist() == [[6, 5]]
 
     def test_targets_are_distances_from_the_nearest_cells(self):

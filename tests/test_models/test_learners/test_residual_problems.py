@@ -168,6 +168,22 @@ class TestGaussianLabels:
         assert labels.argmax() == 3 * 8 + 3
         assert (labels > 0).sum() == 1
 
+    @pytest.mark.parametrize('aspect', [1.0, 2.5, 5.0, 10.0])
+    @pytest.mark.parametrize('upright', [False, True])
+    def test_a_box_of_any_aspect_has_a_cell_of_label_1_wherever_it_lies(self, aspect, upright):
+        """Of the tracker's target size, 3.2 cells: a centre region of down to 0.3 cells."""
+        size = torch.tensor([3.2 * aspect**0.5, 3.2 / aspect**0.5])
+        size = size.flip(0) if upright else size
+        places = torch.arange(16) / 16
+        centers = 8 + torch.cartesian_prod(places, places)
+        labels = gaussian_labels(torch.cat((centers - size / 2, centers + size / 2), 1), (18, 18))
+        cells = labels.flatten(1)
+        assert (cells.amax(1) == 1).all()
+        # Of thinner ones no more than the row, or the two rows, that the middle lies on.
+        rows, columns = (labels == 1).any(2).sum(1), (labels == 1).any(1).sum(1)
+        for count, length in ((columns, size[0]), (rows, size[1])):
+            assert count.max() <= max(2, 0.3 * length + 1)
+
     def test_a_box_outside_the_map_labels_nothing(self):
         assert not gaussian_labels(torch.tensor([50.0, 50.0, 60.0, 60.0]), (8, 8)).any()
 

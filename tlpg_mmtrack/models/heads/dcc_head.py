@@ -100,8 +100,7 @@ class DCCHead(BaseModule):
         regression_cells: Cells nearest the target at which each frame's box is learned.
         center_shrink: sigma_c, the centre region's size relative to the box.
         label_band: Between the centre region and the box section 3.2 has two labels:
-            ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing, but for the
-            one nearest the centre where the centre region holds none.
+            ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing.
         positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
         offset_prior: ``'template'``, the undisplaced grid spans the first box's height and width;
             or ``'square'``, it is the regular grid of one cell's spacing.
@@ -493,8 +492,7 @@ class DCCHead(BaseModule):
         """1 where a cell's label counts, 0 in a band that is ignored; same shape."""
         if self.label_band == 'gaussian':
             return torch.ones_like(labels)
-        nearest = labels == labels.amax(dim=(-2, -1), keepdim=True)
-        return ((labels == 0) | (labels == 1) | nearest).to(labels.dtype)
+        return ((labels == 0) | (labels == 1)).to(labels.dtype)
 
     def joint_problem(self, model: TargetModel, samples: TemplateSamples) -> JointProblem:
         """The problem of filter and offset kernel together."""

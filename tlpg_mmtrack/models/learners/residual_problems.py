@@ -156,7 +156,8 @@ def gaussian_labels(
 ) -> Tensor:
     """Classification labels of section 3.2: 1 in the centre region, 0 outside the box.
 
-    Between the two they fall off as a Gaussian centred on the box.
+    Between the two they fall off as a Gaussian centred on the box. The centre region, like the
+    box, is never thinner than a cell: a thin target too has a cell of label 1, wherever it lies.
 
     Args:
         boxes: (..., 4), (x1, y1, x2, y2) in cells; a cell's centre is its index.
@@ -169,15 +170,17 @@ def gaussian_labels(
     """
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2
     sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
-    axes = []
+    relative, central = [], []
     for axis, length in ((1, size[0]), (0, size[1])):
         cells = torch.arange(length, device=boxes.device, dtype=boxes.dtype)
-        axes.append((cells - centers[..., axis, None]) / sizes[..., axis, None])
-    rows, columns = axes[0].unsqueeze(-1), axes[1].unsqueeze(-2)
+        distance = (cells - centers[..., axis, None]).abs()
+        extent = sizes[..., axis, None]
+        relative.append(distance / extent)
+        central.append(distance <= (center_shrink / 2 * extent).clamp(min=0.5))
+    rows, columns = relative[0].unsqueeze(-1), relative[1].unsqueeze(-2)
     labels = torch.exp(-(rows**2 + columns**2) / (2 * sigma**2))
-    distance = torch.maximum(rows.abs(), columns.abs())
-    labels = torch.where(distance <= center_shrink / 2, 1.0, labels)
-    return torch.where(distance <= 0.5, labels, 0.0)
+    labels = torch.where(central[0].unsqueeze(-1) & central[1].unsqueeze(-2), 1.0, labels)
+    return torch.where(torch.maximum(rows, columns) <= 0.5, labels, 0.0)
 
 
 def plain_sampler(features: Tensor, kernel_size: int) -> BilinearSampler:
