@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor
+
+Coordinates = TypeVar('Coordinates', float, Tensor)
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,11 @@ class CellGrid:
     stride: int
     cell_offset: float = 0.0
 
-    def to_cells(self, pixels: Tensor) -> Tensor:
+    def to_cells(self, pixels: Coordinates) -> Coordinates:
         """Coordinates, or boxes (x1, y1, x2, y2), in crop pixels to cells."""
         return (pixels - self.cell_offset) / self.stride
 
-    def to_pixels(self, cells: Tensor) -> Tensor:
+    def to_pixels(self, cells: Coordinates) -> Coordinates:
         """Coordinates, or boxes (x1, y1, x2, y2), in cells to crop pixels."""
         return cells * self.stride + self.cell_offset
 

@@ -19,6 +19,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.models.backbones import EfficientNetLite
 from tlpg_mmtrack.models.trackers import TLPG
 
@@ -148,6 +149,18 @@ def _frame(x: int, y: int) -> np.ndarray:
     return frame
 
 
+def _scene(place: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """A rectangle cut out of a photograph, before another; (x, y) and (width, height)."""
+    _, photograph = cv2.VideoCapture(str(demo_clip())).read()
+    frame = cv2.resize(photograph, (640, 480), interpolation=cv2.INTER_CUBIC)
+    other = frame[::-1, ::-1]
+    (x, y), (width, height) = place, size
+    top, left = 240 - height // 2, 320 - width // 2
+    frame = frame.copy()
+    frame[y : y + height, x : x + width] = other[top : top + height, left : left + width]
+    return frame
+
+
 class TestTracker:
     """All of it, as shipped: learned in one frame, then one step to 16 places in a cell."""
 
@@ -175,3 +188,18 @@ class TestTracker:
         print(f'mean {errors.mean(axis=0)}, root mean square {root}, most {np.abs(errors).max()}')
         assert (root < 0.1 * np.sqrt(WIDTH * HEIGHT)).all()
         assert (np.abs(errors).max(axis=0) < 0.2 * np.sqrt(WIDTH * HEIGHT)).all()
+
+    def test_a_thin_target_scores_as_a_square_one(self):
+        """Of the same area, moved slowly; the thinner one is a cell wide."""
+        model = Tracker.from_pretrained().model
+        means = []
+        for size in ((64, 64), (143, 29), (20, 202)):
+            x, y = 300 - size[0] // 2, 220 - size[1] // 2
+            target = model.start(_scene((x, y), size), np.array([x, y, *size], dtype=float))
+            frames = [_scene((x + 3 * step, y + 2 * step), size) for step in range(8)]
+            scores = [model.step(frame, target).score for frame in frames]
+            print(f'{size}: scores {np.round(scores, 2).tolist()}')
+            # The first frame again.
+            assert scores[0] > 0.75
+            means.append(np.mean(scores))
+        assert min(means[1:]) > 0.75 * means[0]

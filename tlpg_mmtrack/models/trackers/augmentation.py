@@ -29,6 +29,7 @@ def first_frame_crops(
     size: int,
     warps: int,
     generator: np.random.Generator,
+    place: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crops of the first frame: the plain one, DiMP's, and warps in scale, aspect and position.
 
@@ -39,11 +40,14 @@ def first_frame_crops(
         size: Side of the crops in crop pixels.
         warps: Number of crops warped in scale, aspect and position.
         generator: Where the warps are drawn from.
+        place: Crop pixel, on both axes, of the target's centre where it is not shifted; by default
+            the crop's middle.
 
     Returns:
         (n, size, size, 3) uint8 crops, the plain one first, and their boxes (n, 4) float32,
         (x1, y1, x2, y2) in crop pixels.
     """
+    place = (size - 1) / 2 if place is None else place
     extent = box[2:] * size / side
     plain = np.array([1.0, 1.0]), 0.0, np.zeros(2)
     recipes = [plain, (np.array([-1.0, 1.0]), 0.0, np.zeros(2))]
@@ -59,7 +63,7 @@ def first_frame_crops(
     center, scale = (center + 0.5) / block - 0.5, size / side * block
     crops, boxes = [], []
     for stretch, angle, shift in recipes:
-        middle = (size - 1) / 2 + shift
+        middle = place + shift
         matrix = affine_map(linear_map(*stretch, angle) * scale, center, middle)
         crops.append(resample(frame, matrix, size, size))
         half = extent * np.abs(stretch) / 2

@@ -28,14 +28,14 @@ class Localization:
 
 
 def localize(
-    scores: np.ndarray, target_size: tuple[float, float], middle: float, options: TrackingOptions
+    scores: np.ndarray, target_size: tuple[float, float], last: float, options: TrackingOptions
 ) -> Localization:
-    """Find the target on the score map of a crop whose centre is the last known place.
+    """Find the target on a score map.
 
     Args:
         scores: (H, W).
         target_size: (height, width) of the target in cells.
-        middle: The crop's centre in cells, the same on both axes; see :meth:`CellGrid.middle`.
+        last: The target's last place in cells, the same on both axes.
         options: Thresholds.
     """
     first = np.unravel_index(np.argmax(scores), scores.shape)
@@ -51,7 +51,7 @@ def localize(
     second = np.unravel_index(np.argmax(others), scores.shape)
     second_score = float(others[second])
     if second_score > options.distractor_threshold * score:
-        return _choose(first, second, scores, target_size, middle, options)
+        return _choose(first, second, scores, target_size, last, options)
     if second_score > max(options.hard_negative_threshold * score, options.not_found_threshold):
         return Localization(first, score, TrackingState.HARD_NEGATIVE)
     return Localization(first, score, TrackingState.NORMAL)
@@ -62,13 +62,13 @@ def _choose(
     second: tuple[int, int],
     scores: np.ndarray,
     target_size: tuple[float, float],
-    middle: float,
+    last: float,
     options: TrackingOptions,
 ) -> Localization:
     """Two peaks are alike: take the one near the last place if the other is far from it."""
     reach = options.displacement * float(np.prod(target_size)) ** 0.5
     first_far, second_far = (
-        float(np.linalg.norm(np.array(cell) - middle)) > reach for cell in (first, second)
+        float(np.linalg.norm(np.array(cell) - last)) > reach for cell in (first, second)
     )
     if second_far and not first_far:
         return Localization(first, float(scores[first]), TrackingState.HARD_NEGATIVE)

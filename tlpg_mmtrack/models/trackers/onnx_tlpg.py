@@ -93,7 +93,7 @@ class OnnxTLPG(TLPG):
     def _check_weights(self, frame: np.ndarray, target: TargetState) -> None:
         """Raise unless both networks see the same in the first crop."""
         size = self.options.crop_size
-        center = target.box[:2] + (target.box[2:] - 1) / 2
+        center = self._search_center(target.box)
         crop = crop_patch(frame, center, self._search_side(target.box), size)
         models = [stage.model for stage in target.stages]
         seen = self.observe(self._to_tensor(crop[None]), models)

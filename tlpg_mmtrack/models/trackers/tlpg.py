@@ -307,6 +307,7 @@ class TLPG(BaseSingleObjectTracker):
             options.crop_size,
             options.warps,
             np.random.default_rng(seed),
+            place=self._target_pixel,
         )
         features = self.extract(self._to_tensor(crops))
         boxes = torch.from_numpy(boxes).to(features.x.device)
@@ -352,8 +353,8 @@ class TLPG(BaseSingleObjectTracker):
         # Two stages, learned on different features, are wrong in different places.
         scores = sum(p.scores[0, 0] for p in seen.predictions) / len(seen.predictions)
         width, height = target.box[2:] * self._crop_scale(target) / self.head.grid.stride
-        middle = self.head.grid.middle(options.crop_size)
-        place = localize(scores.cpu().numpy(), (height, width), middle, options)
+        last = self.head.grid.to_cells(self._target_pixel)
+        place = localize(scores.cpu().numpy(), (height, width), last, options)
         if place.state is TrackingState.NOT_FOUND:
             return _stay(target, frame.shape, place.score)
         crop_box, trust = self._propose(target, seen, scores, place.cell)
@@ -486,8 +487,22 @@ class TLPG(BaseSingleObjectTracker):
 
     def search_region(self, target: TargetState) -> tuple[np.ndarray, float]:
         """Where the next frame is searched: centre (x, y) and side in frame pixels."""
-        center = np.round(target.box[:2] + (target.box[2:] - 1) / 2)
-        return center, self._search_side(target.box)
+        return np.round(self._search_center(target.box)), self._search_side(target.box)
+
+    @property
+    def _target_pixel(self) -> float:
+        """Crop pixel, on both axes, on which the target is expected: a cell's, near the middle.
+
+        Between two cells the features of a thin target are half background.
+        """
+        grid = self.head.grid
+        return grid.to_pixels(round(grid.middle(self.options.crop_size)))
+
+    def _search_center(self, box: np.ndarray) -> np.ndarray:
+        """Centre (x, y) in frame pixels of the crop that shows a box on ``_target_pixel``."""
+        size = self.options.crop_size
+        shift = ((size - 1) / 2 - self._target_pixel) * self._search_side(box) / size
+        return box[:2] + (box[2:] - 1) / 2 + shift
 
     def _search_side(self, box: np.ndarray) -> float:
         """Side of the search region in frame pixels.
