@@ -215,26 +215,26 @@ class TestTracking:
     def test_an_update_that_falls_on_a_bad_frame_is_made_up_for(
         self, model, clip, monkeypatch, bad
     ):
-        """On the next good frame; the schedule stays as it was."""
-        options = replace(model.options, update_interval=3)
+        """On the second good frame after it; the schedule stays as it was."""
+        options = replace(model.options, update_interval=5)
         monkeypatch.setattr(model, 'options', options)
         # Two places are alike for every second peak, and none is near enough.
         unsure = replace(options, distractor_threshold=-9.0, neighbourhood=0.1, displacement=0.0)
         target = model.start(clip[0], clip.box(0))
         filters = [target.stages[1].model.filter]
-        for index in range(1, 10):
+        for index in range(1, 11):
             with monkeypatch.context() as patch:
                 frame = clip[index]
-                if index in (3, 4) and bad == 'lost':
+                if index in (5, 6) and bad == 'lost':
                     frame = np.zeros_like(frame)
-                elif index in (3, 4):
+                elif index in (5, 6):
                     patch.setattr(model, 'options', unsure)
                 state = model.step(frame, target).state
-            if index in (3, 4):
+            if index in (5, 6):
                 assert state in (TrackingState.NOT_FOUND, TrackingState.UNCERTAIN)
             filters.append(target.stages[1].model.filter)
         changed = [not torch.equal(a, b) for a, b in pairwise(filters)]
-        assert [index for index, new in enumerate(changed, start=1) if new] == [5, 6, 9]
+        assert [index for index, new in enumerate(changed, start=1) if new] == [8, 10]
 
     def test_what_is_stored_is_what_would_be_computed(self, model, clip, monkeypatch):
         """The memory keeps where the filter samples, and what it scores, over several updates."""

@@ -19,7 +19,7 @@ from ..heads.dcc_head import DCCHead
 from ..heads.target_model import Prediction, TargetModel
 from ..shape_checks import MapShape, check_map
 from ..trackers.localization import localize
-from ..trackers.memory import SampleMemory, is_due
+from ..trackers.memory import SampleMemory, Schedule
 from ..trackers.options import TrackingOptions
 from .sequences import sequences_first, template_and_search_boxes
 
@@ -77,7 +77,7 @@ class DCCClsHead(BaseModule):
         self._model: TargetModel | None = None
         self._memory: SampleMemory | None = None
         self._seen: tuple[Tensor, Prediction] | None = None
-        self._updated = 0
+        self._schedule = Schedule()
 
     def init_classifier(
         self,
@@ -101,7 +101,7 @@ class DCCClsHead(BaseModule):
         model = self.head.initialise(features[:, :1], boxes[:, :1])
         self._model = self.head.learn(model, samples, self.options.first_iters).model
         prediction = self.head.predict(self._model, features)
-        self._updated = 0
+        self._schedule = Schedule()
         self._memory = SampleMemory(
             self.head.filter_samples(features, boxes, prediction),
             self.options.memory_size,
@@ -167,9 +167,7 @@ class DCCClsHead(BaseModule):
         box = bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4)
         sample = self.head.filter_samples(features, box, prediction)
         self._memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
-        due = is_due(frame_num - 1, self._updated, options.update_interval)
-        if due:
-            self._updated = frame_num - 1
+        due = self._schedule.is_due(frame_num - 1, options.update_interval)
         if due or hard_neg_flag:
             iterations = options.update_iters if due else options.hard_negative_iters
             course = self.head.learn_filter(self._model, self._memory.samples, iterations)

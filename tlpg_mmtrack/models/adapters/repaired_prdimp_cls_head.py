@@ -14,7 +14,7 @@ from torch import Tensor
 from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
 from ..shape_checks import MapShape, require
-from ..trackers.memory import is_due
+from ..trackers.memory import Schedule
 
 
 @MODELS.register_module()
@@ -23,8 +23,8 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
 
     - A frame that was found surely enters the memory. Upstream's ``update_classifier`` stores hard
       negatives only, so that without a distractor the filter never sees anything but frame 1.
-    - An update that falls on a frame that is not learned from is made up for on the next one that
-      is. Upstream drops it.
+    - An update that falls on a frame that is not learned from is made up for soon after. Upstream
+      drops it.
     - The middle of the score map is cell ``(size - 1) / 2``. Upstream's ``predict_by_feat`` takes
       ``size / 2``, which puts every box half a cell too far to the left and above: 8 pixels of the
       crop at stride 16.
@@ -40,12 +40,12 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
     def __init__(self, softmax: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.softmax = softmax
-        self._updated = 0
+        self._schedule = Schedule()
 
     def init_classifier(self, *args: Any, **kwargs: Any) -> None:
         """Learn a target from crops of the first frame, as upstream does."""
         super().init_classifier(*args, **kwargs)
-        self._updated = 0
+        self._schedule = Schedule()
 
     def update_classifier(
         self, target_bbox: Tensor, frame_num: int, hard_neg_flag: bool = False
@@ -59,10 +59,9 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         """
         if not hard_neg_flag:
             self.update_memory(target_bbox, self.update_cfg['normal_lr'])
-            if is_due(frame_num - 1, self._updated, self.update_cfg['train_skipping']):
-                self._updated = frame_num - 1
-                # To upstream, one of the frames that an update falls on.
-                frame_num = 1
+        if self._schedule.is_due(frame_num - 1, self.update_cfg['train_skipping']):
+            # To upstream, one of the frames that an update falls on.
+            frame_num = 1
         super().update_classifier(target_bbox, frame_num, hard_neg_flag)
 
     def predict(

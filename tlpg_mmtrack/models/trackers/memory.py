@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
@@ -12,18 +12,35 @@ from ..heads.target_model import FilterSamples, TemplateSamples
 Samples = TemplateSamples | FilterSamples
 
 
-def is_due(frame: int, updated: int, interval: int) -> bool:
-    """Whether the target models should learn from the memory now.
+@dataclass
+class Schedule:
+    """When a target's models learn from the memory.
 
-    They should at every multiple of the interval; where that frame was not to be learned from, at
-    the next one that is.
+    At every multiple of an interval; where that frame was not to be learned from, soon after. The
+    first frame after such a one does not count: what is found first after a loss is often
+    something else.
 
-    Args:
-        frame: Number of frames after the first.
-        updated: The frame at which this was last the case; 0 at first.
-        interval: Frames between updates.
+    Attributes:
+        last: The last frame that was learned from, the first being 0.
+        updated: The last one at which the models learned on schedule.
     """
-    return frame // interval > updated // interval
+
+    last: int = 0
+    updated: int = 0
+
+    def is_due(self, frame: int, interval: int) -> bool:
+        """Whether the models learn at a frame; to be asked once at each that is learned from.
+
+        Args:
+            frame: Number of frames after the first.
+            interval: Frames between updates.
+        """
+        missed = frame // interval > self.updated // interval
+        due = frame % interval == 0 or (missed and frame == self.last + 1)
+        self.last = frame
+        if due:
+            self.updated = frame
+        return due
 
 
 class SampleMemory:

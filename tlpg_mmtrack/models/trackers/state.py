@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
 
 from ..heads.box_regression_head import Template
 from ..heads.target_model import Prediction, TargetModel
-from .memory import SampleMemory
+from .memory import SampleMemory, Schedule
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TargetState:
         template: The box regression's view of the template; None without it.
         frame: Number of frames seen after the first.
         blank: Whether there was nothing to learn from around the first box.
-        updated: The one of these at which the target models last learned on schedule.
+        schedule: When the target models learn.
     """
 
     box: np.ndarray
@@ -84,4 +84,4 @@ class TargetState:
     template: Template | None = None
     blank: bool = False
     frame: int = 0
-    updated: int = 0
+    schedule: Schedule = field(default_factory=Schedule)

@@ -37,7 +37,7 @@ from ..shape_checks import (
 from ..torchscript import Tensors, tensors_of
 from .augmentation import first_frame_crops
 from .localization import localize
-from .memory import SampleMemory, is_due
+from .memory import SampleMemory
 from .options import TrackingOptions
 from .postprocess import mean_by_iou
 from .state import Features, Observation, Stage, TargetState
@@ -494,9 +494,7 @@ class TLPG(BaseSingleObjectTracker):
             return
         options = self.options
         hard = state is TrackingState.HARD_NEGATIVE
-        due = is_due(target.frame, target.updated, options.update_interval)
-        if due:
-            target.updated = target.frame
+        due = target.schedule.is_due(target.frame, options.update_interval)
         iterations = options.update_iters if due else options.hard_negative_iters
         for head, stage, features, prediction in zip(
             self.stage_heads(), target.stages, seen.inputs, seen.predictions, strict=True
