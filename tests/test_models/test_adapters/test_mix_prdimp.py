@@ -32,11 +32,22 @@ PARTS = {
 }
 
 
+COMPONENTS = {
+    'prdimp_r50_sd-optimizer': ('classifier.filter_optimizer', SDOptimizer),
+    'prdimp_r50_dcc-head': ('classifier.head', DCCHead),
+    'prdimp_r50_center-bias-refiner': ('bbox_regressor.refiner', CenterBiasRefiner),
+    'prdimp_r50_balanced-neck': ('neck', BalancedNeck),
+}
+
+
 @pytest.mark.parametrize('name', names('prdimp'))
 def test_it_trains_a_step_and_tracks(name: str) -> None:
     model = build(mix_config(name))
+    if name in COMPONENTS:
+        place, kind = COMPONENTS[name]
+        assert isinstance(model.get_submodule(place), kind)
     check_train_step(name, model, *PARTS[name])
-    check_track(model)
+    check_track(model, frames=2)
 
 
 @pytest.mark.parametrize(
@@ -44,46 +55,9 @@ def test_it_trains_a_step_and_tracks(name: str) -> None:
 )
 def test_it_follows_the_target_on_pretrained_features(name: str) -> None:
     model = build(on_efflite0(name))
-    found = check_track(model, frames=8)
-    truth = torch.tensor(clip(8)[1])
+    found = check_track(model, frames=5)
+    truth = torch.tensor(clip(5)[1])
     truth[:, 2:] += truth[:, :2]
     overlaps = bbox_overlaps(torch.stack(found), truth, is_aligned=True)
-    # From the first box alone the last overlap would be 0.2.
+    # From the first box alone the last overlap would be 0.28.
     assert overlaps.min() > 0.5
-
-
-def test_the_components_are_where_the_config_puts_them() -> None:
-    classifier = build(mix_config('prdimp_r50_sd-optimizer')).classifier
-    assert isinstance(classifier.filter_optimizer, SDOptimizer)
-    assert isinstance(build(mix_config('prdimp_r50_dcc-head')).classifier.head, DCCHead)
-    box_head = build(mix_config('prdimp_r50_center-bias-refiner')).bbox_regressor
-    assert isinstance(box_head.refiner, CenterBiasRefiner)
-    assert isinstance(build(mix_config('prdimp_r50_balanced-neck')).neck, BalancedNeck)
-
-
-def test_dcc_learns_from_sure_frames_when_that_is_due() -> None:
-    config = on_efflite0('prdimp_r50_dcc-head')
-    config.cls_head.options = dict(update_interval=2)
-    model = build(config)
-    check_track(model, frames=2)
-    first, count = model.classifier._model.filter, model.classifier._memory.count
-    check_track(model, frames=3)
-    assert model.classifier._memory.count == count + 1
-    assert not torch.equal(model.classifier._model.filter, first)
-
-
-@torch.no_grad()
-def test_an_update_of_dcc_that_fell_on_a_lost_frame_is_made_up_for() -> None:
-    config = on_efflite0('prdimp_r50_dcc-head')
-    config.cls_head.options = dict(update_interval=2)
-    model = build(config)
-    check_track(model, frames=2)
-    classifier, box = model.classifier, torch.tensor([144.0, 144.0, 60.0, 60.0])
-    before = classifier._model.filter
-    # Frame 3, where it was due, was lost; frame 4 was found, and frame 5 is the next in order.
-    for frame in (4, 5):
-        classifier.update_classifier(box, frame_num=frame)
-        assert not torch.equal(classifier._model.filter, before)
-        before = classifier._model.filter
-    classifier.update_classifier(box, frame_num=6)
-    assert torch.equal(classifier._model.filter, before)
