@@ -109,6 +109,15 @@ def test_there_is_a_config_to_test_on_every_benchmark() -> None:
         assert {bench for name, _, bench in names if name == model} - {'', 'videos'} == benchmarks
 
 
+@pytest.mark.parametrize('folder', ['tlpg', 'tlpg/ablation', 'mix'])
+def test_a_folder_s_page_names_every_config(folder: str) -> None:
+    folder = REPOSITORY / 'configs' / folder
+    named = re.findall(r'`([\w*-]+\.py)`', (folder / 'README.md').read_text(encoding='utf-8'))
+    assert all(list(folder.glob(name)) for name in named)
+    configs = {path.name for path in folder.glob('*.py')}
+    assert configs == {path.name for name in named for path in folder.glob(name)}
+
+
 def test_the_index_lists_every_trained_config() -> None:
     index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
     listed = set()

@@ -22,6 +22,7 @@ from mmtrack.apis import inference_sot, init_model
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.utils.checkpoint import load_weights
+from tlpg_mmtrack.utils.model_zoo import checkpoint_path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
@@ -92,7 +93,16 @@ def test_the_model_index_is_one(monkeypatch: pytest.MonkeyPatch):
         assert Path(model.config).stem == model.name
         collection = collections[model.in_collection]
         assert collection.paper['Title']
-        assert Path(collection.readme).is_file()
+        page = Path(collection.readme).read_text(encoding='utf-8')
+        for result in model.results or ():
+            metrics = result.metrics
+            figures = ' | '.join(
+                str(metrics[name]) for name in ('Success', 'Norm precision', 'Precision')
+            )
+            assert figures in page
+        if model.weights:
+            assert checkpoint_path(model.weights).is_file()
+    assert {model.name for model in index.models if model.weights} == {'tlpg_efflite0_small'}
 
 
 # ------------------------------------------------------------------------------ mmtrack's API
