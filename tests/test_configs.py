@@ -25,6 +25,7 @@ CONFIGS = sorted((REPOSITORY / 'configs' / 'tlpg').glob('*.py'))
 SMALL = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 R50 = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py'
 TRAINED = [path for path in CONFIGS if '_test-' not in path.stem]
+MIXED = REPOSITORY / 'configs' / 'mix' / 'prdimp_efflite0_small.py'
 VIDEO_FRAMES = 24
 
 
@@ -53,6 +54,26 @@ def test_model_builds_and_takes_a_training_step(path: Path) -> None:
     for grid, offset in zip(model.iou_head.grids, model.backbone.cell_offsets, strict=False):
         assert abs(grid.cell_offset - offset) <= grid.stride / 4
     train_step(model, config)
+
+
+@pytest.mark.parametrize('path', [*TRAINED, MIXED], ids=name_of)
+def test_a_single_process_trains_at_the_rates_as_written(path: Path) -> None:
+    config = Config.fromfile(path)
+    batch_size = config.train_dataloader.batch_size
+    assert config.auto_scale_lr == dict(enable=False, base_batch_size=batch_size)
+
+
+@pytest.mark.parametrize('path', [*TRAINED, MIXED], ids=name_of)
+def test_a_training_is_validated_on_what_it_is_tested_on(path: Path) -> None:
+    config = Config.fromfile(path)
+    # The paper's data were not at hand; the boxes of a regression need a trained IoU-Net.
+    validated = path != R50 and not path.stem.endswith('regression')
+    assert (config.get('val_cfg') is not None) == validated
+    if validated:
+        assert config.val_dataloader == config.test_dataloader
+        assert config.val_evaluator == config.test_evaluator
+        # What SOTMetric calls it; tests/test_tools/test_mix.py has a training that does this.
+        assert config.default_hooks.checkpoint.save_best == 'sot/success'
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if path not in TRAINED], ids=name_of)
@@ -86,6 +107,15 @@ def test_there_is_a_config_to_test_on_every_benchmark() -> None:
     for model in ('tlpg_efflite0_small', R50.stem):
         names = [path.stem.partition('_test-') for path in CONFIGS]
         assert {bench for name, _, bench in names if name == model} - {'', 'videos'} == benchmarks
+
+
+@pytest.mark.parametrize('folder', ['tlpg', 'tlpg/ablation', 'mix'])
+def test_a_folder_s_page_names_every_config(folder: str) -> None:
+    folder = REPOSITORY / 'configs' / folder
+    named = re.findall(r'`([\w*-]+\.py)`', (folder / 'README.md').read_text(encoding='utf-8'))
+    assert all(list(folder.glob(name)) for name in named)
+    configs = {path.name for path in folder.glob('*.py')}
+    assert configs == {path.name for name in named for path in folder.glob(name)}
 
 
 def test_the_index_lists_every_trained_config() -> None:

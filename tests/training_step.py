@@ -3,10 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
+
+import mmcls.models
+import mmdet.models
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
+from mmtrack.models.backbones import SOTResNet
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from torch import nn
@@ -16,12 +23,24 @@ from tlpg_mmtrack.models.trackers import TLPG
 SIZE = 96
 
 
+@contextmanager
+def shallow_resnets() -> Iterator[None]:
+    """ResNets built within have their stages' shapes, and a single block in each."""
+    with ExitStack() as stack:
+        for kind in (mmcls.models.ResNet, mmdet.models.ResNet, SOTResNet):
+            settings = {
+                depth: (block, (1,) * 4) for depth, (block, _) in kind.arch_settings.items()
+            }
+            stack.enter_context(patch.object(kind, 'arch_settings', settings))
+        yield
+
+
 def build(config: Config) -> TLPG:
     """A config's model with random weights, for crops of 96 pixels and no warped ones."""
     init_default_scope('mmtrack')
     model = config.model
     model.test_cfg.update(crop_size=SIZE, warps=0, first_iters=2, update_interval=2)
-    with torch.random.fork_rng(devices=[]):
+    with shallow_resnets(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return MODELS.build(model)
 

@@ -4,7 +4,14 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='MainProcessLoggerHook', interval=20),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='GuardedCheckpointHook', interval=1, max_keep_ckpts=2),
+    checkpoint=dict(
+        type='GuardedCheckpointHook',
+        interval=1,
+        max_keep_ckpts=2,
+        # Beside the last ones, where a config has a validation.
+        save_best='sot/success',
+        rule='greater',
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='TrackVisualizationHook', draw=False),
 )

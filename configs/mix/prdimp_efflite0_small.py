@@ -16,8 +16,7 @@ train_dataloader = dict(
         num_search_frames=1,
     ),
 )
-max_epochs = 4
-train_cfg = dict(_delete_=True, type='NonEmptyEpochLoop', max_epochs=max_epochs)
+train_cfg = dict(_delete_=True, type='NonEmptyEpochLoop', max_epochs=4, val_interval=1)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
@@ -25,16 +24,14 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=10.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        convert_to_iter_based=True,
-    ),
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=50),
+    dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True),
 ]
+auto_scale_lr = dict(enable=False, base_batch_size=8)
+val_dataloader = {{_base_.test_dataloader}}
+val_evaluator = {{_base_.test_evaluator}}
+val_cfg = dict(type='ValLoop')
+default_hooks = dict(checkpoint=dict(save_best='sot/success', rule='greater'))
 custom_hooks = [
     dict(type='EpochSeedHook'),
     dict(type='FittingCheckpointHook'),

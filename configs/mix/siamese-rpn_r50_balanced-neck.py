@@ -5,7 +5,6 @@ _base_ = [
 ]
 custom_imports = dict(imports=['tlpg_mmtrack'], allow_failed_imports=False)
 model = dict(
-    type='CheckedSiamRPN',
     neck=dict(_delete_=True, type='BalancedNeck', in_channels=(512, 1024, 2048), out_channels=256),
     head=dict(in_channels=[256], weighted_sum=False),
 )

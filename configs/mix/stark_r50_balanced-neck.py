@@ -5,7 +5,6 @@ _base_ = [
 ]
 custom_imports = dict(imports=['tlpg_mmtrack'], allow_failed_imports=False)
 model = dict(
-    type='CheckedStark',
     backbone=dict(
         num_stages=4, strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1), out_indices=(1, 2, 3)
     ),

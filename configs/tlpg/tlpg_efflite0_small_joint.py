@@ -8,20 +8,7 @@ train_dataloader = dict(
     sampler=dict(samples_per_epoch=1000),
     dataset=dict(num_template_frames=2, num_search_frames=1),
 )
-max_epochs = 4
-train_cfg = dict(max_epochs=max_epochs, val_interval=1)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+train_cfg = dict(max_epochs=4, val_interval=1)
+# A shorter warm-up.
+param_scheduler = [dict(_base_.param_scheduler[0], end=50), _base_.param_scheduler[1]]
 custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.02)]
-val_dataloader = {{_base_.test_dataloader}}
-val_evaluator = {{_base_.test_evaluator}}
-val_cfg = dict(type='ValLoop')

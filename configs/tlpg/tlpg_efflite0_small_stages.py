@@ -3,21 +3,9 @@
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small_stored.py',
-    '../_base_/datasets/dev_test.py',
+    '../_base_/datasets/dev_val.py',
     '../_base_/schedules/adamw_cosine.py',
     '../_base_/default_runtime.py',
 ]
 model = dict(frozen_modules=['iou_head', 'box_head'], test_cfg=dict(postprocess='nms'))
-max_epochs = 15
-train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+train_cfg = dict(max_epochs=15)

@@ -1,16 +1,3 @@
 # Test on VOT2018. NOT RUN: the data were not at hand.
 _base_ = ['./tlpg_r50_1xb10-60e_trackingnet-lasot-got10k.py', '../_base_/benchmarks/vot2018.py']
-# Crop, memory and iterations of DiMP's settings for this benchmark, in which a failure costs more
-# than elsewhere. Its thresholds, window and learning rate are not taken over.
-model = dict(
-    test_cfg=dict(
-        test_mode='VOT',
-        crop_size=224,
-        search_scale=4.0,
-        memory_size=250,
-        first_iters=25,
-        update_iters=3,
-        hard_negative_iters=3,
-        update_interval=10,
-    )
-)
+model = dict(test_cfg={{_base_.vot_tracking}})

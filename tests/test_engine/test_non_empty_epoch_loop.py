@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,3 +42,19 @@ def test_one_batch_is_enough(make_runner: Callable[..., Runner]) -> None:
     )
     runner.train()
     assert len(runner.model.losses) == 1
+
+
+def test_the_cosine_ends_with_the_training(make_runner: Callable[..., Runner]) -> None:
+    """However many epochs it has."""
+    config = Config.fromfile(CONFIGS / '_base_' / 'schedules' / 'adamw_cosine.py')
+    runner = make_runner(
+        'short',
+        dataset=Numbers(8),
+        train_cfg=dict(config.train_cfg, max_epochs=1),
+        param_scheduler=config.param_scheduler[1:],
+    )
+    runner.train()
+    group = runner.optim_wrapper.param_groups[0]
+    # Of the last of four batches.
+    last = (1 + math.cos(math.pi * 3 / 4)) / 2
+    assert group['lr'] / group['initial_lr'] == pytest.approx(last)

@@ -15,7 +15,6 @@ from torch import nn
 from tlpg_mmtrack.models.shape_checks import MapShape, backbone_shapes, complete, neck_shapes
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-LEVELS = dict(type='EfficientNetLite', _delete_=True)
 FPN = dict(_delete_=True, type='mmdet.FPN', out_channels=64, num_outs=3)
 FREE_STAGES = {
     'head.in_channels': None,
@@ -186,53 +185,6 @@ def test_prdimp_refuses_a_refiner_that_does_not_fit() -> None:
             'mix/prdimp_r50_center-bias-refiner.py',
             {'bbox_head.refiner.enhancer.in_channels': (40, 1024, 1024)},
         )
-
-
-EFFLITE_NECK = {'backbone': LEVELS, 'neck.in_channels': (40, 112, 320)}
-OTHERS = {
-    'SiamRPN++, neck': (
-        'mix/siamese-rpn_r50_balanced-neck.py',
-        {'backbone': LEVELS},
-        r'BalancedNeck: in_channels is \(512, 1024, 2048\), .* \(40, 112, 320\)',
-    ),
-    'SiamRPN++, head': (
-        'mix/siamese-rpn_r50_balanced-neck.py',
-        {**EFFLITE_NECK, 'neck.reference_level': 0, 'neck.out_channels': 64},
-        r'SiameseRPNHead: in_channels is \[256\], but .* \[64\]',
-    ),
-    'SiamRPN++, stride': (
-        'mix/siamese-rpn_r50_balanced-neck.py',
-        EFFLITE_NECK,
-        r'SiameseRPNHead: anchor_generator.strides is \[8\], but .* \[16\]',
-    ),
-    'SiamRPN++, enhancer': (
-        'mix/siamese-rpn_r50_feature-enhancer.py',
-        {**EFFLITE_NECK, 'neck.enhancer.in_channels': (256, 128, 256)},
-        r'FeatureEnhancer: x must have 128 channels .* got 256',
-    ),
-    'STARK, neck': (
-        'mix/stark_r50_balanced-neck.py',
-        {'backbone': {**LEVELS, 'out_levels': ('C3', 'C4')}, 'neck.in_channels': (40, 112, 320)},
-        r'BalancedNeck: in_channels is \(40, 112, 320\), .* 2 maps of \(40, 112\)',
-    ),
-    'STARK, head': (
-        'mix/stark_r50_balanced-neck.py',
-        {**EFFLITE_NECK, 'neck.out_channels': 128},
-        r'StarkHead: transformer embed_dims is 256, but .* is 128',
-    ),
-    'STARK, stride': (
-        'mix/stark_r50_balanced-neck.py',
-        {**EFFLITE_NECK, 'neck.reference_level': 0},
-        r'StarkHead: bbox_head.stride is 16, but .* is 8',
-    ),
-}
-
-
-@pytest.mark.parametrize(('name', 'changes', 'message'), OTHERS.values(), ids=OTHERS)
-@pytest.mark.filterwarnings('ignore:Unnecessary conv bias')
-def test_mmtracks_others_refuse(name: str, changes: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        _build(name, changes)
 
 
 def test_a_neck_that_declares_nothing_is_tried() -> None:

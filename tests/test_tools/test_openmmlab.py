@@ -22,6 +22,7 @@ from mmtrack.apis import inference_sot, init_model
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.utils.checkpoint import load_weights
+from tlpg_mmtrack.utils.model_zoo import checkpoint_path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
@@ -63,21 +64,22 @@ def test_the_wheel_has_all_that_mim_and_the_tracker_look_for(tmp_path: Path):
     assert not [name for name in files if name.endswith('.pyc')]
 
 
-@pytest.mark.parametrize('name', ['train.py', 'test.py'])
-def test_mmtracks_scripts_start_as_mim_starts_them(name: str, tmp_path: Path):
+@pytest.mark.parametrize(('name', 'shims'), [('train.py', 0), ('train.py', 1), ('test.py', 1)])
+def test_mmtracks_scripts_start_as_mim_starts_them(name: str, shims: bool, tmp_path: Path):
     script = Path(mmtrack.__file__).parent / '.mim' / 'tools' / name
     environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
-    shims = os.pathsep.join((str(REPOSITORY / 'tools' / 'startup'), str(REPOSITORY)))
-    for paths, works in (({}, False), ({'PYTHONPATH': shims}, True)):
-        done = subprocess.run(
-            [sys.executable, script, '--help'],
-            cwd=tmp_path,
-            env=environment | paths,
-            capture_output=True,
-            text=True,
-        )
-        assert (done.returncode == 0) == works, done.stderr
-        assert ('--launcher' in done.stdout) == works
+    if shims:
+        paths = (str(REPOSITORY / 'tools' / 'startup'), str(REPOSITORY))
+        environment['PYTHONPATH'] = os.pathsep.join(paths)
+    done = subprocess.run(
+        [sys.executable, script, '--help'],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode == 0) == shims, done.stderr
+    assert ('--launcher' in done.stdout) == shims
 
 
 def test_the_model_index_is_one(monkeypatch: pytest.MonkeyPatch):
@@ -91,7 +93,16 @@ def test_the_model_index_is_one(monkeypatch: pytest.MonkeyPatch):
         assert Path(model.config).stem == model.name
         collection = collections[model.in_collection]
         assert collection.paper['Title']
-        assert Path(collection.readme).is_file()
+        page = Path(collection.readme).read_text(encoding='utf-8')
+        for result in model.results or ():
+            metrics = result.metrics
+            figures = ' | '.join(
+                str(metrics[name]) for name in ('Success', 'Norm precision', 'Precision')
+            )
+            assert figures in page
+        if model.weights:
+            assert checkpoint_path(model.weights).is_file()
+    assert {model.name for model in index.models if model.weights} == {'tlpg_efflite0_small'}
 
 
 # ------------------------------------------------------------------------------ mmtrack's API

@@ -52,6 +52,7 @@ test_dataloader = dict(
             dict(type='PackTrackInputs', pack_single_img=True)]))
 # The evaluator is that of the development sequences.
 test_cfg = dict(type='TestLoop')
+val_dataloader = val_evaluator = val_cfg = None
 """
 
 

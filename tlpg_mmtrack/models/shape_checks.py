@@ -27,12 +27,28 @@ class MapShape(NamedTuple):
     Attributes:
         channels: Channels of the map.
         stride: Image pixels between neighbouring cells.
-        cell_offset: Image pixel of the centre of cell 0, where the backbone declares it.
+        cell_offset: Image pixel of the centre of cell 0, on both axes, where the backbone declares
+            it: cell ``j`` is centred on pixel ``stride * j + cell_offset``; pixel coordinate ``u``
+            means the centre of pixel ``u``.
     """
 
     channels: int
     stride: int
     cell_offset: float | None = None
+
+
+def declare_maps(backbone: nn.Module, maps: Sequence[MapShape]) -> None:
+    """Set what a backbone of this project says of the maps that it returns.
+
+    Args:
+        backbone: It gets ``feature_info``, the maps, and as tuples ``out_channels``, ``strides``
+            and ``cell_offsets`` of each; ``cell_offset`` is that of stride 16, or of the first.
+        maps: The maps in the order in which they are returned.
+    """
+    backbone.feature_info = tuple(maps)
+    backbone.out_channels, backbone.strides, backbone.cell_offsets = zip(*maps, strict=True)
+    at = backbone.strides.index(16) if 16 in backbone.strides else 0
+    backbone.cell_offset = backbone.cell_offsets[at]
 
 
 def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
@@ -43,9 +59,7 @@ def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
     """
     declared = getattr(backbone, 'feature_info', None)
     if declared is not None:
-        return tuple(
-            MapShape(level.channels, level.stride, level.cell_offset) for level in declared
-        )
+        return declared
     with _evaluation(backbone):
         return _shapes(backbone(torch.zeros(1, 3, PROBE_SIZE, PROBE_SIZE)))
 

@@ -1,10 +1,10 @@
-# A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero. The pretrained
+# A short schedule for a frozen backbone: AdamW, one warm-up, cosine decay to zero at the last of
+# train_cfg.max_epochs. The pretrained
 # features already track, so the neck and the filter features move slowly; what starts from nothing
 # moves fast. The initial offset kernel stays at zero: learned on so little data, it makes every
 # cell propose the nearest object, whichever it is (docs/decisions.md). The initial filter's gain
 # (log_initial_gain) is held by the same key.
-max_epochs = 20
-train_cfg = dict(type='NonEmptyEpochLoop', max_epochs=max_epochs)
+train_cfg = dict(type='NonEmptyEpochLoop', max_epochs=20, val_interval=5)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
@@ -19,13 +19,8 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        convert_to_iter_based=True,
-    ),
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=100),
+    dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True),
 ]
+# Sequences a step that the rates are meant for; --auto-scale-lr scales them for others.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

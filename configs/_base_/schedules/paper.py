@@ -2,8 +2,7 @@
 # the ten sequences a step that it trains on: backbone 2e-5, filter features and initial filter
 # 5e-5, scalars of the optimisers 5e-4, IoU-Net 1e-3. The neck and the enhancer, new here,
 # make the filter features' input and take their rate.
-max_epochs = 60
-train_cfg = dict(type='NonEmptyEpochLoop', max_epochs=max_epochs)
+train_cfg = dict(type='NonEmptyEpochLoop', max_epochs=60)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='Adam', lr=1e-3),
@@ -21,3 +20,5 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = dict(type='StepLR', by_epoch=True, step_size=15, gamma=0.2)
+# Sequences a step that the rates are meant for; --auto-scale-lr scales them for others.
+auto_scale_lr = dict(enable=False, base_batch_size=10)

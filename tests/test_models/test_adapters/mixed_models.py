@@ -14,8 +14,9 @@ from mmtrack.models.sot import PrDiMP, SiamRPN, Stark
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from torch import Tensor, nn
-from training_step import check_gradients
+from training_step import check_gradients, shallow_resnets
 
+from tlpg_mmtrack.models.adapters import EnhancedNeck
 from tlpg_mmtrack.models.trackers import TLPG
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs' / 'mix'
@@ -33,6 +34,10 @@ def mix_config(name: str) -> Config:
     """The model's config of a file in configs/mix, on crops that a CPU is quick with."""
     init_default_scope('mmtrack')
     model = Config.fromfile(CONFIGS / f'{name}.py').model
+    # Not to be downloaded.
+    model.backbone.init_cfg = None
+    if 'Swin' in model.backbone.type:
+        model.backbone.depths = (1, 1, 1, 1)
     if 'PrDiMP' in model.type:
         size = CROPS[PrDiMP][1]
         model.test_cfg.img_sample_size = size
@@ -55,8 +60,8 @@ def mix_config(name: str) -> Config:
 
 
 def build(config: Config) -> nn.Module:
-    """Build a model with random weights (building reads no checkpoint), always the same."""
-    with torch.random.fork_rng(devices=[]):
+    """Build a model, of shallow ResNets, with random weights, always the same."""
+    with shallow_resnets(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return MODELS.build(config)
 
@@ -108,6 +113,21 @@ def check_train_step(name: str, model: nn.Module, *parts: str) -> None:
     for part in parts:
         assert any(gradients[name].any() for name in gradients if name.startswith(part)), part
     model.zero_grad(set_to_none=True)
+
+
+def check_neck_start(model: nn.Module) -> None:
+    """A neck starts near the identity where training starts, whatever was drawn before."""
+    model.init_weights()
+    neck = model.neck
+    if isinstance(neck, EnhancedNeck):
+        maps = [torch.randn(1, channels, 4, 4) for channels in neck.in_channels]
+        neck.eval()
+        assert torch.equal(neck(maps)[0], neck.neck(maps)[1])
+    else:
+        reference = neck.lateral_convs[neck.reference_level].weight[..., 0, 0]
+        torch.testing.assert_close(
+            reference @ reference.T, torch.eye(neck.out_channels), atol=1e-4, rtol=0
+        )
 
 
 def clip(frames: int) -> tuple[list[Tensor], list[list[float]]]:

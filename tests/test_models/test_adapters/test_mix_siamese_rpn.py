@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from mixed_models import build, check_track, check_train_step, mix_config, names, train_step
+from mixed_models import build, check_neck_start, check_track, check_train_step, mix_config, names
+from torch import nn
 
 PARTS = {
     'siamese-rpn_r50_balanced-neck': ('neck.lateral_convs', 'neck.weight_logits', 'head'),
@@ -13,20 +13,19 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize('name', names('siamese-rpn'))
-def test_it_trains_a_step_and_tracks(name: str) -> None:
-    model = build(mix_config(name))
+@pytest.fixture(scope='module', params=names('siamese-rpn'))
+def named_model(request: pytest.FixtureRequest) -> tuple[str, nn.Module]:
+    """Each config's name and model."""
+    return request.param, build(mix_config(request.param))
+
+
+def test_it_trains_a_step_and_tracks(named_model: tuple[str, nn.Module]) -> None:
+    name, model = named_model
     check_train_step(name, model, *PARTS[name])
     check_track(model, frames=2)
 
 
-def test_upstreams_own_class_takes_the_same_config() -> None:
-    config = mix_config('siamese-rpn_r50_balanced-neck')
-    config.backbone = dict(type='EfficientNetLite')
-    config.neck.update(in_channels=(40, 112, 320), reference_level=0)
-    losses = []
-    for name in ('CheckedSiamRPN', 'SiamRPN'):
-        config.type = name
-        losses.append(train_step(build(config))[0])
-    assert losses[0].keys() == losses[1].keys()
-    assert all(torch.equal(losses[0][key], losses[1][key]) for key in losses[0])
+def test_training_starts_with_the_neck_near_the_identity(
+    named_model: tuple[str, nn.Module],
+) -> None:
+    check_neck_start(named_model[1])

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from mixed_models import build, check_track, check_train_step, mix_config, names
-
-from tlpg_mmtrack.models.necks import BalancedNeck
+from mixed_models import build, check_neck_start, check_track, check_train_step, mix_config, names
+from torch import nn
 
 pytestmark = pytest.mark.filterwarnings('ignore:Unnecessary conv bias')
 
@@ -16,14 +15,19 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize('name', names('stark'))
-def test_it_trains_a_step_and_tracks(name: str) -> None:
-    model = build(mix_config(name))
+@pytest.fixture(scope='module', params=names('stark'))
+def named_model(request: pytest.FixtureRequest) -> tuple[str, nn.Module]:
+    """Each config's name and model."""
+    return request.param, build(mix_config(request.param))
+
+
+def test_it_trains_a_step_and_tracks(named_model: tuple[str, nn.Module]) -> None:
+    name, model = named_model
     check_train_step(name, model, *PARTS[name])
-    check_track(model)
+    check_track(model, frames=2)
 
 
-def test_upstreams_own_class_takes_the_same_config() -> None:
-    config = mix_config('stark_r50_balanced-neck')
-    config.type = 'Stark'
-    assert isinstance(build(config).neck, BalancedNeck)
+def test_training_starts_with_the_neck_near_the_identity(
+    named_model: tuple[str, nn.Module],
+) -> None:
+    check_neck_start(named_model[1])

@@ -70,10 +70,6 @@ class TestMMTrackIoUHead:
         assert found.shape == (1, 4)
         assert after > before
 
-    def test_a_penalty_on_sizes_is_refused(self, head, maps) -> None:
-        with pytest.raises(ValueError, match=r'MMTrackIoUHead: test_cfg\.size_penalty must be 0'):
-            head.search((), maps, torch.tensor([[30.0, 40.0, 80.0, 70.0]]), size_penalty=0.3)
-
     def test_a_penalty_on_sizes_is_refused_where_it_is_configured(self) -> None:
         config = mix_config('tlpg_r50_iou-net-head')
         config.test_cfg.update(size_penalty=0.3)

@@ -58,7 +58,6 @@ def test_declares_what_it_returns(frozen: EfficientNetLite) -> None:
     assert [f.shape[1] for f in features] == list(frozen.out_channels) == [40, 112, 320]
     assert [96 // f.shape[-1] for f in features] == list(frozen.strides) == [8, 16, 32]
     assert frozen.cell_offset == frozen.cell_offsets[1]
-    assert [level.name for level in frozen.feature_info] == ['C3', 'C4', 'C5']
 
 
 def test_equals_the_package_on_a_crop_of_288_pixels(frozen: EfficientNetLite) -> None:
@@ -84,7 +83,6 @@ def test_compiling_keeps_the_values_at_every_size_and_number(
     # An image that asks for a gradient is not given to what was compiled.
     plain = frozen(images.clone().requires_grad_())
     frozen(random_images(128))
-    assert frozen._compiled
     with torch.no_grad():
         torch.testing.assert_close(frozen(images), plain, atol=2e-4, rtol=1e-4)
 
@@ -130,9 +128,13 @@ def test_folding_keeps_the_values_at_odd_map_sizes(frozen: EfficientNetLite, siz
         torch.testing.assert_close(frozen(image), plain(image), atol=2e-4, rtol=1e-4)
 
 
-def test_drops_the_layers_after_the_last_level() -> None:
+def test_drops_the_layers_after_the_last_level(frozen: EfficientNetLite) -> None:
     backbone = EfficientNetLite(out_levels=('C3', 'C4'))
-    assert len(backbone.network._blocks) == 11
+    dropped, whole = (
+        sum(parameter.numel() for parameter in part.parameters()) for part in (backbone, frozen)
+    )
+    # Blocks 11 to 15, the widest ones.
+    assert dropped < whole / 2
     assert [f.shape[1] for f in backbone(random_images(64))] == [40, 112]
 
 
@@ -158,7 +160,7 @@ def test_pretrained_cells_look_where_they_are_declared(frozen: EfficientNetLite)
     image = torch.nn.functional.interpolate(random_images(72, number=2), size=(288, 288))
     offsets = measured_offsets(frozen, image)
     for level, measured in zip(frozen.feature_info, offsets, strict=True):
-        assert measured == pytest.approx(level.cell_offset, abs=0.12 * level.stride), level.name
+        assert measured == pytest.approx(level.cell_offset, abs=0.12 * level.stride), level
 
 
 def test_a_blob_answers_at_its_cell(frozen: EfficientNetLite) -> None:
@@ -174,7 +176,7 @@ def test_a_blob_answers_at_its_cell(frozen: EfficientNetLite) -> None:
         cells = torch.arange(float(energy.shape[1]))
         centroid = (energy * cells).sum(1) / energy.sum(1)
         seen = level.stride * centroid + level.cell_offset
-        assert (seen - places).abs().max() < 0.2 * level.stride, level.name
+        assert (seen - places).abs().max() < 0.2 * level.stride, level
 
 
 def test_frozen_stays_in_evaluation_without_gradients(frozen: EfficientNetLite) -> None:

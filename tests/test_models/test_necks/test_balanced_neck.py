@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from mmengine.model import Sequential
 from mmtrack.registry import MODELS
 from torch import Tensor
 
@@ -97,6 +98,22 @@ def test_starts_as_the_reference_level() -> None:
     assert not torch.equal(x, nearest)
 
 
+CONSTANT = dict(type='Constant', layer='Conv2d', val=0.5)
+
+
+def test_init_weights_restores_the_start_that_a_model_s_init_cfg_overwrote() -> None:
+    neck = BalancedNeck((4, 6, 8))
+    Sequential(neck, init_cfg=CONSTANT).init_weights()
+    feats = random_levels((4, 6, 8), (8, 4, 2))
+    assert torch.equal(neck.laterals(feats)[1], feats[1])
+
+
+def test_an_init_cfg_of_its_own_counts() -> None:
+    neck = BalancedNeck((4, 6, 8), init_cfg=CONSTANT)
+    neck.init_weights()
+    assert all((conv.weight == 0.5).all() for conv in neck.lateral_convs)
+
+
 def test_reference_of_another_width_starts_orthogonal() -> None:
     matrix = BalancedNeck((4, 6, 8), out_channels=5).lateral_convs[1].weight[:, :, 0, 0]
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(5))
@@ -146,12 +163,6 @@ def test_refuses_levels_that_do_not_match(channels: tuple[int, ...]) -> None:
     neck = BalancedNeck((4, 6, 8))
     with pytest.raises(ValueError, match=r'BalancedNeck: feats .*in_channels \(4, 6, 8\), got'):
         neck(random_levels(channels, (8, 4, 2, 1)[: len(channels)]))
-
-
-def test_refuses_to_fuse_another_number_of_levels() -> None:
-    neck = BalancedNeck((4, 6, 8))
-    with pytest.raises(ValueError, match='BalancedNeck: laterals must hold 3 levels, got 2'):
-        neck.fuse(random_levels((6, 6), (8, 4)))
 
 
 def test_builds_from_a_config() -> None:

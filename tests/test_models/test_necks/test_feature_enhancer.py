@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.model import Sequential
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
@@ -38,6 +39,21 @@ def wake(enhancer: FeatureEnhancer) -> FeatureEnhancer:
 def test_starts_as_the_identity(low_source: str) -> None:
     inputs = random_inputs()
     assert torch.equal(build(low_source)(*inputs), inputs[0])
+
+
+CONSTANT = dict(type='Constant', layer='Conv2d', val=0.5)
+
+
+def test_init_weights_restores_the_start_that_a_model_s_init_cfg_overwrote() -> None:
+    enhancer, inputs = build(), random_inputs()
+    Sequential(enhancer, init_cfg=CONSTANT).init_weights()
+    assert torch.equal(enhancer(*inputs), inputs[0])
+
+
+def test_an_init_cfg_of_its_own_counts() -> None:
+    enhancer = FeatureEnhancer(IN_CHANNELS, 16, init_cfg=CONSTANT)
+    enhancer.init_weights()
+    assert (enhancer.combine.weight == 0.5).all()
 
 
 @pytest.mark.parametrize('low_source', ['c5', 'conv'])

@@ -2,19 +2,13 @@
 """What fits this project's components into mmtrack's models, and mmtrack's into TLPG."""
 
 from .center_bias_box_head import CenterBiasBoxHead
-from .checked_siam_rpn import CheckedSiamRPN
-from .checked_stark import CheckedStark
 from .dcc_cls_head import DCCClsHead
 from .enhanced_neck import EnhancedNeck
-from .hinge_grid_loss import HingeGridLoss
 from .mmtrack_iou_head import MMTrackIoUHead
-from .repaired_prdimp import RepairedPrDiMP
-from .repaired_prdimp_cls_head import RepairedPrDiMPClsHead
+from .repaired_prdimp import HingeGridLoss, RepairedPrDiMP, RepairedPrDiMPClsHead
 
 __all__ = [
     'CenterBiasBoxHead',
-    'CheckedSiamRPN',
-    'CheckedStark',
     'DCCClsHead',
     'EnhancedNeck',
     'HingeGridLoss',

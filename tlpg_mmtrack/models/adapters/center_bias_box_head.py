@@ -17,8 +17,8 @@ from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..heads.target_model import TargetModel
 from ..ranking import rankable
 from ..shape_checks import MapShape, check_map, empty_maps
+from .dcc_cls_head import sequences_first
 from .mmtrack_iou_head import check_iou_net_slot
-from .sequences import sequences_first, template_and_search_boxes
 
 
 @MODELS.register_module()
@@ -86,7 +86,6 @@ class CenterBiasBoxHead(BaseModule):
 
         Args:
             backbone_feats: Maps of the crop, of stride 8 and 16.
-            data_samples: Not needed.
             init_bbox: (4,) box of the last size at the classifier's place, (cx, cy, w, h) in crop
                 pixels.
             sample_center: (2,) the crop's centre, (x, y) in frame pixels.
@@ -118,24 +117,21 @@ class CenterBiasBoxHead(BaseModule):
         batch_data_samples: list,
         **kwargs: object,
     ) -> dict[str, Tensor]:
-        """Losses of stage 2 and of IoU-Net for a batch in mmtrack's order.
+        """Losses of stage 2 and of IoU-Net.
 
         Args:
             template_feats: Maps of B sequences' n template crops each, (n * B, C, H, W).
             search_feats: Maps of their m search crops, (m * B, C, H, W).
             batch_data_samples: With the boxes (x1, y1, x2, y2) in crop pixels.
-            **kwargs: Not used; mmtrack's signature.
+            **kwargs: As mmtrack calls it; not used.
         """
-        template_boxes, search_boxes = template_and_search_boxes(batch_data_samples)
-        sequences = len(batch_data_samples)
-        losses = self.refiner.loss(
-            sequences_first(self.refiner.enhance(template_feats[-1], template_feats), sequences),
-            template_boxes,
-            sequences_first(self.refiner.enhance(search_feats[-1], search_feats), sequences),
-            search_boxes,
+        template, search = (
+            self.refiner.enhance(feats[-1], feats) for feats in (template_feats, search_feats)
         )
-        losses.update(self.iou_head.loss(template_feats, search_feats, batch_data_samples))
-        return losses
+        return {
+            **self.refiner.loss(*sequences_first(template, search, batch_data_samples)),
+            **self.iou_head.loss(template_feats, search_feats, batch_data_samples),
+        }
 
     def check_slot(self, levels: Sequence[MapShape]) -> None:
         """Raise unless both parts fit the maps that they will get.
@@ -144,7 +140,7 @@ class CenterBiasBoxHead(BaseModule):
             levels: The two maps, of stride 8 and 16.
 
         Raises:
-            ValueError: Naming the component, the key and what was found.
+            InputError: Naming the component, the key and what was found.
         """
         check_iou_net_slot(self.iou_head, levels)
         maps = empty_maps(levels)

@@ -21,25 +21,36 @@ from ..shape_checks import MapShape, check_map
 from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory, Schedule
 from ..trackers.options import TrackingOptions
-from .sequences import sequences_first, template_and_search_boxes
 
 OPTIONS = (
-    'first_iters',
-    'update_interval',
-    'update_iters',
-    'hard_negative_iters',
-    'memory_size',
-    'memory_rate',
-    'hard_negative_rate',
-    'first_share',
-    'not_found_threshold',
-    'distractor_threshold',
-    'hard_negative_threshold',
-    'neighbourhood',
-    'displacement',
-    'merge_iou',
+    *('first_iters', 'update_interval', 'update_iters', 'hard_negative_iters'),
+    *('memory_size', 'memory_rate', 'hard_negative_rate', 'first_share'),
+    *('not_found_threshold', 'distractor_threshold', 'hard_negative_threshold'),
+    *('neighbourhood', 'displacement', 'merge_iou'),
 )
 """Fields of :class:`TrackingOptions` that the slot leaves to the head."""
+
+
+def sequences_first(
+    template: Tensor, search: Tensor, data_samples: list
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A training batch of mmtrack's, frames first, in the order of our heads' losses.
+
+    Args:
+        template: Maps of B sequences' n template crops each, (n * B, C, H, W).
+        search: Maps of their m search crops, (m * B, C, H, W).
+        data_samples: Of the sequences, with boxes (x1, y1, x2, y2) in crop pixels.
+
+    Returns:
+        Maps (B, n, C, H, W) and boxes (B, n, 4) of the template crops, and the same of the search
+        crops.
+    """
+    template, search = (
+        maps.unflatten(0, (-1, len(data_samples))).transpose(0, 1) for maps in (template, search)
+    )
+    template_boxes = torch.stack([sample.gt_instances.bboxes for sample in data_samples])
+    search_boxes = torch.stack([sample.search_gt_instances.bboxes for sample in data_samples])
+    return template, template_boxes, search, search_boxes
 
 
 @MODELS.register_module()
@@ -121,7 +132,6 @@ class DCCClsHead(BaseModule):
 
         Args:
             backbone_feats: Maps of the crop, (1, C, H, W) each; the last is searched.
-            data_samples: Not needed.
             prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
             sample_center: (2,) the crop's centre, (x, y) in frame pixels.
             scale_factor: (1,) frame pixels per crop pixel.
@@ -180,22 +190,9 @@ class DCCClsHead(BaseModule):
         batch_data_samples: list,
         **kwargs: object,
     ) -> dict[str, Tensor]:
-        """:meth:`DCCHead.loss` of a batch in mmtrack's order.
-
-        Args:
-            template_feats: Maps of B sequences' n template crops each, (n * B, C, H, W).
-            search_feats: Maps of their m search crops, (m * B, C, H, W).
-            batch_data_samples: With the boxes (x1, y1, x2, y2) in crop pixels.
-            **kwargs: Not used; mmtrack's signature.
-        """
-        template_boxes, search_boxes = template_and_search_boxes(batch_data_samples)
-        sequences = len(batch_data_samples)
-        return self.head.loss(
-            sequences_first(template_feats[-1], sequences),
-            template_boxes,
-            sequences_first(search_feats[-1], sequences),
-            search_boxes,
-        )
+        """:meth:`DCCHead.loss` of the last maps; arguments as of :func:`sequences_first`."""
+        batch = sequences_first(template_feats[-1], search_feats[-1], batch_data_samples)
+        return self.head.loss(*batch)
 
     def check_slot(self, levels: Sequence[MapShape]) -> None:
         """Raise unless the head fits the maps that it will get.
@@ -204,6 +201,6 @@ class DCCClsHead(BaseModule):
             levels: The maps that the model hands its heads; the classifier sees the last.
 
         Raises:
-            ValueError: Naming the component, the key and what was found.
+            InputError: Naming the component, the key and what was found.
         """
         check_map(self.head, levels[-1])

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, whole
 
 from ..shape_checks import build_with
@@ -61,10 +62,10 @@ class EnhancedNeck(BaseModule):
             A 1-tuple of x_E (N, out_channels, H, W), of the middle map's size.
 
         Raises:
-            ValueError: If the neck does not return three maps, or not those of the enhancer.
+            InputError: If the neck does not return three maps, or not those of the enhancer.
         """
         maps = self.neck(feats)
         if len(maps) != 3:
-            raise ValueError(f'EnhancedNeck: neck must return 3 maps, got {len(maps)}')
+            raise InputError(f'EnhancedNeck: neck must return 3 maps, got {len(maps)}')
         high, x, low = maps
         return (self.enhancer(x, high, low),)

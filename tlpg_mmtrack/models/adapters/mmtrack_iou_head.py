@@ -12,6 +12,7 @@ from mmtrack.models.track_heads import IouNetHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, whole
 
 from ..shape_checks import MapShape, build_with, require
@@ -58,8 +59,7 @@ class MMTrackIoUHead(BaseModule):
         self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
     ) -> Tensor:
         """Predict the IoU of (B, R, 4) boxes with the target, (B, R)."""
-        sizes = boxes[..., 2:] - boxes[..., :2]
-        boxes = torch.cat((boxes[..., :2], sizes), dim=-1)
+        boxes = torch.cat((boxes[..., :2], boxes[..., 2:] - boxes[..., :2]), dim=-1)
         return self.head.predict_iou(modulation, features, boxes)
 
     def search(
@@ -71,17 +71,7 @@ class MMTrackIoUHead(BaseModule):
         size_penalty: float = 0.0,
         fine: bool = True,
     ) -> Tensor:
-        """Improve one box, (1, 4), by mmtrack's gradient ascent.
-
-        It knows no last size and no rounds.
-
-        Raises:
-            ValueError: If there is a penalty.
-        """
-        if size_penalty:
-            raise ValueError(
-                f'MMTrackIoUHead: test_cfg.size_penalty must be 0 with it, got {size_penalty}'
-            )
+        """Improve one box, (1, 4), by mmtrack's gradient ascent, which knows no last size."""
         # Tracking runs in inference mode, whose tensors have no gradients; their copies may.
         with torch.inference_mode(False):
             self.head.iou_modulation = [vector.clone() for vector in modulation]
@@ -117,7 +107,7 @@ def check_iou_net_slot(head: IouNetHead, levels: Sequence[MapShape]) -> None:
         levels: Its two maps.
 
     Raises:
-        ValueError: Naming the head, the key and what was found.
+        InputError: Naming the head, the key and what was found.
     """
     channels = (head.conv3_temp.conv.in_channels, head.conv4_temp.conv.in_channels)
     got = tuple(level.channels for level in levels)
@@ -125,7 +115,7 @@ def check_iou_net_slot(head: IouNetHead, levels: Sequence[MapShape]) -> None:
     strides = tuple(round(1 / pool.spatial_scale) for pool in (head.roi3_temp, head.roi4_temp))
     got = tuple(level.stride for level in levels)
     if strides != got:
-        raise ValueError(
+        raise InputError(
             f'IouNetHead: in_dim is for maps of strides {strides}, got {got}; choose other levels '
             'of the backbone'
         )

@@ -3,7 +3,6 @@
 
 from .detnet import DetNet
 from .efficientnet_lite import EfficientNetLite
-from .feature_level import FeatureLevel
 from .tracking_resnet import TrackingResNet
 
-__all__ = ['DetNet', 'EfficientNetLite', 'FeatureLevel', 'TrackingResNet']
+__all__ = ['DetNet', 'EfficientNetLite', 'TrackingResNet']

@@ -11,7 +11,9 @@ from mmengine.model import kaiming_init
 from mmtrack.registry import MODELS
 from torch import nn
 
-from .feature_level import FeatureLevel
+from tlpg_mmtrack.utils.errors import InputError
+
+from ..shape_checks import declare_maps
 from .tracking_resnet import TrackingResNet
 
 RESNET_STAGES = 3
@@ -43,19 +45,15 @@ class DetNet(TrackingResNet):
         out_indices: Maps to return, of 0 (C2) to 4 (C6); (1, 2, 3) are C3, C4, C5.
         **kwargs: As in :class:`TrackingResNet`.
 
-    Attributes:
-        feature_info: One :class:`FeatureLevel` per returned map; see :class:`TrackingResNet` for
-            the others.
-
     Raises:
-        ValueError: If ``out_indices`` is empty, out of order or names another map.
+        InputError: If ``out_indices`` is empty, out of order or names another map.
     """
 
     def __init__(self, out_indices: Sequence[int] = (1, 2, 3), **kwargs: Any) -> None:
         out_indices = tuple(out_indices)
         known = range(RESNET_STAGES + len(NEW_STAGES))
         if not out_indices or out_indices != tuple(i for i in known if i in out_indices):
-            raise ValueError(
+            raise InputError(
                 f'DetNet: out_indices must be some of {tuple(known)} in that order, got '
                 f'{out_indices}'
             )
@@ -63,13 +61,13 @@ class DetNet(TrackingResNet):
         super().__init__(
             50, levels, num_stages=RESNET_STAGES, strides=(1, 2, 2), dilations=(1, 1, 1), **kwargs
         )
-        levels = list(self.feature_info)
+        maps = list(self.feature_info)
         for name in NEW_STAGES[: max(0, out_indices[-1] + 1 - RESNET_STAGES)]:
             self.add_module(name, self._dilated_stage())
             self.res_layers.append(name)
-            levels.append(FeatureLevel(f'C{len(levels) + 2}', *levels[-1][1:]))
+            maps.append(maps[-1])
         self.out_indices = out_indices
-        self._declare(tuple(levels[index] for index in out_indices))
+        declare_maps(self, [maps[index] for index in out_indices])
 
     def _dilated_stage(self) -> nn.Sequential:
         """Block B, then blocks A."""

@@ -18,16 +18,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
+from ..shape_checks import MapShape, declare_maps
 from ..torchscript import can_run_torchscript
-from .feature_level import FeatureLevel
 
 # Where the pretrained network looks, measured (class docstring); the kernels alone say 7, 15, 31.
 LEVELS = {
-    'C3': FeatureLevel('C3', channels=40, stride=8, cell_offset=3.0),
-    'C4': FeatureLevel('C4', channels=112, stride=16, cell_offset=9.0),
-    'C5': FeatureLevel('C5', channels=320, stride=32, cell_offset=17.0),
+    'C3': MapShape(channels=40, stride=8, cell_offset=3.0),
+    'C4': MapShape(channels=112, stride=16, cell_offset=9.0),
+    'C5': MapShape(channels=320, stride=32, cell_offset=17.0),
 }
 # The last block of the network at each level's stride.
 LAST_BLOCK = {'C3': 4, 'C4': 10, 'C5': 15}
@@ -70,14 +71,10 @@ class EfficientNetLite(BaseModule):
         init_cfg: As in MMEngine.
 
     Attributes:
-        feature_info: One :class:`FeatureLevel` per returned map.
-        out_channels: Channels of the returned maps.
-        strides: Strides of the returned maps.
-        cell_offsets: Pixel of the centre of cell 0 in each returned map.
-        cell_offset: The same at stride 16.
+        feature_info: One :class:`MapShape` per returned map; :func:`declare_maps` has the others.
 
     Raises:
-        ValueError: If ``out_levels`` is empty, out of order or names another level.
+        InputError: If ``out_levels`` is empty, out of order or names another level.
 
     Example:
         >>> backbone = EfficientNetLite()
@@ -96,17 +93,12 @@ class EfficientNetLite(BaseModule):
         super().__init__(init_cfg)
         out_levels = tuple(out_levels)
         if not out_levels or out_levels != tuple(name for name in LEVELS if name in out_levels):
-            raise ValueError(
+            raise InputError(
                 f'EfficientNetLite: out_levels must be some of {tuple(LEVELS)} in that order, '
                 f'got {out_levels}'
             )
         self.frozen = frozen
-        self.feature_info = tuple(LEVELS[name] for name in out_levels)
-        self.out_channels = tuple(level.channels for level in self.feature_info)
-        self.strides = tuple(level.stride for level in self.feature_info)
-        self.cell_offsets = tuple(level.cell_offset for level in self.feature_info)
-        self.cell_offset = LEVELS['C4'].cell_offset
-
+        declare_maps(self, [LEVELS[name] for name in out_levels])
         self._taps = tuple(LAST_BLOCK[name] for name in out_levels)
         self.network = EfficientNet.from_name('efficientnet-lite0')
         for name in CLASSIFIER:

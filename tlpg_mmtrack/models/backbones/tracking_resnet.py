@@ -9,7 +9,7 @@ from typing import Any
 from mmdet.models.backbones import ResNet
 from mmtrack.registry import MODELS
 
-from .feature_level import FeatureLevel
+from ..shape_checks import MapShape, declare_maps
 
 STEM_STRIDE = 4
 
@@ -31,11 +31,8 @@ class TrackingResNet(ResNet):
         **kwargs: As in ``mmdet.ResNet``, ``frozen_stages`` among them.
 
     Attributes:
-        feature_info: One :class:`FeatureLevel` per returned map.
-        out_channels: Channels of the returned maps, (512, 1024, 2048) for ResNet-50.
-        strides: Strides of the returned maps, (8, 16, 32).
-        cell_offsets: Pixel of the centre of cell 0 in each returned map.
-        cell_offset: The same at stride 16.
+        feature_info: One :class:`MapShape` per returned map; :func:`declare_maps` has the others.
+        strides: Strides of the returned maps; in mmdet, of the stages.
     """
 
     def __init__(
@@ -46,22 +43,13 @@ class TrackingResNet(ResNet):
         **kwargs: Any,
     ) -> None:
         super().__init__(depth, out_indices=tuple(out_indices), norm_eval=norm_eval, **kwargs)
-        levels = []
+        maps = []
         stride = STEM_STRIDE
         for stage in range(self.num_stages):
             stride *= self.strides[stage]
             channels = self.block.expansion * self.base_channels * 2**stage
-            levels.append(FeatureLevel(f'C{stage + 2}', channels, stride, 0.0))
-        self._declare(tuple(levels[index] for index in self.out_indices))
-
-    def _declare(self, levels: tuple[FeatureLevel, ...]) -> None:
-        """Say which maps are returned."""
-        self.feature_info = levels
-        self.out_channels = tuple(level.channels for level in levels)
-        # mmdet keeps each stage's own stride under this name, and reads it while building only.
-        self.strides = tuple(level.stride for level in levels)
-        self.cell_offsets = tuple(level.cell_offset for level in levels)
-        self.cell_offset = 0.0
+            maps.append(MapShape(channels, stride, 0.0))
+        declare_maps(self, [maps[index] for index in self.out_indices])
 
     def train(self, mode: bool = True) -> TrackingResNet:
         """Set the training mode as mmdet does, and return the module, which mmdet does not."""

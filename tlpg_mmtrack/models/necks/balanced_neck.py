@@ -6,16 +6,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import checked, each, optional, whole
 
-from .resize import resize_map
+QUIET = 0.1
+"""How strongly the levels other than the reference speak before training."""
 
-# How strongly the levels other than the reference speak before training.
-OTHER_LEVELS_GAIN = 0.1
+
+def resize_map(level: Tensor, size: tuple[int, int]) -> Tensor:
+    """Average-pool a larger map, interpolate a smaller one bilinearly (section 3.4, below eq. 7).
+
+    Both take the outer edges of the maps as aligned, so one undoes the other's displacement: cell
+    ``i`` of the result lies on ``(i + 0.5) * n / m - 0.5`` of the source, with n and m cells.
+
+    Args:
+        level: Map (N, C, H, W).
+        size: Height and width of the result.
+
+    Returns:
+        Map ``(N, C, *size)``; ``level`` itself when it has that size.
+    """
+    size = tuple(size)
+    if level.shape[-2:] == size:
+        return level
+    if level.shape[-2] >= size[0] and level.shape[-1] >= size[1]:
+        return F.adaptive_avg_pool2d(level, size)
+    return F.interpolate(level, size, mode='bilinear', align_corners=False)
+
+
+class LateralConv(nn.Conv2d):
+    """A 1x1 convolution that starts orthogonal; at full gain and equal widths, as the identity.
+
+    It does so in ``reset_parameters``: mmtrack's SiamRPN and STARK call that of each convolution
+    of their neck, where other models call the neck's ``init_weights``.
+
+    Args:
+        in_channels: Channels of the level.
+        out_channels: Channels of the result.
+        gain: Factor on the orthogonal map.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, gain: float) -> None:
+        # The constructor of nn.Conv2d already calls reset_parameters.
+        self.gain = gain
+        super().__init__(in_channels, out_channels, 1)
+
+    def reset_parameters(self) -> None:
+        """Start anew."""
+        weight = self.weight.data[..., 0, 0]
+        if self.gain == 1.0 and self.in_channels == self.out_channels:
+            nn.init.eye_(weight)
+        else:
+            nn.init.orthogonal_(weight, self.gain)
+        nn.init.zeros_(self.bias)
 
 
 @MODELS.register_module()
@@ -41,6 +89,8 @@ class BalancedNeck(BaseModule):
     widths differ), the others as orthogonal maps scaled by 0.1: nothing relates their channels to
     the reference's yet, so they must be quiet, but at zero the scalars would get no gradient
     from them. Hence x starts close to C4 / 9, as the three weights start at 1/3.
+    :meth:`init_weights` restores that start, whatever an ``init_cfg`` of the model around it did;
+    an ``init_cfg`` of the neck's own comes after it.
 
     Args:
         in_channels: Channels of each input level.
@@ -49,7 +99,7 @@ class BalancedNeck(BaseModule):
         init_cfg: As in MMEngine.
 
     Raises:
-        ValueError: If an argument is out of its range, or ``forward`` gets levels that do not
+        InputError: If an argument is out of its range, or ``forward`` gets levels that do not
             match ``in_channels``.
 
     Example:
@@ -70,7 +120,7 @@ class BalancedNeck(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
         if not 0 <= reference_level < len(self.in_channels):
-            raise ValueError(
+            raise InputError(
                 f'BalancedNeck: reference_level must index in_channels {self.in_channels}, '
                 f'got {reference_level}'
             )
@@ -78,10 +128,17 @@ class BalancedNeck(BaseModule):
         reference_channels = self.in_channels[reference_level]
         self.out_channels = reference_channels if out_channels is None else out_channels
         self.lateral_convs = nn.ModuleList(
-            nn.Conv2d(channels, self.out_channels, 1) for channels in self.in_channels
+            LateralConv(channels, self.out_channels, 1.0 if level == reference_level else QUIET)
+            for level, channels in enumerate(self.in_channels)
         )
         self.weight_logits = nn.Parameter(torch.zeros(len(self.in_channels)))
-        self._initialise()
+
+    def init_weights(self) -> None:
+        """Start near the reference level; MMEngine calls this before training."""
+        if not self.is_init:
+            for conv in self.lateral_convs:
+                conv.reset_parameters()
+        super().init_weights()
 
     @property
     def weights(self) -> Tensor:
@@ -99,9 +156,9 @@ class BalancedNeck(BaseModule):
         """
         channels = tuple(feat.shape[1] for feat in feats)
         if channels != self.in_channels:
-            raise ValueError(
+            raise InputError(
                 f'BalancedNeck: feats must have in_channels {self.in_channels}, got {channels}; '
-                f'set in_channels to what the backbone returns'
+                'set in_channels to what the backbone returns'
             )
         return tuple(conv(feat) for conv, feat in zip(self.lateral_convs, feats, strict=True))
 
@@ -114,11 +171,6 @@ class BalancedNeck(BaseModule):
         Returns:
             The map x (N, out_channels, H, W) at the reference level's size.
         """
-        if len(laterals) != len(self.in_channels):
-            raise ValueError(
-                f'BalancedNeck: laterals must hold {len(self.in_channels)} levels, '
-                f'got {len(laterals)}'
-            )
         size = laterals[self.reference_level].shape[-2:]
         weights = self.weights
         fused = sum(weights[i] * resize_map(level, size) for i, level in enumerate(laterals))
@@ -134,14 +186,3 @@ class BalancedNeck(BaseModule):
             A 1-tuple of x (N, out_channels, H, W).
         """
         return (self.fuse(self.laterals(feats)),)
-
-    def _initialise(self) -> None:
-        for level, conv in enumerate(self.lateral_convs):
-            weight = conv.weight.data[..., 0, 0]
-            if level != self.reference_level:
-                nn.init.orthogonal_(weight, OTHER_LEVELS_GAIN)
-            elif conv.in_channels == conv.out_channels:
-                nn.init.eye_(weight)
-            else:
-                nn.init.orthogonal_(weight)
-            nn.init.zeros_(conv.bias)

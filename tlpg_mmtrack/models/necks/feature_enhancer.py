@@ -10,12 +10,12 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import checked, each, multiple_of, one_of, optional, whole
 
-from .resize import resize_map
+from .balanced_neck import resize_map
 
-GROUPS = 8
-BRANCHES = ('high', 'mid', 'low')
+GROUPS, BRANCHES = 8, 3
 
 
 @MODELS.register_module()
@@ -30,7 +30,8 @@ class FeatureEnhancer(BaseModule):
     The combining convolution starts at zero, so that before training ``x_E`` is x, or a 1x1
     convolution of x when ``out_channels`` differs. Group norm replaces batch norm: a batch holds
     few sequences, so its statistics would be poor, and a frame's features must not depend on the
-    frames beside it, in training as in tracking.
+    frames beside it, in training as in tracking. :meth:`init_weights` restores the start, whatever
+    an ``init_cfg`` of the model around it did; an ``init_cfg`` of its own comes after it.
 
     Args:
         in_channels: Channels of (C3', x, C5').
@@ -42,7 +43,7 @@ class FeatureEnhancer(BaseModule):
         init_cfg: As in MMEngine.
 
     Raises:
-        ValueError: If an argument is out of its range, or ``forward`` gets maps that do not match
+        InputError: If an argument is out of its range, or ``forward`` gets maps that do not match
             ``in_channels``.
 
     Example:
@@ -53,7 +54,7 @@ class FeatureEnhancer(BaseModule):
     """
 
     @checked(
-        in_channels=each(whole(1), len(BRANCHES)),
+        in_channels=each(whole(1), BRANCHES),
         channels=multiple_of(GROUPS),
         out_channels=optional(whole(1)),
         low_source=one_of('c5', 'conv'),
@@ -83,13 +84,17 @@ class FeatureEnhancer(BaseModule):
                 enter_low,
             )
         )
-        self.fusion = FullyConnectedFusion(len(BRANCHES), channels)
-        self.combine = nn.Conv2d(len(BRANCHES) * channels, self.out_channels, 1)
+        self.fusion = FullyConnectedFusion(BRANCHES, channels)
+        self.combine = ZeroConv(BRANCHES * channels, self.out_channels, 1)
         self.shortcut = (
             nn.Identity() if self.out_channels == mid else nn.Conv2d(mid, self.out_channels, 1)
         )
-        nn.init.zeros_(self.combine.weight)
-        nn.init.zeros_(self.combine.bias)
+
+    def init_weights(self) -> None:
+        """Start as the identity; MMEngine calls this before training."""
+        if not self.is_init:
+            self.combine.reset_parameters()
+        super().init_weights()
 
     def forward(self, x: Tensor, high: Tensor, low: Tensor | None = None) -> Tensor:
         """Enhance x.
@@ -102,28 +107,28 @@ class FeatureEnhancer(BaseModule):
         Returns:
             x_E (N, out_channels, H, W).
         """
-        sources = {'high': high, 'mid': x, 'low': low if self.low_source == 'c5' else x}
-        self._check(sources)
-        branches = [
-            enter(source) for enter, source in zip(self.enter, sources.values(), strict=True)
-        ]
+        sources = (high, x, low if self.low_source == 'c5' else x)
+        wanted = (*self.in_channels[:2], self.in_channels[2 if self.low_source == 'c5' else 1])
+        for name, source, channels in zip(('high', 'x', 'low'), sources, wanted, strict=True):
+            got = None if source is None else source.shape[1]
+            if got != channels:
+                raise InputError(
+                    f'FeatureEnhancer: {name} must have {channels} channels (in_channels '
+                    f'{self.in_channels}), got {got}'
+                )
+        branches = [enter(source) for enter, source in zip(self.enter, sources, strict=True)]
         size = x.shape[-2:]
         branches = [resize_map(branch, size) for branch in self.fusion(branches)]
         return self.shortcut(x) + self.combine(torch.cat(branches, 1))
 
-    def _check(self, sources: dict[str, Tensor | None]) -> None:
-        for name, source, channels in zip(
-            BRANCHES, sources.values(), self.in_channels, strict=True
-        ):
-            if name == 'low' and self.low_source == 'conv':
-                continue
-            got = None if source is None else source.shape[1]
-            if got != channels:
-                key = 'x' if name == 'mid' else name
-                raise ValueError(
-                    f'FeatureEnhancer: {key} must have {channels} channels (in_channels '
-                    f'{self.in_channels}), got {got}'
-                )
+
+class ZeroConv(nn.Conv2d):
+    """A convolution that starts at zero; see :class:`LateralConv`."""
+
+    def reset_parameters(self) -> None:
+        """Start anew."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
 
 
 class FullyConnectedFusion(nn.Module):
