@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import stat
-import sys
 from pathlib import Path
 
+import publish_weights
 import pytest
 import torch
 from mmengine.config import Config
@@ -17,9 +17,6 @@ from safetensors.torch import load_file
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / 'configs' / 'tlpg'
 CONFIG = CONFIGS / 'tlpg_efflite0_small.py'
-sys.path.insert(0, str(REPOSITORY / 'tools'))
-
-import publish_weights  # noqa: E402
 
 
 def _checkpoint(path: Path, name: str, value: float) -> Path:

@@ -7,17 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import (
-    all_gather_object,
-    broadcast_object_list,
-    get_rank,
-    get_world_size,
-    is_main_process,
-)
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
@@ -29,14 +22,9 @@ from torch.utils.data import DataLoader
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import truncated_image
 
-from .results import (
-    ResultsFolder,
-    data_fingerprint,
-    environment,
-    run_identity,
-    video_names,
-)
-from .tlpg_sot_metric import TLPGSOTMetric
+from .provenance import data_fingerprint, environment, run_identity, video_names
+from .results import ResultsFolder
+from .tlpg_sot_metric import TLPGSOTMetric, in_main_process
 
 
 @LOOPS.register_module()
@@ -87,11 +75,7 @@ class ResumableTestLoop(TestLoop):
         self._failures: dict[str, str] = {}
 
     def run(self) -> dict[str, float]:
-        """Track the videos that have no result yet, then evaluate all.
-
-        Returns:
-            The metric's figures.
-        """
+        """Track the videos that have no result yet, then evaluate all; the metric's figures."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
@@ -99,11 +83,8 @@ class ResumableTestLoop(TestLoop):
         with self.folder.lock() if is_main_process() else nullcontext():
             self._track(self._prepare())
             # Also waits for the results of the other processes.
-            failures = {
-                name: reason
-                for part in all_gather_object(self._failures)
-                for name, reason in part.items()
-            }
+            shares = all_gather_object(self._failures)
+            failures = {name: share[name] for share in shares for name in share}
             metrics = self.metric.evaluate(len(self.dataloader.dataset), failures)
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
@@ -115,26 +96,21 @@ class ResumableTestLoop(TestLoop):
         Returns:
             The names of all videos.
         """
-        dataset = self.dataloader.dataset
+        dataset, rank, processes = self.dataloader.dataset, get_rank(), get_world_size()
         names = video_names(dataset)
         self.metric.attach(self.folder, names)
         # One process looks: another may already write when the next one would.
-        answer: list[Any] = [None]
-        if is_main_process():
-            try:
-                answer = [self._open()]
-            except (ValueError, OSError) as error:
-                answer = [error]
-        broadcast_object_list(answer)
-        if isinstance(answer[0], Exception):
-            raise answer[0]
-        finished = [index for index, name in enumerate(names) if name in answer[0]]
-        self._check_data(finished[get_rank() :: get_world_size()], names)
-        left = [index for index, name in enumerate(names) if name not in answer[0]]
-        lengths = [dataset.get_len_per_video(index) for index in left]
+        finished = in_main_process(self._open)
+        there = [video for video, name in enumerate(names) if name in finished][rank::processes]
+        changed = [names[video] for video in there if self._has_changed(video, names[video])]
+        changed = [name for share in all_gather_object(changed) for name in share]
+        if changed:
+            raise self.folder.other_data(changed[0])
+        left = [video for video, name in enumerate(names) if name not in finished]
+        lengths = [dataset.get_len_per_video(video) for video in left]
         self.dataloader.sampler.indices = [
             [(left[part], frame) for part in share for frame in range(lengths[part])]
-            for share in spread(lengths, get_world_size())
+            for share in spread(lengths, processes)
         ]
         return names
 
@@ -156,18 +132,6 @@ class ResumableTestLoop(TestLoop):
         if finished and changed:
             logger.warning(f'those were made with something else: {"; ".join(changed)}')
         return finished
-
-    def _check_data(self, videos: Sequence[int], names: Sequence[str]) -> None:
-        """Raise InputError, in every process, if a finished video's data have changed since.
-
-        Args:
-            videos: This process's share of the finished videos.
-            names: The names of all videos.
-        """
-        changed = [names[video] for video in videos if self._has_changed(video, names[video])]
-        changed = [name for share in all_gather_object(changed) for name in share]
-        if changed:
-            raise self.folder.other_data(changed[0])
 
     def _has_changed(self, video: int, name: str) -> bool:
         """Whether a finished video's frames or annotations are others than when it was tracked."""
@@ -239,23 +203,14 @@ class ResumableTestLoop(TestLoop):
     def run_iter(
         self, idx: int, data_batch: dict, video_name: str, fingerprint: str | None
     ) -> None:
-        """Track one frame.
-
-        Args:
-            idx: Number of the frame in this process.
-            data_batch: What the data loader read.
-            video_name: The video's name.
-            fingerprint: As in :class:`~tlpg_mmtrack.evaluation.results.VideoResult`.
-        """
+        """Track frame ``idx`` of this process, as the data loader read it."""
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
         start = clock()
         with autocast(enabled=self.fp16):
             outputs = self.runner.model.test_step(data_batch)
-        seconds = clock() - start
+        note = dict(video_name=video_name, frame_time=clock() - start, fingerprint=fingerprint)
         for sample in outputs:
-            sample.set_metainfo(
-                dict(video_name=video_name, frame_time=seconds, fingerprint=fingerprint)
-            )
+            sample.set_metainfo(note)
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         self.runner.call_hook(
             'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
@@ -263,11 +218,7 @@ class ResumableTestLoop(TestLoop):
 
 
 def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
-    """Share videos out so that processes have about as many frames: the longest first.
-
-    Args:
-        lengths: Frames of each video.
-        processes: Number of processes.
+    """Share videos of these lengths out so that processes have about as many frames each.
 
     Returns:
         For each process the positions of its videos, in their order.
@@ -282,22 +233,19 @@ def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
 
 
 def unusable_start(batch: dict, annotations: str) -> str | None:
-    """Why a tracker cannot start from the first frame's box; None where it can.
+    """Why a tracker cannot start from the first frame's box, of this file; None where it can.
 
     It must be finite, have an area, and some of it inside the frame.
-
-    Args:
-        batch: The first frame, as the data loader gives it.
-        annotations: File of the box, to be named.
     """
     sample = batch['data_samples'][0]
-    boxes = np.asarray(sample.gt_instances.bboxes, dtype=np.float64)
-    low, high = (boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0))
+    points = np.asarray(sample.gt_instances.bboxes, dtype=np.float64).reshape(-1, 2)
+    low, high = points.min(axis=0), points.max(axis=0)
     inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
-    if boxes.size and np.isfinite(boxes).all() and (high > low).all() and (inside > 0).all():
+    if np.isfinite(points).all() and (high > low).all() and (inside > 0).all():
         return None
-    corners = boxes.round(2).tolist()
-    return f'{annotations}: the first box cannot be started from (corners {corners})'
+    return (
+        f'{annotations}: the first box cannot be started from (corners {points.round(2).tolist()})'
+    )
 
 
 def clock() -> float:
