@@ -13,13 +13,15 @@ CONFIGS = {
     'siamrpn': 'siamese_rpn/siamese-rpn_r50_8xb28-20e_imagenetvid-imagenetdet-coco_test-lasot.py',
     'stark': 'stark/stark-st2_r50_8xb16-50e_got10k-lasot-trackingnet-coco_test-lasot.py',
 }
-#: Narrower, with fewer layers, on smaller crops; each backbone would download weights.
+#: Narrower, with fewer layers, on fewer and smaller crops; each backbone would download weights.
 SMALLER = {
     'prdimp': {
         'backbone.depth': 18,
         'cls_head.in_dim': 256,
         'bbox_head.in_dim': (128, 256),
+        'cls_head.optimizer_cfg.init_update_iters': 2,
         'test_cfg.img_sample_size': 12 * 16,
+        'test_cfg.init_aug_cfg.augmentation': dict(_delete_=True, fliplr=True),
     },
     'siamrpn': {'backbone.base_channels': 8, 'neck.in_channels': [64, 128, 256]},
     'stark': {

@@ -47,7 +47,7 @@ def run_tracker(
         path: Results folder; one with results of this tracker and these videos goes on.
         seed: Random seed that each video starts from.
         conventions: As :class:`TLPGSOTMetric` has them.
-        problems: Videos that cannot be used, and why.
+        problems: Why other videos cannot be used, by name.
 
     Returns:
         The metric's figures, in percent, such as ``otb/success``; ``fps``, and ``videos``, the

@@ -106,7 +106,10 @@ def test_a_video_without_a_frame_that_counts_is_left_out() -> None:
     ('change', 'message'),
     [
         (dict(boxes=BY_HAND.boxes[:3]), r"'by hand': tracked boxes \(3, 4\)"),
-        (dict(boxes=BY_HAND.boxes * np.array([1, 1, np.nan, 1])), 'frame 0 .* not finite, and 3'),
+        (
+            dict(boxes=BY_HAND.boxes * np.array([1, 1, np.nan, 1])),
+            '4 frames, first of 0',
+        ),
         (dict(size=None), 'size is needed'),
     ],
 )

@@ -127,7 +127,7 @@ def test_results_without_a_manifest_are_refused(folder: ResultsFolder) -> None:
     with pytest.raises(ValueError, match=r'manifest\.json is damaged'):
         folder.prepare(IDENTITY, RUN)
     folder.manifest_path.unlink()
-    with pytest.raises(ValueError, match='results without a manifest'):
+    with pytest.raises(ValueError, match=r'manifest\.json is missing although'):
         folder.prepare(IDENTITY, RUN)
 
 

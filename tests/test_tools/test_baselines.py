@@ -127,10 +127,11 @@ def test_follows_a_square(name: str) -> None:
 
 
 def test_the_last_box_stays_where_the_target_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cv2, FACTORIES['mil'], Stub)
+    stub = Stub()
+    monkeypatch.setattr(cv2, FACTORIES['mil'], lambda: stub)
     tracker = OpenCVBaseline('mil')
     tracker.start(white_square(0), np.array([1.6, 2.4, 0.3, 5.0]))
-    assert tracker._tracker.started == (2, 2, 1, 5)
+    assert stub.started == (2, 2, 1, 5)
     assert tracker.step(white_square(0)).tolist() == [5, 6, 7, 8]
     assert tracker.step(white_square(0)).tolist() == [5, 6, 7, 8]
     assert tracker.identity() == {'tracker': 'mil', 'opencv': cv2.__version__}

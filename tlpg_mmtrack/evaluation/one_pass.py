@@ -274,19 +274,21 @@ def _score(frames: _Frames, convention: Convention) -> OnePassScores:
 
 def _checked(video: TrackedVideo, convention: Convention) -> tuple[np.ndarray, np.ndarray]:
     """Copies of the tracked and the true boxes, which fit each other."""
-    boxes = np.array(video.boxes, dtype=np.float64)
-    truth = np.array(video.truth, dtype=np.float64)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.shape != truth.shape or not len(boxes):
-        raise InputError(
-            f'video {video.name!r}: tracked boxes {boxes.shape} and true boxes {truth.shape} must '
-            'both be (number of frames, 4); track the whole video'
+    boxes, truth = (np.array(part, dtype=np.float64) for part in (video.boxes, video.truth))
+    problem = None
+    if boxes.shape != (len(truth), 4) or boxes.shape != truth.shape or not len(boxes):
+        problem = (
+            f'tracked boxes {boxes.shape} and true boxes {truth.shape} must both be (number of '
+            'frames, 4); track the whole video'
         )
-    bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
-    if bad.size:
-        raise InputError(
-            f'video {video.name!r}: the tracked box of frame {bad[0]} (counted from 0) is not '
-            f'finite, and {bad.size - 1} more; a tracker must always answer with a box'
+    elif not np.isfinite(boxes).all():
+        bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+        problem = (
+            f'the tracked boxes of {len(bad)} frames, first of {bad[0]} (counted from 0), are not '
+            'finite; a tracker must always answer with a box'
         )
-    if convention.limit_to_image and video.size is None:
-        raise InputError(f'video {video.name!r}: size is needed to limit boxes to the image')
+    elif convention.limit_to_image and video.size is None:
+        problem = 'size is needed to limit boxes to the image'
+    if problem:
+        raise InputError(f'video {video.name!r}: {problem}')
     return boxes, truth

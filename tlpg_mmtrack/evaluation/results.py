@@ -142,7 +142,7 @@ class ResultsFolder:
                 written to.
         """
         identity, run = (json.loads(json.dumps(part)) for part in (identity, run))
-        manifest = self._read_manifest() or dict(format=1, identity=identity, runs=[])
+        manifest = self._read_manifest() or dict(identity=identity, runs=[])
         differences = _differences(manifest['identity'], identity)
         if differences:
             shown = '; '.join(differences[:_SHOWN_DIFFERENCES])
@@ -251,22 +251,18 @@ class ResultsFolder:
     def _read_manifest(self) -> dict[str, Any] | None:
         try:
             manifest = json.loads(self.manifest_path.read_text(encoding='utf-8'))
-            kinds = [type(manifest[key]) for key in ('format', 'identity', 'runs')]
-            if kinds != [int, dict, list] or manifest['format'] != 1:
-                raise InputError('its format is not known')
+            if [type(manifest[key]) for key in ('identity', 'runs')] != [dict, list]:
+                raise InputError('it names no identity or no runs')
             return manifest
         except (FileNotFoundError, NotADirectoryError):
-            if any(self._videos.glob('*.json')):
-                raise InputError(
-                    f'results: {self.path} holds results without a manifest.json, so that nobody '
-                    'knows what they belong to; pass another folder, or remove this one'
-                ) from None
-            return None
+            if not any(self._videos.glob('*.json')):
+                return None
+            reason = 'is missing although there are results, so that nobody knows whose'
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f'results: {self.manifest_path} is damaged or of another version ({error}); pass '
-                'another folder, or remove this one'
-            ) from error
+            reason = f'is damaged ({error})'
+        raise InputError(
+            f'results: {self.manifest_path} {reason}; pass another folder, or remove this one'
+        )
 
 
 def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> None:

@@ -17,6 +17,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop, autocast, set_random_seed
 from mmtrack.datasets.samplers import VideoSampler
 from mmtrack.registry import LOOPS
+from mmtrack.structures import TrackDataSample
 from torch.utils.data import DataLoader
 
 from tlpg_mmtrack.utils.errors import InputError
@@ -151,6 +152,7 @@ class ResumableTestLoop(TestLoop):
             return None
         return data_fingerprint(images, (truth['bboxes'], truth['visible']))
 
+    @torch.no_grad()
     def _track(self, names: Sequence[str]) -> None:
         fingerprint = None
         for index, ((video, frame), batch) in enumerate(self._batches(names)):
@@ -160,14 +162,23 @@ class ResumableTestLoop(TestLoop):
             reason = truncated_image(batch['data_samples'][0].img_path)
             if frame == 0:
                 set_random_seed(self.seed)
-                info = self.dataloader.dataset.get_data_info(video)
-                reason = reason or unusable_start(batch, info['ann_path'])
+                reason = reason or self._unusable_start(video, batch['data_samples'][0])
                 # Before it is tracked: the data may change while that goes on.
                 fingerprint = self._fingerprint(video)
             if reason is not None:
                 self._leave_out(name, reason)
                 continue
-            self.run_iter(index, batch, name, fingerprint)
+            self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
+            start = clock()
+            with autocast(enabled=self.fp16):
+                outputs = self.runner.model.test_step(batch)
+            note = dict(video_name=name, frame_time=clock() - start, fingerprint=fingerprint)
+            for sample in outputs:
+                sample.set_metainfo(note)
+            self.evaluator.process(data_samples=outputs, data_batch=batch)
+            self.runner.call_hook(
+                'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs
+            )
 
     def _batches(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], dict]]:
         """The sampler's (video, frame) with what was read of it; what cannot be read is noted."""
@@ -199,22 +210,16 @@ class ResumableTestLoop(TestLoop):
         self._failures[name] = reason
         self.metric.drop_video()
 
-    @torch.no_grad()
-    def run_iter(
-        self, idx: int, data_batch: dict, video_name: str, fingerprint: str | None
-    ) -> None:
-        """Track frame ``idx`` of this process, as the data loader read it."""
-        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
-        start = clock()
-        with autocast(enabled=self.fp16):
-            outputs = self.runner.model.test_step(data_batch)
-        note = dict(video_name=video_name, frame_time=clock() - start, fingerprint=fingerprint)
-        for sample in outputs:
-            sample.set_metainfo(note)
-        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        self.runner.call_hook(
-            'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
-        )
+    def _unusable_start(self, video: int, sample: TrackDataSample) -> str | None:
+        """Why a tracker cannot start from the first box; None where some of it is inside."""
+        points = np.asarray(sample.gt_instances.bboxes, dtype=np.float64).reshape(-1, 2)
+        low, high = points.min(axis=0), points.max(axis=0)
+        inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
+        if np.isfinite(points).all() and (high > low).all() and (inside > 0).all():
+            return None
+        path = self.dataloader.dataset.get_data_info(video)['ann_path']
+        corners = points.round(2).tolist()
+        return f'{path}: the first box cannot be started from (corners {corners})'
 
 
 def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
@@ -230,22 +235,6 @@ def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
         shares[least].append(index)
         frames[least] += lengths[index]
     return [sorted(share) for share in shares]
-
-
-def unusable_start(batch: dict, annotations: str) -> str | None:
-    """Why a tracker cannot start from the first frame's box, of this file; None where it can.
-
-    It must be finite, have an area, and some of it inside the frame.
-    """
-    sample = batch['data_samples'][0]
-    points = np.asarray(sample.gt_instances.bboxes, dtype=np.float64).reshape(-1, 2)
-    low, high = points.min(axis=0), points.max(axis=0)
-    inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
-    if np.isfinite(points).all() and (high > low).all() and (inside > 0).all():
-        return None
-    return (
-        f'{annotations}: the first box cannot be started from (corners {points.round(2).tolist()})'
-    )
 
 
 def clock() -> float:

@@ -53,7 +53,6 @@ class TLPGSOTMetric(SOTMetric):
         submission: ``'got10k'`` or ``'trackingnet'``: write an archive for that benchmark's
             server, ``submission.zip`` in the results folder, and compute no figure.
         only_eval_visible: mmtrack's option for its own convention.
-        prefix: What precedes every name; see mmengine.
 
     Raises:
         InputError: If the metric, a convention or the submission is unknown.
@@ -70,13 +69,11 @@ class TLPGSOTMetric(SOTMetric):
         conventions: Sequence[str] = (MMTRACK, 'otb'),
         submission: str | None = None,
         only_eval_visible: bool = False,
-        prefix: str | None = None,
     ) -> None:
         super().__init__(
             metric=metric,
             metric_options=dict(only_eval_visible=only_eval_visible),
             format_only=submission is not None,
-            prefix=prefix,
         )
         self.supervised = metric == 'VOT'
         known = INTERVALS if self.supervised else {MMTRACK: None, **CONVENTIONS}

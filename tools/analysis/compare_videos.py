@@ -59,22 +59,12 @@ class Row:
 
 
 def compare_videos(first: Run, second: Run, convention: str, measure: str) -> list[Row]:
-    """Hold two runs over the same videos against each other.
-
-    Args:
-        first: One run.
-        second: The other.
-        convention: A name of :data:`~tlpg_mmtrack.evaluation.one_pass.CONVENTIONS`.
-        measure: One of :data:`~.curves.FIGURES`.
+    """Hold two runs over the same videos against each other, by one of ``FIGURES``.
 
     Returns:
         A row a video, greatest difference first. Videos of which no frame counts are not there.
-
-    Raises:
-        InputError: If convention or measure is unknown.
     """
     rules = get_convention(convention)
-    _check_measure(measure)
     rows = []
     for name, video in first.videos.items():
         scores = [score_video(one, rules) for one in (video, second.videos[name])]
@@ -92,18 +82,10 @@ def compare_attributes(
 ) -> list[Row]:
     """The same over all videos that have an attribute, one row an attribute.
 
-    Args:
-        first: One run.
-        second: The other.
-        attributes: Attributes by video; those of videos that the runs lack do not matter.
-        convention: As in :func:`compare_videos`.
-        measure: As in :func:`compare_videos`.
-
     Raises:
-        InputError: If convention or measure is unknown, or no video of the runs has an attribute.
+        InputError: If no video of the runs has an attribute; those of others do not matter.
     """
     rules = get_convention(convention)
-    _check_measure(measure)
     videos: dict[str, list[str]] = {}
     for video in first.videos:
         for attribute in attributes.get(video, ()):
@@ -126,15 +108,7 @@ def compare_attributes(
 def write_rows(
     path: Path, rows: Sequence[Row], kind: str, count: str, names: Sequence[str]
 ) -> None:
-    """Write rows as CSV.
-
-    Args:
-        path: File to write.
-        rows: The rows.
-        kind: Heading of their names, 'video' or 'attribute'.
-        count: Heading of their counts.
-        names: Headings of the two figures.
-    """
+    """Write rows as CSV, with headings of their names, their counts and the two figures."""
     write_csv(
         path,
         [kind, count, *names, 'difference'],
@@ -162,11 +136,6 @@ def plot_rows(path: Path, rows: Sequence[Row], title: str) -> None:
     axes.grid(axis='x', alpha=0.3)
     axes.set_title(title, fontsize='medium')
     save_figure(path, figure)
-
-
-def _check_measure(measure: str) -> None:
-    if measure not in FIGURES:
-        raise InputError(f'measure: must be one of {FIGURES}, got {measure!r}')
 
 
 def _sorted(rows: list[Row]) -> list[Row]:

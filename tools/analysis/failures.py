@@ -86,12 +86,7 @@ class Diagnosis:
 
 
 def worst_sequences(run: Run, convention: str, count: int) -> list[Diagnosis]:
-    """The sequences of lowest success, worst first.
-
-    Args:
-        run: What was tracked.
-        convention: A name of :data:`~tlpg_mmtrack.evaluation.one_pass.CONVENTIONS`.
-        count: How many, at most. Sequences of which no frame counts are left out.
+    """So many sequences of lowest success, worst first; those of which no frame counts left out.
 
     Raises:
         InputError: If the convention is unknown, or there is to be no sequence.
@@ -133,19 +128,11 @@ def diagnose(video: TrackedVideo, convention: Convention) -> Diagnosis | None:
 
 
 def match_folder(run: Run, folder: str | Path) -> dict[str, FolderVideo]:
-    """Find the frames of a run's sequences.
-
-    Args:
-        run: What was tracked.
-        folder: Folder of the same sequences.
-
-    Returns:
-        The sequences by name.
+    """The sequences of a folder, by name, which must be those that a run has tracked.
 
     Raises:
-        InputError: If there is no such folder, or no sequence in it; if a sequence of the folder
-            has no results, or one with results is not in the folder, or they differ in their
-            length or truth. It names folder, sequence and fix.
+        InputError: If a sequence is not in both, or differs in its length or truth, or the folder
+            has none; it names folder, sequence and fix.
     """
     videos, problems = read_video_folder(folder)
     there = {video.name: video for video in videos}
@@ -170,17 +157,8 @@ def match_folder(run: Run, folder: str | Path) -> dict[str, FolderVideo]:
 def write_table(folder: Path, rows: Sequence[Diagnosis], run: Run, convention: str) -> str:
     """Write ``failures.csv``, figures as shares, and ``failures.md``, AUC in percent.
 
-    Args:
-        folder: Where to write.
-        rows: The sequences.
-        run: What they are of.
-        convention: The convention of their figures.
-
     Returns:
         The markdown.
-
-    Raises:
-        OSError: If a file cannot be written.
     """
     thirds = range(1, _THIRDS + 1)
     header = ['sequence', 'frames', 'success', 'true_size', 'true_place', 'at_fault']
@@ -202,12 +180,7 @@ def write_table(folder: Path, rows: Sequence[Diagnosis], run: Run, convention: s
 
 
 def draw_failures(path: Path, rows: Sequence[Diagnosis], videos: dict[str, FolderVideo]) -> None:
-    """Write a picture: for each sequence evenly spaced frames around target and box.
-
-    Args:
-        path: PNG file to write.
-        rows: The sequences, from above.
-        videos: Their frames, as :func:`match_folder` gives them.
+    """Write a PNG: for each sequence evenly spaced frames around target and box.
 
     Raises:
         InputError: If a frame cannot be read; it names the file.

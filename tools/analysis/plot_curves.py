@@ -60,17 +60,8 @@ def plot_curves(runs: Sequence[Run], convention: str, folder: Path) -> dict[str,
 
     The figures are shares, 0..1. A run that is not its whole data set is marked with a star.
 
-    Args:
-        runs: Runs over the same videos.
-        convention: A name of :data:`~tlpg_mmtrack.evaluation.one_pass.CONVENTIONS`.
-        folder: Where to write; made if needed.
-
     Returns:
         Each run's scores by its name, best success first.
-
-    Raises:
-        InputError: If the convention is unknown.
-        OSError: If the folder cannot be written to.
     """
     rules = get_convention(convention)
     folder.mkdir(parents=True, exist_ok=True)

@@ -77,19 +77,7 @@ def _entries(work_dir: Path) -> Iterator[dict]:
 
 
 def plot_training(name: str, course: TrainingCourse, folder: Path) -> list[Path]:
-    """Write ``NAME.png``, the losses and below them the validations, and ``NAME.csv``.
-
-    Args:
-        name: Title, and name of the files.
-        course: What to plot.
-        folder: Where to write; made if needed.
-
-    Returns:
-        The two files.
-
-    Raises:
-        OSError: If the folder cannot be written to.
-    """
+    """Write ``NAME.png``, the losses and below them the validations, and ``NAME.csv``; both."""
     folder.mkdir(parents=True, exist_ok=True)
     # The terms are of very different size; IoU-Net's in PrDiMP may be negative.
     positive = all(value > 0 for curve in course.losses.values() for value in curve.values())

@@ -19,25 +19,28 @@ draw_method = load_tool('analysis/draw_method')
 FIGURES = ('offsets.jpg', 'proposals.jpg', 'scores.jpg')
 
 
-def test_the_figures_are_drawn(tmp_path: Path):
-    assert draw_method.main(['--out', str(tmp_path), '--frame', '2']) == 0
+def test_the_figures_are_drawn_of_the_frame_that_was_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    views, look = [], draw_method.look
+    monkeypatch.setattr(
+        draw_method, 'look', lambda *arguments: views.append(look(*arguments)) or views[0]
+    )
+    assert draw_method.main(['--out', str(tmp_path), '--frame', '1']) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == list(FIGURES)
     for name in FIGURES:
         picture = cv2.imread(str(tmp_path / name))
         assert picture.std() > 10, 'a picture, not an empty page'
         drawn = cv2.imread(str(REPOSITORY / 'docs' / 'images' / name))
         assert drawn.shape == picture.shape
-
-
-def test_the_answer_is_drawn_as_large_as_it_is_on_the_crop_that_was_searched():
-    model = Tracker.from_pretrained().model
+    model, (view,) = Tracker.from_pretrained().model, views
     first, second = draw_method.read_frames(demo_clip(), 1)
     target = model.start(first, np.array(DEMO_BOX))
     center, side = model.search_region(target)
     box = model.step(second, target).box
-    view = draw_method.look(model, demo_clip(), DEMO_BOX, 1)
     size = model.options.crop_size
     assert np.array_equal(view.crop[..., ::-1], crop_patch(second, center, side, size))
+    # As large as on the crop.
     np.testing.assert_allclose((view.box[2:] - view.box[:2]) * side / size, box[2:])
 
 
