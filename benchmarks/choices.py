@@ -40,17 +40,17 @@ from tlpg_mmtrack import Tracker
 # isort: split
 import numpy as np
 import torch
-from ablation_tables.difference import paired_difference, video_scores
-from baselines.harness import run_tracker
-from baselines.tlpg import TLPGPeer
+from ablation_table import paired_difference, video_scores
+from baselines import TLPGBaseline
+from harness import run_tracker
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
-from reports.files import write_csv
+from reports import write_csv
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.evaluation.results import environment
+from tlpg_mmtrack.evaluation.provenance import environment
 from tlpg_mmtrack.utils.atomic_write import write_text
 from tlpg_mmtrack.utils.checkpoint import read_manifest, read_weights
 from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
@@ -153,7 +153,7 @@ def build(choice: Choice) -> Tracker:
     return Tracker(model, 'cpu')
 
 
-class ChoicePeer(TLPGPeer):
+class ChoiceBaseline(TLPGBaseline):
     """The tracker of a choice, whose results are those of no other one."""
 
     def __init__(self, choice: Choice) -> None:
@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = [run for video in videos for run in starts(video, args.starts)]
     for choice in CHOICES:
         if choice.name in args.choices:
-            run_tracker(ChoicePeer(choice), runs, folder_of(args.out, choice))
+            run_tracker(ChoiceBaseline(choice), runs, folder_of(args.out, choice))
     frames = sum(len(run.images) for run in runs)
     weights = read_manifest(shipped_weights()).sha256
     report(

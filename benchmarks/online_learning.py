@@ -36,10 +36,10 @@ from tlpg_mmtrack import Tracker
 import cv2
 import numpy as np
 import torch
-from baselines.harness import run_tracker
-from baselines.tlpg import TLPGPeer
+from baselines import TLPGBaseline
+from harness import run_tracker
 from mmengine.config import Config
-from reports.files import new_figure, save_figure, write_csv
+from reports import new_figure, save_figure, write_csv
 from torch import Tensor
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
@@ -102,7 +102,7 @@ def build(changes: dict) -> Tracker:
 def measure(name: str, videos: Sequence[FolderVideo], out: Path) -> list:
     """One row: name, AUC, milliseconds of a frame and of the first one."""
     folder = out / name.replace(':', '').replace(' ', '_')
-    figures = run_tracker(TLPGPeer(build(VARIANTS[name])), videos, folder)
+    figures = run_tracker(TLPGBaseline(build(VARIANTS[name])), videos, folder)
     results = ResultsFolder(folder)
     starts = [results.read(video.name).times[0] for video in videos]
     return [name, figures['otb/success'], 1000 / figures['fps'], 1000 * float(np.mean(starts))]

@@ -31,9 +31,8 @@ import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import torch
-from baselines.harness import run_tracker
-from baselines.mmtrack_model import MMTrackPeer
-from baselines.table import write_comparison
+from baselines import MMTrackBaseline
+from harness import run_tracker, write_comparison
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.models.track_heads import PrDiMPClsHead
@@ -115,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in args.variants:
             checkpoint = Path(folder) / f'{name}.pth'
             torch.save(dict(state_dict=random_weights(name, args.seed), meta={}), checkpoint)
-            tracker = MMTrackPeer(name, variant_config(name), checkpoint)
+            tracker = MMTrackBaseline(name, variant_config(name), checkpoint)
             figures[name] = run_tracker(
                 tracker, videos, args.out / name, args.seed, ('mmtrack', 'otb'), problems
             )

@@ -24,7 +24,7 @@ import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import numpy as np
-from dataset_check.findings import read_names
+from prepare_dataset import read_names
 
 from tlpg_mmtrack.evaluation.resumable_test_loop import spread
 

@@ -1,7 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Every registered component; mmtrack's registries import this module when first asked."""
 
-from . import datasets, engine, evaluation  # noqa: F401
+from . import datasets, engine  # noqa: F401
+from .evaluation import ResumableTestLoop, TLPGSOTMetric  # noqa: F401
 from .models import (  # noqa: F401
     adapters,
     backbones,

@@ -24,25 +24,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import LEFT_OUT, command
+from command_line import LEFT_OUT, add_convention, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from ablation_tables.rows import AblationRow
-    from ablation_tables.table import Evaluation
+    from ablation_table import AblationRow, Evaluation
+    from mmengine.config import Config
+    from torch import Tensor
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
-CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
+IOU_NET = 'iou_head'
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/ablation.py --table 1 --checkpoints work_dirs '
-        '--data data/OTB100/data --out work_dirs/ablation',
+    parser = describe(
+        __doc__,
+        'tools/ablation.py --table 1 --checkpoints work_dirs --data data/OTB100/data '
+        '--out work_dirs/ablation',
     )
     parser.add_argument('--table', type=int, choices=(1, 2, 3), required=True)
     parser.add_argument(
@@ -65,12 +65,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         '--iou', type=Path, help="weights file with IoU-Net's; default: the shipped one"
     )
-    parser.add_argument(
-        '--convention',
-        choices=CONVENTIONS,
-        default='otb',
-        help='which frames count; docs/evaluation.md says how they differ (default: %(default)s)',
-    )
+    add_convention(parser, 'mmtrack')
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
     parser.add_argument('--seed', type=int, default=0, help='random seed (default: %(default)s)')
     return parser.parse_args(arguments)
@@ -86,8 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
-    from ablation_tables.rows import TABLES
-    from ablation_tables.table import write_table
+    from ablation_table import TABLES, write_table
 
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
     from tlpg_mmtrack.utils.model_zoo import shipped_weights
@@ -119,14 +113,10 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     Returns:
         The files; what is missing is reported.
     """
-
-    from ablation_tables.weights import assemble, find_checkpoint
+    import torch
 
     from tlpg_mmtrack.utils.checkpoint import save_weights
     from tlpg_mmtrack.utils.config import read_config
-
-    # isort: split
-    import torch
 
     config = read_config(CONFIGS / f'{row.config}.py')
     if args.untrained and config.model.backbone.get('init_cfg'):
@@ -147,6 +137,62 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     return files
 
 
+def find_checkpoint(work_dirs: Path, training: str) -> Path | None:
+    """The last checkpoint that a training wrote.
+
+    Args:
+        work_dirs: Folder of work folders, ``work_dirs`` of tools/train.py.
+        training: Name of its config.
+
+    Returns:
+        Its path, None where there is none.
+    """
+    from tlpg_mmtrack.utils.last_checkpoint import last_checkpoint
+
+    path = last_checkpoint(work_dirs / training)
+    return path if path and path.is_file() else None
+
+
+def assemble(config: Config, checkpoint: Path | None, iou: Path, seed: int) -> dict[str, Tensor]:
+    """A row's own weights, and IoU-Net's where the row does not train it.
+
+    Args:
+        config: The row's config.
+        checkpoint: What its training wrote; None for the weights that it starts from.
+        iou: Weights file that has IoU-Net's.
+        seed: Seed of the weights that it starts from.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        InputError: If a file cannot be read, or has no weights of IoU-Net.
+    """
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import set_random_seed
+    from mmtrack.registry import MODELS
+
+    from tlpg_mmtrack.utils.checkpoint import read_weights
+
+    if checkpoint is None:
+        init_default_scope(config.get('default_scope', 'mmtrack'))
+        set_random_seed(seed)
+        weights = dict(MODELS.build(config.model).state_dict())
+    else:
+        weights = read_weights(checkpoint)
+    if checkpoint is None or IOU_NET in config.model.get('frozen_modules', ()):
+        shared = {
+            name: value
+            for name, value in read_weights(iou).items()
+            if name.startswith(f'{IOU_NET}.')
+        }
+        if not shared:
+            raise InputError(
+                f'iou: {iou} has no weights named {IOU_NET}.*; pass what tlpg_efflite0_small_iou '
+                'wrote, or the shipped weights'
+            )
+        weights.update(shared)
+    return weights
+
+
 def evaluate(
     row: AblationRow,
     weights: Path,
@@ -155,9 +201,9 @@ def evaluate(
     args: argparse.Namespace,
 ) -> Evaluation:
     """Track the videos that have no result of this row and training yet, and score all."""
-    from ablation_tables.table import Evaluation
-    from baselines.harness import run_tracker
-    from baselines.tlpg import TLPGPeer
+    from ablation_table import Evaluation
+    from baselines import TLPGBaseline
+    from harness import run_tracker
 
     from tlpg_mmtrack.apis.tracker import Tracker
 
@@ -167,7 +213,7 @@ def evaluate(
     folder = weights.parent.with_name(row.config)
     conventions = list(dict.fromkeys(['mmtrack', 'otb', args.convention]))
     figures = run_tracker(
-        TLPGPeer(tracker, row.config), videos, folder, args.seed, conventions, problems
+        TLPGBaseline(tracker, row.config), videos, folder, args.seed, conventions, problems
     )
     return Evaluation(folder, figures)
 

@@ -12,6 +12,7 @@ Any other exception is a fault in code, and keeps its traceback.
 
 from __future__ import annotations
 
+import argparse
 import errno
 import functools
 import re
@@ -34,6 +35,27 @@ FILE_ERRORS = (
     PermissionError,
 )
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+CONVENTIONS = ('otb', 'lasot', 'got10k')
+
+
+def describe(text: str, example: str = '') -> argparse.ArgumentParser:
+    """A parser whose help is a command's docstring, and an example of its arguments."""
+    return argparse.ArgumentParser(
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f'example: python {example}' if example else None,
+    )
+
+
+def add_convention(parser: argparse.ArgumentParser, *more: str) -> None:
+    """The option --convention, one of the benchmarks' or of ``more``."""
+    parser.add_argument(
+        '--convention',
+        choices=(*more, *CONVENTIONS),
+        default='otb',
+        help='which frames count; docs/evaluation.md says how they differ (default: %(default)s)',
+    )
 
 
 def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[..., int]]:

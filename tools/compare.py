@@ -27,22 +27,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import LEFT_OUT, command
+from command_line import LEFT_OUT, add_convention, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError
 
-CONVENTIONS = ('mmtrack', 'otb', 'lasot', 'got10k')
 # OpenCV takes it as a C int.
 MAX_SEED = 2**31 - 1
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/compare.py --trackers tlpg csrt kcf mil --data data/OTB100/'
-        'data --out work_dirs/compare',
+    parser = describe(
+        __doc__,
+        'tools/compare.py --trackers tlpg csrt kcf mil --data data/OTB100/data '
+        '--out work_dirs/compare',
     )
     parser.add_argument(
         '--trackers', nargs='+', required=True, metavar='TRACKER', help='one or more of the above'
@@ -60,12 +58,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help='whether all boxes are counted from 1; default: as the names of their files say',
     )
     parser.add_argument('--out', type=Path, required=True, help='folder of the results')
-    parser.add_argument(
-        '--convention',
-        choices=CONVENTIONS,
-        default='otb',
-        help='which frames count; docs/evaluation.md says how they differ (default: %(default)s)',
-    )
+    add_convention(parser, 'mmtrack')
     parser.add_argument('--config', help="tlpg's config; default: that of its weights")
     parser.add_argument('--checkpoint', help="tlpg's weights; default: the shipped ones")
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
@@ -91,9 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
-    from baselines.build import build_tracker
-    from baselines.harness import run_tracker
-    from baselines.table import write_comparison
+    from baselines import build_tracker
+    from harness import run_tracker, write_comparison
 
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
 

@@ -12,16 +12,12 @@ from types import SimpleNamespace
 
 import cv2
 import pytest
+from fake_model import white_square
+
+from tlpg_mmtrack.utils.errors import InputError
 
 trax = pytest.importorskip('trax', reason='TraX is not installed (pip install vot-trax)')
-
-TESTS = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TESTS))
-
-from fake_model import white_square  # noqa: E402
-
-from tlpg_mmtrack.utils.errors import InputError  # noqa: E402
-
+TESTS = Path(__file__).resolve().parents[1]
 #: The header of a picture at whose size OpenCV raises.
 HUGE = b'P6 900000 900000 255\n'
 #: What tools/trax_tracker.py does, with a small model.

@@ -84,7 +84,9 @@ def test_what_a_user_can_fix_is_one_line(
 
 def test_mmengine_passes_it_on_from_a_config(capsys: pytest.CaptureFixture[str]) -> None:
     config = dict(type='mmtrack.TLPGSOTMetric', submission='nowhere')
-    assert line(capsys, lambda: Evaluator(config)).startswith('submission: must be one of')
+    assert line(capsys, lambda: Evaluator(config)).startswith(
+        'TLPGSOTMetric: submission must be None or'
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from fake_model import FakeModel
-from small_peers import small_config
+from small_baselines import small_config
 from written_runs import load_tool, write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker

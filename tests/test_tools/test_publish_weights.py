@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import stat
-import sys
 from pathlib import Path
 
+import publish_weights
 import pytest
 import torch
 from mmengine.config import Config
@@ -17,9 +17,6 @@ from safetensors.torch import load_file
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / 'configs' / 'tlpg'
 CONFIG = CONFIGS / 'tlpg_efflite0_small.py'
-sys.path.insert(0, str(REPOSITORY / 'tools'))
-
-import publish_weights  # noqa: E402
 
 
 def _checkpoint(path: Path, name: str, value: float) -> Path:
@@ -34,10 +31,23 @@ def _checkpoint(path: Path, name: str, value: float) -> Path:
     return path
 
 
-def test_each_part_comes_from_the_run_that_trained_it(tmp_path: Path) -> None:
-    stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
-    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
+@pytest.fixture(scope='module')
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the two stages' training, every weight 1."""
+    path = tmp_path_factory.mktemp('checkpoints') / 'stages.pth'
+    return _checkpoint(path, 'tlpg_efflite0_small_stages', 1.0)
 
+
+@pytest.fixture(scope='module')
+def iou(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of IoU-Net's training, every weight 2."""
+    path = tmp_path_factory.mktemp('checkpoints') / 'iou.pth'
+    return _checkpoint(path, 'tlpg_efflite0_small_iou', 2.0)
+
+
+def test_each_part_comes_from_the_run_that_trained_it(
+    tmp_path: Path, stages: Path, iou: Path
+) -> None:
     arguments = [str(CONFIG), str(stages), str(iou), '--out', str(tmp_path / 'out')]
     assert publish_weights.main(arguments) == 0
 
@@ -49,13 +59,15 @@ def test_each_part_comes_from_the_run_that_trained_it(tmp_path: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
-def test_a_missing_part_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    stages = _checkpoint(tmp_path / 'stages.pth', 'tlpg_efflite0_small_stages', 1.0)
+def test_a_missing_part_is_named(
+    tmp_path: Path, stages: Path, capsys: pytest.CaptureFixture
+) -> None:
     content = torch.load(stages, weights_only=True)
     for name in [name for name in content['state_dict'] if name.startswith('iou_head.')]:
         del content['state_dict'][name]
-    torch.save(content, stages)
-    arguments = [str(CONFIG), str(stages), str(stages), '--out', str(tmp_path / 'out')]
+    part = tmp_path / 'part.pth'
+    torch.save(content, part)
+    arguments = [str(CONFIG), str(part), str(part), '--out', str(tmp_path / 'out')]
     assert publish_weights.main(arguments) == 2
     error = capsys.readouterr().err
     assert 'iou_head' in error
@@ -63,8 +75,7 @@ def test_a_missing_part_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) 
     assert not (tmp_path / 'out').exists()
 
 
-def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
-    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
+def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path, iou: Path) -> None:
     publish_weights.main([str(CONFIG), str(iou), '--out', str(tmp_path / 'out')])
     weights = load_file(tmp_path / 'out' / 'tlpg_efflite0_small.safetensors')
     assert all((weight == 2.0).all() for weight in weights.values())
@@ -73,9 +84,8 @@ def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('suffix', ['.safetensors', '.json'])
 def test_weights_that_are_there_stay_unless_told(
-    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture
+    suffix: str, tmp_path: Path, iou: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    iou = _checkpoint(tmp_path / 'iou.pth', 'tlpg_efflite0_small_iou', 2.0)
     existing = tmp_path / 'out' / f'tlpg_efflite0_small{suffix}'
     existing.parent.mkdir()
     existing.write_text('shipped')

@@ -3,7 +3,7 @@
 
 mmtrack asks the toolkit whether a region is a code or a place, and how far two places overlap;
 resetting the tracker and averaging are its own. The functions here answer that, with the pixel
-overlaps of :mod:`tlpg_mmtrack.evaluation.measures.regions`.
+overlaps of :mod:`tlpg_mmtrack.evaluation.supervised`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def region_overlaps(
     bounds: tuple[int, int] | None = None,
 ) -> list[float]:
     """Overlap of each pair of regions; 0 where one is a code."""
-    from tlpg_mmtrack.evaluation.measures.regions import corners, pixel_overlaps
+    from tlpg_mmtrack.evaluation.supervised import corners, pixel_overlaps
 
     placed = [
         index

@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -231,13 +232,18 @@ def _annotations(folder: Path) -> dict[str, list[Path]]:
 
 def _used_by_otb(annotation: Path, images: list[Path]) -> list[Path]:
     """The frames that OTB-100 uses of this video; all if it is not one of its."""
-    # Not at the top: evaluation imports the data sets.
-    from dataset_check.findings import read_names
-
-    for video, boxes, first, last in read_names('otb100.txt'):
+    for video, boxes, first, last in otb_targets():
         if (video, boxes) == (annotation.parent.name, annotation.name):
-            return numbered(images, int(first), int(last))
+            return numbered(images, first, last)
     return images
+
+
+@cache
+def otb_targets() -> list[tuple[str, str, int, int]]:
+    """Folder, annotation file, first and last frame of each of OTB-100's targets."""
+    text = (Path(__file__).parent / 'lists' / 'otb100.txt').read_text(encoding='utf-8')
+    rows = map(str.split, text.splitlines())
+    return [(folder, boxes, int(first), int(last)) for folder, boxes, first, last in rows]
 
 
 def numbered(images: list[Path], first: int, last: int) -> list[Path]:

@@ -7,36 +7,25 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import (
-    all_gather_object,
-    broadcast_object_list,
-    get_rank,
-    get_world_size,
-    is_main_process,
-)
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop, autocast, set_random_seed
 from mmtrack.datasets.samplers import VideoSampler
 from mmtrack.registry import LOOPS
+from mmtrack.structures import TrackDataSample
 from torch.utils.data import DataLoader
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import truncated_image
 
-from .results import (
-    ResultsFolder,
-    data_fingerprint,
-    environment,
-    run_identity,
-    video_names,
-)
-from .tlpg_sot_metric import TLPGSOTMetric
+from .provenance import data_fingerprint, environment, run_identity, video_names
+from .results import ResultsFolder
+from .tlpg_sot_metric import TLPGSOTMetric, in_main_process
 
 
 @LOOPS.register_module()
@@ -87,11 +76,7 @@ class ResumableTestLoop(TestLoop):
         self._failures: dict[str, str] = {}
 
     def run(self) -> dict[str, float]:
-        """Track the videos that have no result yet, then evaluate all.
-
-        Returns:
-            The metric's figures.
-        """
+        """Track the videos that have no result yet, then evaluate all; the metric's figures."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
@@ -99,11 +84,8 @@ class ResumableTestLoop(TestLoop):
         with self.folder.lock() if is_main_process() else nullcontext():
             self._track(self._prepare())
             # Also waits for the results of the other processes.
-            failures = {
-                name: reason
-                for part in all_gather_object(self._failures)
-                for name, reason in part.items()
-            }
+            shares = all_gather_object(self._failures)
+            failures = {name: share[name] for share in shares for name in share}
             metrics = self.metric.evaluate(len(self.dataloader.dataset), failures)
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
@@ -115,26 +97,21 @@ class ResumableTestLoop(TestLoop):
         Returns:
             The names of all videos.
         """
-        dataset = self.dataloader.dataset
+        dataset, rank, processes = self.dataloader.dataset, get_rank(), get_world_size()
         names = video_names(dataset)
         self.metric.attach(self.folder, names)
         # One process looks: another may already write when the next one would.
-        answer: list[Any] = [None]
-        if is_main_process():
-            try:
-                answer = [self._open()]
-            except (ValueError, OSError) as error:
-                answer = [error]
-        broadcast_object_list(answer)
-        if isinstance(answer[0], Exception):
-            raise answer[0]
-        finished = [index for index, name in enumerate(names) if name in answer[0]]
-        self._check_data(finished[get_rank() :: get_world_size()], names)
-        left = [index for index, name in enumerate(names) if name not in answer[0]]
-        lengths = [dataset.get_len_per_video(index) for index in left]
+        finished = in_main_process(self._open)
+        there = [video for video, name in enumerate(names) if name in finished][rank::processes]
+        changed = [names[video] for video in there if self._has_changed(video, names[video])]
+        changed = [name for share in all_gather_object(changed) for name in share]
+        if changed:
+            raise self.folder.other_data(changed[0])
+        left = [video for video, name in enumerate(names) if name not in finished]
+        lengths = [dataset.get_len_per_video(video) for video in left]
         self.dataloader.sampler.indices = [
             [(left[part], frame) for part in share for frame in range(lengths[part])]
-            for share in spread(lengths, get_world_size())
+            for share in spread(lengths, processes)
         ]
         return names
 
@@ -157,18 +134,6 @@ class ResumableTestLoop(TestLoop):
             logger.warning(f'those were made with something else: {"; ".join(changed)}')
         return finished
 
-    def _check_data(self, videos: Sequence[int], names: Sequence[str]) -> None:
-        """Raise InputError, in every process, if a finished video's data have changed since.
-
-        Args:
-            videos: This process's share of the finished videos.
-            names: The names of all videos.
-        """
-        changed = [names[video] for video in videos if self._has_changed(video, names[video])]
-        changed = [name for share in all_gather_object(changed) for name in share]
-        if changed:
-            raise self.folder.other_data(changed[0])
-
     def _has_changed(self, video: int, name: str) -> bool:
         """Whether a finished video's frames or annotations are others than when it was tracked."""
         result = self.folder.read(name)
@@ -187,6 +152,7 @@ class ResumableTestLoop(TestLoop):
             return None
         return data_fingerprint(images, (truth['bboxes'], truth['visible']))
 
+    @torch.no_grad()
     def _track(self, names: Sequence[str]) -> None:
         fingerprint = None
         for index, ((video, frame), batch) in enumerate(self._batches(names)):
@@ -196,14 +162,23 @@ class ResumableTestLoop(TestLoop):
             reason = truncated_image(batch['data_samples'][0].img_path)
             if frame == 0:
                 set_random_seed(self.seed)
-                info = self.dataloader.dataset.get_data_info(video)
-                reason = reason or unusable_start(batch, info['ann_path'])
+                reason = reason or self._unusable_start(video, batch['data_samples'][0])
                 # Before it is tracked: the data may change while that goes on.
                 fingerprint = self._fingerprint(video)
             if reason is not None:
                 self._leave_out(name, reason)
                 continue
-            self.run_iter(index, batch, name, fingerprint)
+            self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
+            start = clock()
+            with autocast(enabled=self.fp16):
+                outputs = self.runner.model.test_step(batch)
+            note = dict(video_name=name, frame_time=clock() - start, fingerprint=fingerprint)
+            for sample in outputs:
+                sample.set_metainfo(note)
+            self.evaluator.process(data_samples=outputs, data_batch=batch)
+            self.runner.call_hook(
+                'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs
+            )
 
     def _batches(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], dict]]:
         """The sampler's (video, frame) with what was read of it; what cannot be read is noted."""
@@ -235,39 +210,20 @@ class ResumableTestLoop(TestLoop):
         self._failures[name] = reason
         self.metric.drop_video()
 
-    @torch.no_grad()
-    def run_iter(
-        self, idx: int, data_batch: dict, video_name: str, fingerprint: str | None
-    ) -> None:
-        """Track one frame.
-
-        Args:
-            idx: Number of the frame in this process.
-            data_batch: What the data loader read.
-            video_name: The video's name.
-            fingerprint: As in :class:`~tlpg_mmtrack.evaluation.results.VideoResult`.
-        """
-        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
-        start = clock()
-        with autocast(enabled=self.fp16):
-            outputs = self.runner.model.test_step(data_batch)
-        seconds = clock() - start
-        for sample in outputs:
-            sample.set_metainfo(
-                dict(video_name=video_name, frame_time=seconds, fingerprint=fingerprint)
-            )
-        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        self.runner.call_hook(
-            'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
-        )
+    def _unusable_start(self, video: int, sample: TrackDataSample) -> str | None:
+        """Why a tracker cannot start from the first box; None where some of it is inside."""
+        points = np.asarray(sample.gt_instances.bboxes, dtype=np.float64).reshape(-1, 2)
+        low, high = points.min(axis=0), points.max(axis=0)
+        inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
+        if np.isfinite(points).all() and (high > low).all() and (inside > 0).all():
+            return None
+        path = self.dataloader.dataset.get_data_info(video)['ann_path']
+        corners = points.round(2).tolist()
+        return f'{path}: the first box cannot be started from (corners {corners})'
 
 
 def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
-    """Share videos out so that processes have about as many frames: the longest first.
-
-    Args:
-        lengths: Frames of each video.
-        processes: Number of processes.
+    """Share videos of these lengths out so that processes have about as many frames each.
 
     Returns:
         For each process the positions of its videos, in their order.
@@ -279,25 +235,6 @@ def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
         shares[least].append(index)
         frames[least] += lengths[index]
     return [sorted(share) for share in shares]
-
-
-def unusable_start(batch: dict, annotations: str) -> str | None:
-    """Why a tracker cannot start from the first frame's box; None where it can.
-
-    It must be finite, have an area, and some of it inside the frame.
-
-    Args:
-        batch: The first frame, as the data loader gives it.
-        annotations: File of the box, to be named.
-    """
-    sample = batch['data_samples'][0]
-    boxes = np.asarray(sample.gt_instances.bboxes, dtype=np.float64)
-    low, high = (boxes.reshape(-1, 2).min(axis=0), boxes.reshape(-1, 2).max(axis=0))
-    inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
-    if boxes.size and np.isfinite(boxes).all() and (high > low).all() and (inside > 0).all():
-        return None
-    corners = boxes.round(2).tolist()
-    return f'{annotations}: the first box cannot be started from (corners {corners})'
 
 
 def clock() -> float:

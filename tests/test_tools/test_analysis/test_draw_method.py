@@ -1,0 +1,71 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The figures of docs/method.md are drawn from a frame that is really tracked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from written_runs import load_tool
+
+from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.ops.crop import crop_patch
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+draw_method = load_tool('analysis/draw_method')
+FIGURES = ('offsets.jpg', 'proposals.jpg', 'scores.jpg')
+
+
+def test_the_figures_are_drawn_of_the_frame_that_was_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    views, look = [], draw_method.look
+    monkeypatch.setattr(
+        draw_method, 'look', lambda *arguments: views.append(look(*arguments)) or views[0]
+    )
+    assert draw_method.main(['--out', str(tmp_path), '--frame', '1']) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(FIGURES)
+    for name in FIGURES:
+        picture = cv2.imread(str(tmp_path / name))
+        assert picture.std() > 10, 'a picture, not an empty page'
+        drawn = cv2.imread(str(REPOSITORY / 'docs' / 'images' / name))
+        assert drawn.shape == picture.shape
+    model, (view,) = Tracker.from_pretrained().model, views
+    first, second = draw_method.read_frames(demo_clip(), 1)
+    target = model.start(first, np.array(DEMO_BOX))
+    center, side = model.search_region(target)
+    box = model.step(second, target).box
+    size = model.options.crop_size
+    assert np.array_equal(view.crop[..., ::-1], crop_patch(second, center, side, size))
+    # As large as on the crop.
+    np.testing.assert_allclose((view.box[2:] - view.box[:2]) * side / size, box[2:])
+
+
+def test_a_frame_beyond_the_end_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert draw_method.main(['--out', str(tmp_path), '--frame', '500']) == 2
+    assert 'has 120 frames, got 500' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--frame', '-1'], '--frame: must be 0 or more, got -1'),
+        (['--frame', '2', '--box', '500', '0', '10', '10'], 'lies outside the 176 x 144 frame'),
+    ],
+)
+def test_a_frame_or_box_that_cannot_be_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], message: str
+):
+    assert draw_method.main(['--out', str(tmp_path), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_unreadable_frame_is_named(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / '0.png'), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / '1.png').write_bytes(b'damaged')
+    assert len(draw_method.read_frames(tmp_path, 0)) == 1
+    with pytest.raises(ValueError, match=r'--video: frame 1 of .* cannot be read'):
+        draw_method.read_frames(tmp_path, 1)

@@ -1,0 +1,294 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Measures of one pass over a video: success, precision, average overlap, success rates.
+
+Boxes are (n, 4) arrays (x, y, width, height) in pixels. In every convention a frame succeeds where
+its overlap is greater than the threshold (``>``), and is precise where its centre error is at most
+the threshold (``<=``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import check_option, one_of
+
+PIXEL_THRESHOLDS = np.arange(51)
+#: Shares of the target's size: 0 to 0.5, as TrackingNet and LaSOT have them.
+NORMALISED_THRESHOLDS = PIXEL_THRESHOLDS / 100
+#: Position of 20 pixels, and of 0.2 target sizes, among the thresholds.
+_REPORTED = 20
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Which frames count in one benchmark, and how they are averaged.
+
+    Attributes:
+        visible_only: Count only frames in which the target is visible; else every frame.
+        limit_to_image: Limit both boxes to the image before their overlap is taken.
+        pooled: Average over all frames of all videos at once; else over each video's average.
+        first_counts: Whether the first frame counts, as right, whatever box was tracked.
+        success_bins: Number of overlap thresholds, evenly from 0 to 1, that success is averaged
+            over.
+        without_truth: A counted frame whose true box is not usable: ``'failure'``; ``'skipped'``,
+            it does not count after all; ``'near'``, its overlap is a failure and its centre error
+            a hit, and a box is usable only if all its four numbers are positive.
+        share_of_all: Shares are of all frames of the video, so that a tracker which is always
+            right stays below 1 where the target is hidden; else of the counted frames.
+    """
+
+    visible_only: bool
+    limit_to_image: bool
+    pooled: bool
+    first_counts: bool = True
+    success_bins: int = 21
+    without_truth: Literal['failure', 'skipped', 'near'] = 'failure'
+    share_of_all: bool = False
+
+
+#: ``otb``: OTB's success and precision as the GOT-10k toolkit computes them. ``lasot``: LaSOT's,
+#: as its own toolkit computes them. ``got10k``: GOT-10k's average overlap and success rates.
+CONVENTIONS = {
+    'otb': Convention(visible_only=False, limit_to_image=False, pooled=False),
+    'lasot': Convention(
+        visible_only=True,
+        limit_to_image=False,
+        pooled=False,
+        without_truth='near',
+        share_of_all=True,
+    ),
+    'got10k': Convention(
+        visible_only=True,
+        limit_to_image=True,
+        pooled=True,
+        first_counts=False,
+        success_bins=101,
+        without_truth='skipped',
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TrackedVideo:
+    """One pass over a video. Boxes are (x, y, width, height) in pixels.
+
+    Attributes:
+        name: The video's name.
+        boxes: (n, 4) tracked boxes; the first is what the tracker was given.
+        truth: (n, 4) true boxes; NaN or without size where there is none.
+        visible: (n,) bool, whether the target can be seen; None for always.
+        size: (width, height) of the frames; needed by conventions that limit boxes to the image.
+    """
+
+    name: str
+    boxes: np.ndarray
+    truth: np.ndarray
+    visible: np.ndarray | None = None
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class OnePassScores:
+    """What one pass is worth; every figure is a share, 0..1.
+
+    Attributes:
+        success: Area under the success curve (AUC).
+        precision: Share of frames with a centre error of at most 20 pixels (P20).
+        norm_precision: Share of frames with an error of at most 0.2 target sizes.
+        norm_precision_auc: Mean over the thresholds from 0 to 0.5 target sizes, which TrackingNet
+            calls normalised precision.
+        average_overlap: Mean overlap (AO).
+        success_50: Share of frames with an overlap above 0.5 (SR.5).
+        success_75: Share of frames with an overlap above 0.75 (SR.75).
+        success_curve: Share of frames above each overlap threshold.
+        precision_curve: Share of frames within each distance of ``PIXEL_THRESHOLDS``.
+        norm_precision_curve: The same for ``NORMALISED_THRESHOLDS``.
+    """
+
+    success: float
+    precision: float
+    norm_precision: float
+    norm_precision_auc: float
+    average_overlap: float
+    success_50: float
+    success_75: float
+    success_curve: np.ndarray
+    precision_curve: np.ndarray
+    norm_precision_curve: np.ndarray
+
+
+class _Frames(NamedTuple):
+    """The frames that count: (n,) overlaps, centre errors in pixels and in sizes of the target.
+
+    Shares are of ``total`` frames, n or more.
+    """
+
+    overlaps: np.ndarray
+    errors: np.ndarray
+    normalised: np.ndarray
+    total: int
+
+
+def get_convention(name: str) -> Convention:
+    """One of ``CONVENTIONS``; InputError where there is none of this name."""
+    check_option('evaluation', 'convention', name, one_of(*CONVENTIONS))
+    return CONVENTIONS[name]
+
+
+def score_video(video: TrackedVideo, convention: Convention) -> OnePassScores | None:
+    """Score one video; None where no frame counts.
+
+    Raises:
+        InputError: If the numbers of boxes differ, a tracked box is not finite, or the size that
+            the convention needs is missing; it names the video.
+    """
+    frames = _counted(video, convention)
+    return _score(frames, convention) if len(frames.overlaps) else None
+
+
+def score_videos(videos: Sequence[TrackedVideo], convention: Convention) -> OnePassScores:
+    """Score several videos together; one of which no frame counts is left out.
+
+    Raises:
+        InputError: If no frame counts at all, or as in :func:`score_video`.
+    """
+    frames = [_counted(video, convention) for video in videos]
+    frames = [part for part in frames if len(part.overlaps)]
+    if not frames:
+        raise InputError('videos: no frame counts; pass videos with a visible target')
+    if convention.pooled:
+        *parts, totals = zip(*frames, strict=True)
+        return _score(_Frames(*map(np.concatenate, parts), sum(totals)), convention)
+    scores = [_score(part, convention) for part in frames]
+    means = {
+        field.name: np.mean([getattr(score, field.name) for score in scores], axis=0)
+        for field in fields(OnePassScores)
+    }
+    return OnePassScores(
+        **{name: mean if mean.ndim else float(mean) for name, mean in means.items()}
+    )
+
+
+def box_overlaps(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of (n, 4) boxes with its truth.
+
+    A size below zero counts as zero; a box with a NaN overlaps nothing.
+
+    Returns:
+        (n,) in 0..1; 0 where both boxes are empty.
+    """
+    low = np.maximum(boxes[:, :2], truth[:, :2])
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
+    intersection = np.maximum(high - low, 0.0).prod(axis=1)
+    areas = (np.maximum(part[:, 2:], 0.0).prod(axis=1) for part in (boxes, truth))
+    union = sum(areas) - intersection
+    overlaps = np.divide(intersection, union, out=np.zeros(len(boxes)), where=union > 0)
+    return np.clip(overlaps, 0.0, 1.0)
+
+
+def center_errors(
+    boxes: np.ndarray, truth: np.ndarray, scale: np.ndarray | None = None
+) -> np.ndarray:
+    """Distance of the centre of each of (n, 4) boxes from the true one.
+
+    Args:
+        boxes: (n, 4) tracked boxes.
+        truth: (n, 4) true boxes.
+        scale: (n, 2) unit of the distance in x and y; None for pixels. With the true width and
+            height it is the normalised error of TrackingNet and LaSOT.
+
+    Returns:
+        (n,), infinite where a box holds a NaN or a unit is not positive.
+    """
+    # Grouped so that equal boxes have no distance, not one of a rounding error.
+    difference = (boxes[:, :2] + boxes[:, 2:] / 2) - (truth[:, :2] + truth[:, 2:] / 2)
+    if scale is not None:
+        missing = np.full_like(difference, np.inf)
+        difference = np.divide(difference, scale, out=missing, where=scale > 0)
+    errors = np.sqrt((difference**2).sum(axis=1))
+    return np.where(np.isnan(errors), np.inf, errors)
+
+
+def limit_to_image(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Limit (n, 4) boxes to an image (width, height) as the GOT-10k toolkit does.
+
+    The corner is moved into the image, and then the size is cut at the far side. So a box that
+    begins left of the image or above it keeps its size and is moved, not cut.
+    """
+    limits = np.asarray(size, dtype=np.float64)
+    corner = np.clip(boxes[:, :2], 0.0, limits)
+    return np.concatenate((corner, np.clip(boxes[:, 2:], 0.0, limits - corner)), axis=1)
+
+
+def usable(truth: np.ndarray) -> np.ndarray:
+    """Whether a true box says where the target is: no NaN, and a positive size. (n,) bool."""
+    return np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1)
+
+
+def _counted(video: TrackedVideo, convention: Convention) -> _Frames:
+    """Compare a video's boxes with the truth in the frames that count."""
+    boxes, truth = _checked(video, convention)
+    near = convention.without_truth == 'near'
+    known = (truth > 0).all(axis=1) if near else usable(truth)
+    counted = np.ones(len(truth), dtype=bool)
+    if convention.visible_only and video.visible is not None:
+        counted = np.array(video.visible, dtype=bool)
+    if convention.without_truth == 'skipped':
+        counted &= known
+    boxes[0] = truth[0]
+    counted[0] &= convention.first_counts
+    total = len(truth) if convention.share_of_all else int(counted.sum())
+    boxes, truth, known = boxes[counted], truth[counted], known[counted]
+    unknown_error = 0.0 if near else np.inf
+    errors = np.where(known, center_errors(boxes, truth), unknown_error)
+    normalised = np.where(known, center_errors(boxes, truth, truth[:, 2:]), unknown_error)
+    if convention.limit_to_image:
+        boxes, truth = limit_to_image(boxes, video.size), limit_to_image(truth, video.size)
+    return _Frames(np.where(known, box_overlaps(boxes, truth), 0.0), errors, normalised, total)
+
+
+def _score(frames: _Frames, convention: Convention) -> OnePassScores:
+    """Measures of some frames, all weighted alike."""
+    bins, total = np.linspace(0, 1, convention.success_bins), frames.total
+    success = (frames.overlaps[:, None] > bins).sum(axis=0) / total
+    precision = (frames.errors[:, None] <= PIXEL_THRESHOLDS).sum(axis=0) / total
+    normalised = (frames.normalised[:, None] <= NORMALISED_THRESHOLDS).sum(axis=0) / total
+    return OnePassScores(
+        success=float(success.mean()),
+        precision=float(precision[_REPORTED]),
+        norm_precision=float(normalised[_REPORTED]),
+        norm_precision_auc=float(normalised.mean()),
+        average_overlap=float(frames.overlaps.sum() / total),
+        success_50=float((frames.overlaps > 0.5).sum() / total),
+        success_75=float((frames.overlaps > 0.75).sum() / total),
+        success_curve=success,
+        precision_curve=precision,
+        norm_precision_curve=normalised,
+    )
+
+
+def _checked(video: TrackedVideo, convention: Convention) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of the tracked and the true boxes, which fit each other."""
+    boxes, truth = (np.array(part, dtype=np.float64) for part in (video.boxes, video.truth))
+    problem = None
+    if boxes.shape != (len(truth), 4) or boxes.shape != truth.shape or not len(boxes):
+        problem = (
+            f'tracked boxes {boxes.shape} and true boxes {truth.shape} must both be (number of '
+            'frames, 4); track the whole video'
+        )
+    elif not np.isfinite(boxes).all():
+        bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+        problem = (
+            f'the tracked boxes of {len(bad)} frames, first of {bad[0]} (counted from 0), are not '
+            'finite; a tracker must always answer with a box'
+        )
+    elif convention.limit_to_image and video.size is None:
+        problem = 'size is needed to limit boxes to the image'
+    if problem:
+        raise InputError(f'video {video.name!r}: {problem}')
+    return boxes, truth

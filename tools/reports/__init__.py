@@ -1,2 +1,0 @@
-# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Pictures and tables of results folders, one file a job; ``tools/analysis`` has the commands."""
