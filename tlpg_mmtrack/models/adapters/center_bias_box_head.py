@@ -134,14 +134,7 @@ class CenterBiasBoxHead(BaseModule):
         }
 
     def check_slot(self, levels: Sequence[MapShape]) -> None:
-        """Raise unless both parts fit the maps that they will get.
-
-        Args:
-            levels: The two maps, of stride 8 and 16.
-
-        Raises:
-            InputError: Naming the component, the key and what was found.
-        """
+        """Raise an InputError unless both parts fit the two maps that they will get."""
         check_iou_net_slot(self.iou_head, levels)
         maps = empty_maps(levels)
         with torch.no_grad():

@@ -195,12 +195,5 @@ class DCCClsHead(BaseModule):
         return self.head.loss(*batch)
 
     def check_slot(self, levels: Sequence[MapShape]) -> None:
-        """Raise unless the head fits the maps that it will get.
-
-        Args:
-            levels: The maps that the model hands its heads; the classifier sees the last.
-
-        Raises:
-            InputError: Naming the component, the key and what was found.
-        """
+        """Raise an InputError unless the head fits the last of the maps that it will get."""
         check_map(self.head, levels[-1])

@@ -100,15 +100,7 @@ class MMTrackIoUHead(BaseModule):
 
 
 def check_iou_net_slot(head: IouNetHead, levels: Sequence[MapShape]) -> None:
-    """Raise unless mmtrack's ``IouNetHead`` fits the maps that it will get.
-
-    Args:
-        head: The head.
-        levels: Its two maps.
-
-    Raises:
-        InputError: Naming the head, the key and what was found.
-    """
+    """Raise an InputError unless mmtrack's head fits the two maps that it will get."""
     channels = (head.conv3_temp.conv.in_channels, head.conv4_temp.conv.in_channels)
     got = tuple(level.channels for level in levels)
     require('IouNetHead', 'in_dim', channels, got, 'the number of channels of its maps')

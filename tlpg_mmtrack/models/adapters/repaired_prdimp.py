@@ -56,14 +56,14 @@ class RepairedPrDiMP(PrDiMP):
         if neck is not None:
             channels = [level.channels for level in levels]
             self.neck = build_with(neck, in_channels=channels)
-            levels = self._choose(levels, neck_shapes(self.neck, levels))
+            levels = _heads_maps(levels, neck_shapes(self.neck, levels))
             # Upstream calls the backbone in three methods, and what it returns is what the heads
             # get. A hook changes that in all three and leaves the names in checkpoints alone.
             self.backbone.register_forward_hook(self._apply_neck)
         self._check(levels)
 
     def _apply_neck(self, backbone: nn.Module, images: Any, maps: Sequence[Tensor]) -> Sequence:
-        return self._choose(maps, self.neck(maps))
+        return _heads_maps(maps, self.neck(maps))
 
     def loss(self, batch_inputs: dict, batch_data_samples: list, **kwargs: Any) -> dict:
         """Training losses, also on stored features.
@@ -78,21 +78,15 @@ class RepairedPrDiMP(PrDiMP):
         if 'template' not in batch_inputs:
             return super().loss(batch_inputs, batch_data_samples, **kwargs)
         template, search = (
-            self._heads_maps([_frame_major(level) for level in batch_inputs[name]])
+            [_frame_major(level) for level in batch_inputs[name]]
             for name in ('template', 'search')
         )
+        if self.neck is not None:
+            template, search = (_heads_maps(maps, self.neck(maps)) for maps in (template, search))
         return {
             **self.classifier.loss(template, search, batch_data_samples, **kwargs),
             **self.bbox_regressor.loss(template, search, batch_data_samples, **kwargs),
         }
-
-    def _heads_maps(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return tuple(levels[:2]) if self.neck is None else self._choose(levels, self.neck(levels))
-
-    @staticmethod
-    def _choose(levels: Sequence, maps: Sequence) -> tuple:
-        """The two maps for the heads, of the backbone's levels and the neck's maps."""
-        return (levels[0], maps[0]) if len(maps) == 1 else tuple(maps[:2])
 
     def _check(self, levels: Sequence[MapShape]) -> None:
         require_levels(type(self.backbone).__name__, 'backbone.out_indices', levels, 2)
@@ -109,6 +103,11 @@ class RepairedPrDiMP(PrDiMP):
                 check_iou_net_slot(part, levels)
             elif hasattr(part, 'check_slot'):
                 part.check_slot(levels)
+
+
+def _heads_maps(levels: Sequence, maps: Sequence) -> tuple:
+    """The two maps for the heads, of the backbone's levels and the neck's maps."""
+    return (levels[0], maps[0]) if len(maps) == 1 else tuple(maps[:2])
 
 
 def _frame_major(maps: Sequence[Tensor]) -> Tensor:
@@ -193,17 +192,7 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
     def predict_by_feat(
         self, scores: Tensor, prev_bbox: Tensor, sample_center: Tensor, scale_factor: Tensor
     ) -> tuple[Tensor, str]:
-        """Find the target on a score map.
-
-        Args:
-            scores: (1, 1, H, W) or (H, W).
-            prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
-            sample_center: (2,) the crop's centre, (x, y) in frame pixels.
-            scale_factor: Frame pixels per crop pixel.
-
-        Returns:
-            The target's centre (x, y) in frame pixels and the state.
-        """
+        """Find the target on a score map (1, 1, H, W) or (H, W); otherwise as :meth:`predict`."""
         # Upstream counts cells from half a cell beyond the map's middle. So it is told where in
         # the frame that place is: its distances to the last box come out right as well.
         size = torch.tensor([scores.shape[-1], scores.shape[-2]]).to(sample_center)
@@ -214,14 +203,7 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         )
 
     def check_slot(self, levels: Sequence[MapShape]) -> None:
-        """Raise unless the head fits the maps that it will get.
-
-        Args:
-            levels: The maps that the model hands its heads; the classifier sees the last.
-
-        Raises:
-            InputError: Naming the component, the key and what was found.
-        """
+        """Raise an InputError unless the head fits the last of the maps that it will get."""
         name, source = type(self).__name__, 'the map it gets'
         x = levels[-1]
         in_dim = self.channel_mapping[0].in_channels
