@@ -21,7 +21,7 @@ SMALLER = {
         'bbox_head.in_dim': (128, 256),
         'cls_head.optimizer_cfg.init_update_iters': 2,
         'test_cfg.img_sample_size': 12 * 16,
-        'test_cfg.init_aug_cfg.augmentation': dict(_delete_=True, fliplr=True),
+        'test_cfg.init_aug_cfg.augmentation': dict(_delete_=True, dropout=[0.2, 0.2]),
     },
     'siamrpn': {'backbone.base_channels': 8, 'neck.in_channels': [64, 128, 256]},
     'stark': {

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,7 +22,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from reports import Run, load_run, new_figure, report_incomplete, save_figure, shorten, write_csv
 
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.one_pass import (
     Convention,
     TrackedVideo,
@@ -30,10 +30,11 @@ from tlpg_mmtrack.evaluation.one_pass import (
     score_video,
     usable,
 )
-from tlpg_mmtrack.ops.crop import crop_patch
 from tlpg_mmtrack.utils.atomic_write import write_text
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.images import decode_image
+
+if TYPE_CHECKING:
+    from tlpg_mmtrack.datasets.video_folder import FolderVideo
 
 TRUTH_COLOUR, TRACKER_COLOUR = 'limegreen', 'darkorange'
 _HALF = 0.5
@@ -134,6 +135,9 @@ def match_folder(run: Run, folder: str | Path) -> dict[str, FolderVideo]:
         InputError: If a sequence is not in both, or differs in its length or truth, or the folder
             has none; it names folder, sequence and fix.
     """
+    # After --help: it takes seconds.
+    from tlpg_mmtrack.datasets.video_folder import read_video_folder
+
     videos, problems = read_video_folder(folder)
     there = {video.name: video for video in videos}
     missing = [name for name in there if name not in run.videos]
@@ -278,6 +282,9 @@ def _markdown_row(row: Diagnosis) -> str:
 
 def _show_frame(axis: Axes, row: Diagnosis, index: int, path: Path) -> None:
     """One frame, cut around the boxes, which keep their coordinates."""
+    from tlpg_mmtrack.ops.crop import crop_patch
+    from tlpg_mmtrack.utils.images import decode_image
+
     frame = decode_image(path)
     if frame is None:
         raise InputError(f'data: {path} cannot be read as an image; put the whole file there')

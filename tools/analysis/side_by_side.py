@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -20,12 +21,12 @@ import numpy as np
 from command_line import command, describe
 from reports import Run, load_runs
 
-from tlpg_mmtrack.apis.frames import FrameSource, open_source
-from tlpg_mmtrack.apis.visualization import draw_box, draw_label, enlarge
-from tlpg_mmtrack.apis.writers import VideoFileWriter
 from tlpg_mmtrack.evaluation.one_pass import TrackedVideo, box_overlaps, usable
 from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from tlpg_mmtrack.apis.frames import FrameSource
 
 #: Blue, green, red.
 TRUTH_COLOUR = (80, 200, 60)
@@ -73,6 +74,10 @@ def write_side_by_side(
         InputError: If there is no such video, the file is no MP4, or the numbers of frames differ.
         FileNotFoundError: If there are no such frames.
     """
+    # After --help: these take seconds.
+    from tlpg_mmtrack.apis.frames import open_source
+    from tlpg_mmtrack.apis.writers import VideoFileWriter
+
     if Path(path).suffix != '.mp4':
         raise InputError(f'out: {path} must end in .mp4')
     if video not in first.videos:
@@ -109,6 +114,8 @@ def _panel(
     overlap: float,
     colour: tuple[int, int, int],
 ) -> np.ndarray:
+    from tlpg_mmtrack.apis.visualization import draw_box, draw_label, enlarge
+
     picture, scale = enlarge(frame)
     known = usable(side.truth[index : index + 1])[0]
     if known:
