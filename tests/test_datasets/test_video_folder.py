@@ -12,8 +12,7 @@ from written_runs import write_square_clips
 
 from tlpg_mmtrack.datasets import TrackingVideoDataset, VideoFolderDataset
 from tlpg_mmtrack.datasets.video_folder import read_video_folder
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 
 
 def test_boxes_are_made_zero_based(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mmtrack.models import TrackDataPreprocessor
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.datasets import WeightedTrackingDataset
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import read_image
 
 BASE = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
@@ -126,19 +126,19 @@ def test_nothing_readable_is_an_error(loader_config: dict, stills: Path) -> None
         path.write_bytes(b'broken')
     loader_config.dataset.datasets = loader_config.dataset.datasets[:1]
     loader_config.dataset.weights = [1.0]
-    with pytest.raises(RuntimeError, match='sample 5: 50 draws in a row were unusable'):
+    with pytest.raises(InputError, match='sample 5: 50 draws in a row were unusable'):
         DATASETS.build(loader_config.dataset)[5]
 
 
 @pytest.mark.parametrize('weights', [[1.0], [1.0, -1.0], [0.0, 0.0]])
 def test_weights_that_do_not_fit_are_refused(loader_config: dict, weights: list) -> None:
     loader_config.dataset.weights = weights
-    with pytest.raises(ValueError, match=r'weights.* numbers'):
+    with pytest.raises(InputError, match=r'weights.* numbers'):
         DATASETS.build(loader_config.dataset)
 
 
 def test_no_dataset_is_refused() -> None:
-    with pytest.raises(ValueError, match='datasets: must name at least one'):
+    with pytest.raises(InputError, match='datasets: must name at least one'):
         WeightedTrackingDataset(datasets=[])
 
 
@@ -175,5 +175,5 @@ def test_a_bad_video_stops_it_if_so_configured(loader_config: dict, videos: Path
 
 def test_other_ways_to_treat_the_unusable_are_refused(loader_config: dict) -> None:
     loader_config.dataset.on_unusable = 'ignore'
-    with pytest.raises(ValueError, match="on_unusable must be 'skip' or 'stop', got 'ignore'"):
+    with pytest.raises(InputError, match="on_unusable must be 'skip' or 'stop', got 'ignore'"):
         DATASETS.build(loader_config.dataset)

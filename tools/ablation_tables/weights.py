@@ -11,9 +11,8 @@ from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.utils.checkpoint import read_weights
+from tlpg_mmtrack.utils.checkpoint import last_checkpoint, read_weights
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.last_checkpoint import last_checkpoint
 
 IOU_NET = 'iou_head'
 
