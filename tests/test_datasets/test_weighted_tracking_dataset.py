@@ -103,11 +103,12 @@ def test_workers_and_resuming_change_nothing(loader_config: dict) -> None:
 
 
 def test_weights_are_shares_of_the_samples(dataset: WeightedTrackingDataset) -> None:
-    rng = np.random.default_rng(0)
-    chosen = [dataset._draw(rng)[0] is dataset.datasets[0] for _ in range(400)]
-    assert 0.68 < np.mean(chosen) < 0.82
+    for name, source in zip(('stills', 'videos'), dataset.datasets, strict=True):
+        source.pipeline = lambda pair, name=name: name
+    chosen = [dataset[index] for index in range(400)]
+    assert 0.68 < chosen.count('stills') / 400 < 0.82
     dataset.probabilities = np.array([0.0, 1.0])
-    assert all(dataset._draw(rng)[0] is dataset.datasets[1] for _ in range(20))
+    assert {dataset[index] for index in range(20)} == {'videos'}
 
 
 def test_an_unreadable_image_is_named_and_replaced(loader_config: dict, stills: Path) -> None:

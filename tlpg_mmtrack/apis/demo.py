@@ -78,21 +78,18 @@ def run_demo(
         _require_display('--show' if show else 'drawing a box')
     frames = open_source(demo_clip() if source is None else source)
     stream = iter(frames)
-    _, first = next(stream, (0, None))
-    if first is None:
-        raise InputError(f'source: the first frame of {frames.name} is corrupt; leave it out')
-    first = check_frame(first)
+    first = _first_frame(stream, frames.name)
     if box is None:
         box = DEMO_BOX if source is None else _draw_box(first)
     box = check_box(box, (first.shape[1], first.shape[0]))
     tracker = Tracker.from_pretrained(config, checkpoint, device, seed)
     tracker.init(first, box)
 
-    seconds = 0.0
     rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
     total = min(filter(None, (frames.frame_count, max_frames)), default=None)
     with _stop_on_interrupt() as stop, Recording(out, frames.fps) as recording:
         recording.add(0, first, TrackingResult(box, 1.0, TrackingState.NORMAL))
+        seconds = 0.0
         for index, frame in progress(rest, 'tracking', total, completed=1):
             started = time.perf_counter()
             result = tracker.track(frame)
@@ -145,6 +142,13 @@ def _prepare_folder(folder: Path) -> None:
         raise InputError(
             f'--out: cannot write to {folder} ({reason}); pass another folder'
         ) from error
+
+
+def _first_frame(stream: Iterator, name: str) -> np.ndarray:
+    _, frame = next(stream, (0, None))
+    if frame is None:
+        raise InputError(f'source: the first frame of {name} is corrupt; leave it out')
+    return check_frame(frame)
 
 
 def _require_display(purpose: str) -> None:

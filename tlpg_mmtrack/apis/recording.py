@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -72,12 +71,7 @@ class Recording:
         self._results.append(result)
         return picture
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         started = bool(self._results)
         finished = started and (kind is None or issubclass(kind, KeyboardInterrupt))
         disk_failed = started and kind is not None and issubclass(kind, OSError)

@@ -6,17 +6,10 @@ from .stored_feature_dataset import StoredFeatureDataset
 from .tracking_image_dataset import TrackingImageDataset
 from .tracking_source import TrackingSource
 from .tracking_video_dataset import TrackingVideoDataset
-from .transforms import (
-    CropLikeTracker,
-    CutAndPaste,
-    LoadFrame,
-    LoadTrackingFrames,
-    PasteDistractors,
-    PasteOccluders,
-    SampleTrackingFrames,
-    TrackingCrop,
-    TrackingPhotometric,
-)
+from .transforms.crops import CropLikeTracker, TrackingCrop
+from .transforms.frames import LoadFrame, LoadTrackingFrames, SampleTrackingFrames
+from .transforms.pasting import CutAndPaste, PasteDistractors, PasteOccluders
+from .transforms.photometric import TrackingPhotometric
 from .weighted_tracking_dataset import WeightedTrackingDataset
 
 __all__ = [

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import checked, whole
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, option, whole
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ class FeatureStore:
 
 
 @DATASETS.register_module()
-class StoredFeatureDataset(Dataset):
+@dataclass(eq=False)
+class StoredFeatureDataset(CheckedOptions, Dataset):
     """Draws template and search crops from the samples of a :class:`FeatureStore`.
 
     It has ``NUM_SAMPLES`` numbered samples, far more than are stored, for mmtrack's
@@ -129,35 +131,28 @@ class StoredFeatureDataset(Dataset):
         InputError: If the folder is no store, it is incomplete or has too few crops a sample.
     """
 
-    NUM_SAMPLES = 2**20
+    NUM_SAMPLES: ClassVar = 2**20
 
-    @checked(num_template_frames=whole(1), num_search_frames=whole(1), seed=whole(0))
-    def __init__(
-        self,
-        folder: str,
-        num_template_frames: int = 2,
-        num_search_frames: int = 1,
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        self.store = FeatureStore(folder)
-        self.num_template_frames = num_template_frames
-        self.num_search_frames = num_search_frames
-        self.seed = seed
+    folder: str
+    num_template_frames: int = option(2, whole(1))
+    num_search_frames: int = option(1, whole(1))
+    seed: int = option(0, whole(0))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.store = FeatureStore(self.folder)
         missing, manifest = len(self.store.missing()), self.store.manifest
         if missing:
             raise InputError(
-                f'folder: {folder} lacks {missing} of {manifest.samples} samples; run '
+                f'folder: {self.folder} lacks {missing} of {manifest.samples} samples; run '
                 'tools/store_features.py again, it goes on where it stopped'
             )
-        if (
-            num_template_frames > manifest.template_frames
-            or num_search_frames > manifest.frames - num_template_frames
-        ):
+        templates, search = self.num_template_frames, self.num_search_frames
+        if templates > manifest.template_frames or search > manifest.frames - templates:
             raise InputError(
-                f'num_template_frames, num_search_frames: got {num_template_frames} and '
-                f'{num_search_frames}, but each sample of {folder} has '
-                f'{manifest.template_frames} and {manifest.search_frames}'
+                f'num_template_frames, num_search_frames: got {templates} and {search}, but each '
+                f'sample of {self.folder} has {manifest.template_frames} and '
+                f'{manifest.search_frames}'
             )
 
     @property
