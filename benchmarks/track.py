@@ -203,15 +203,11 @@ def backend_contenders(checkpoint: Path | None) -> list[Contender]:
 def _efflite0(name: str, changes: dict, checkpoint: Path | None) -> Contender:
     """TLPG-EfficientNet-Lite0 with some keys of its model changed."""
     if checkpoint is None:
-        try:
-            checkpoint = shipped_weights(EFFLITE0.stem)
-        except FileNotFoundError:
-            print('no weights given and none shipped: untrained')
+        checkpoint = shipped_weights(EFFLITE0.stem)
     config = Config.fromfile(EFFLITE0)
     config.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
     model = build(config.model)
-    if checkpoint is not None:
-        load_weights(model, checkpoint)
+    load_weights(model, checkpoint)
     return tlpg(f'TLPG-EfficientNet-Lite0, {name}', model, False)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from command_line import command
 from mmengine.config import DictAction
 
+from tlpg_mmtrack.utils.config import change_config, key_value, read_config
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        type=_key_value,
+        type=key_value,
         action=DictAction,
         metavar='KEY=VALUE',
         help='change the config, as in tools/train.py',
@@ -70,13 +71,6 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if options.samples < 1 or options.rows < 1 or options.start < 0:
         parser.error('--samples and --rows must be at least 1, --start at least 0')
     return options
-
-
-def _key_value(text: str) -> str:
-    """Check one of --cfg-options, as files/config_options.py does, without its imports."""
-    if '=' not in text:
-        raise argparse.ArgumentTypeError(f'expected KEY=VALUE, got {text!r}')
-    return text
 
 
 @command()
@@ -111,10 +105,8 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
     Raises:
         InputError: If the config has none, or one that cannot be built.
     """
-    # Here, not above: `--help` answers at once without them.
-    import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable and registers the datasets)
-    from mmtrack.registry import DATASETS  # isort: skip
-    from tlpg_mmtrack.utils.config import change_config, read_config
+    # Not at the top: `--help` answers at once without it.
+    from mmtrack.registry import DATASETS
 
     config = read_config(config_path)
     change_config(config, changes)

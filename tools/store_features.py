@@ -11,32 +11,30 @@ on where it stopped. Each sample takes (EfficientNet-Lite0, four crops) 0.9 MB o
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from dataclasses import asdict, replace
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from command_line import command
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from tlpg_mmtrack.datasets.feature_store import (
-    FeatureStore,
-    FeatureStoreManifest,
-    images_of,
-    source_hash,
-)
+from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore, FeatureStoreManifest
 from tlpg_mmtrack.utils.allocator import keep_freed_memory
+from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.config import change_config, key_value, read_config
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import FileError, InputError
 
 BATCH = 4
 """Samples whose crops run through the backbone together."""
@@ -63,6 +61,87 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     if args.samples < 1 or args.workers < 1:
         parser.error('--samples and --workers must be at least 1')
     return args
+
+
+def images_of(config: Config) -> ConfigDict:
+    """The dataset whose samples are stored for a training config.
+
+    That is what its train_dataloader reads; where it reads a store, its ``image_dataset``.
+
+    Raises:
+        InputError: If it has neither.
+    """
+    trained = (config.get('train_dataloader') or {}).get('dataset')
+    if trained and trained.get('type') != 'StoredFeatureDataset':
+        return trained
+    if not config.get('image_dataset'):
+        raise InputError(
+            f'config: {config.filename} names no images to store features of; give it a '
+            'train_dataloader.dataset that reads images, or an image_dataset'
+        )
+    return config.image_dataset
+
+
+def source_hash(config: Config) -> str:
+    """SHA-256 of all that decides what is stored for a training config."""
+    model = config.model
+    parts = dict(
+        backbone=model.backbone,
+        mean=model.get('mean'),
+        std=model.get('std'),
+        bgr_to_rgb=model.get('bgr_to_rgb'),
+        dataset=images_of(config),
+    )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def create_store(folder: Path, manifest: FeatureStoreManifest) -> FeatureStore:
+    """Open a store for writing: an existing one to go on with, or a new one.
+
+    Raises:
+        InputError: If the folder holds a store of something else, or of another size.
+        FileError: If the disk has no room for it.
+    """
+    if (folder / 'manifest.json').exists():
+        store = FeatureStore(folder, writable=True)
+        if store.manifest == replace(manifest, samples=store.manifest.samples) != manifest:
+            raise InputError(
+                f'samples: {folder} was made for {store.manifest.samples}, not for '
+                f'{manifest.samples}; ask for as many, name another folder, or delete it'
+            )
+        if store.manifest != manifest:
+            raise InputError(
+                f'{folder} holds features of another configuration; name another folder, or '
+                'delete it'
+            )
+        return store
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, shape, dtype in manifest.files():
+        np.lib.format.open_memmap(folder / name, 'w+', dtype, shape).flush()
+        _reserve(folder / name)
+    # The manifest comes last: a folder with one is complete.
+    with atomic_write(folder / 'manifest.json') as part:
+        part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+    return FeatureStore(folder, writable=True)
+
+
+def _reserve(path: Path) -> None:
+    """Take a file's space on the disk at once, where the system can.
+
+    A mapped file is a hole at first, and a process that writes to it when the disk has become full
+    is killed (SIGBUS), without a word.
+    """
+    if not hasattr(os, 'posix_fallocate'):
+        return
+    size = path.stat().st_size
+    try:
+        with open(path, 'r+b') as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise FileError(
+            f'{path} needs {size / 1e9:.1f} GB ({error.strerror}); free space, name a folder on '
+            'another disk, or store fewer samples'
+        ) from error
 
 
 class Writer:
@@ -106,19 +185,22 @@ class Writer:
 
 def describe(config: Config, writer: Writer, samples: int) -> FeatureStoreManifest:
     """The manifest of a config's store."""
-    (template, search), (maps, _) = _frame_counts(writer), writer.compute([0])
+    inputs, (maps, _) = writer.dataset[0]['inputs'], writer.compute([0])
     return FeatureStoreManifest(
         samples=samples,
-        template_frames=template,
-        search_frames=search,
+        template_frames=len(inputs['img']),
+        search_frames=len(inputs['search_img']),
         shapes=tuple(level.shape[2:] for level in maps),
         source=source_hash(config),
     )
 
 
-def _frame_counts(writer: Writer) -> tuple[int, int]:
-    inputs = writer.dataset[0]['inputs']
-    return len(inputs['img']), len(inputs['search_img'])
+def write_samples(writer: Writer, store: FeatureStore, numbers: Sequence[int]) -> int:
+    """Compute and store some samples; their count."""
+    maps, boxes = writer.compute(numbers)
+    for place, number in enumerate(numbers):
+        store.write(number, [level[place] for level in maps], boxes[place])
+    return len(numbers)
 
 
 _worker: tuple[Writer, FeatureStore] | None = None
@@ -131,25 +213,41 @@ def _start_worker(config: Config, folder: Path) -> None:
     _worker = Writer(config), FeatureStore(folder, writable=True)
 
 
-def _write(numbers: Sequence[int]) -> int:
-    writer, store = _worker
-    maps, boxes = writer.compute(numbers)
-    for place, number in enumerate(numbers):
-        store.write(number, [level[place] for level in maps], boxes[place])
-    return len(numbers)
+def _work(numbers: Sequence[int]) -> int:
+    return write_samples(*_worker, numbers)
 
 
-@contextmanager
-def _interrupts_for_this_process() -> Iterator[None]:
-    """Have processes that a block starts ignore Ctrl-C, which a terminal sends to all of them.
+def write_in_processes(
+    config: Config, folder: Path, batches: Sequence[Sequence[int]], workers: int
+) -> Iterator[int]:
+    """Compute and store all batches; yields the count of each.
 
-    They inherit it. To ask for it when they run would be too late: importing takes them seconds.
+    Raises:
+        InputError: If a process was killed.
     """
+    pool = ProcessPoolExecutor(workers, get_context('spawn'), _start_worker, (config, folder))
+    # The processes inherit that they ignore Ctrl-C, which a terminal sends to all of them. To ask
+    # for it when they run would be too late: importing takes them seconds.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield
+        try:
+            counts = pool.map(_work, batches)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        yield from counts
+    except BrokenProcessPool as error:
+        raise InputError(
+            f'{folder}: a process was killed, perhaps for want of memory; use fewer --workers. '
+            'The same command goes on from what was written'
+        ) from error
+    except (KeyboardInterrupt, GeneratorExit):
+        # Their samples at hand would take a minute; those are made anew another time.
+        for process in active_children():
+            process.terminate()
+        raise
     finally:
-        signal.signal(signal.SIGINT, handler)
+        # Ctrl-C would otherwise wait for all that is left.
+        pool.shutdown(cancel_futures=True)
 
 
 @command(resume='the same command goes on')
@@ -158,33 +256,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_arguments(arguments)
     config = read_config(args.config)
     change_config(config, args.cfg_options)
-    store = FeatureStore.create(args.folder, describe(config, Writer(config), args.samples))
+    writer = Writer(config)
+    store = create_store(args.folder, describe(config, writer, args.samples))
     missing = store.missing()
-    done = args.samples - len(missing)
     batches = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
-    pool = ProcessPoolExecutor(
-        args.workers, get_context('spawn'), _start_worker, (config, args.folder)
-    )
+    if args.workers == 1:
+        counts: Iterable[int] = (write_samples(writer, store, batch) for batch in batches)
+    else:
+        counts = write_in_processes(config, args.folder, batches, args.workers)
     with Progress() as progress:
+        done = args.samples - len(missing)
         task = progress.add_task('samples', total=args.samples, completed=done)
-        try:
-            with _interrupts_for_this_process():
-                counts = pool.map(_write, batches)
-            for count in counts:
-                progress.advance(task, count)
-        except BrokenProcessPool as error:
-            raise InputError(
-                f'{args.folder}: a process was killed, perhaps for want of memory; use fewer '
-                '--workers. The same command goes on from what was written'
-            ) from error
-        except KeyboardInterrupt:
-            # Their samples at hand would take a minute; those are made anew another time.
-            for process in active_children():
-                process.terminate()
-            raise
-        finally:
-            # Ctrl-C would otherwise wait for all that is left.
-            pool.shutdown(cancel_futures=True)
+        for count in counts:
+            progress.advance(task, count)
     print(f'{args.folder}: {args.samples} samples')
 
 

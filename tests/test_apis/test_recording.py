@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -58,12 +61,12 @@ def no_space(*_: object) -> None:
 
 
 def test_a_video_that_cannot_be_finished_costs_no_boxes(tmp_path, monkeypatch):
-    def damaged(_: object) -> None:
-        raise OSError('tracked.mp4: the video cannot be written')
+    def damaged(*_: object) -> None:
+        raise FileError('tracked.mp4: cannot be written')
 
-    monkeypatch.setattr(recording_module.VideoFileWriter, '_finish', damaged)
+    monkeypatch.setattr(recording_module.VideoFileWriter, 'close', damaged)
     with (
-        pytest.raises(OSError, match='cannot be written'),
+        pytest.raises(FileError, match='cannot be written'),
         Recording(tmp_path, fps=10.0) as recording,
     ):
         for index in range(5):
@@ -73,12 +76,20 @@ def test_a_video_that_cannot_be_finished_costs_no_boxes(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_is_full_midway_leaves_whole_rows_and_is_named(tmp_path, monkeypatch):
+    make_writer = csv.writer
+
+    def full_after_two_rows(file: TextIO) -> SimpleNamespace:
+        rows, left = make_writer(file), iter(range(2))
+        return SimpleNamespace(
+            writerow=lambda row: no_space() if next(left, None) is None else rows.writerow(row)
+        )
+
+    monkeypatch.setattr(csv, 'writer', full_after_two_rows)
     with (
         pytest.raises(FileError, match=r'boxes\.csv: cannot be written \(No space left'),
         Recording(tmp_path, fps=10.0) as recording,
     ):
         recording.add(0, white_square(30), RESULT)
-        monkeypatch.setattr(recording_module.BoxWriter, 'write', no_space)
         recording.add(1, white_square(30), RESULT)
     assert files_in(tmp_path) == ['boxes.csv']
     assert len((tmp_path / 'boxes.csv').read_text().splitlines()) == 2

@@ -11,6 +11,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.structures import TrackingState
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def test_from_pretrained_tracks_the_demo_clip():
@@ -34,12 +35,12 @@ def test_from_pretrained_tracks_the_demo_clip():
 def test_mmengine_reads_them_by_name():
     checkpoint = _load_checkpoint('tlpg://tlpg_efflite0_small')
     assert checkpoint['state_dict'].keys() == Tracker.from_pretrained().model.state_dict().keys()
-    with pytest.raises(FileNotFoundError, match='no weights for the config unheard_of'):
+    with pytest.raises(InputError, match='no weights for the config unheard_of'):
         _load_checkpoint('tlpg://unheard_of')
 
 
 def test_the_tracker_reads_them_by_name_too():
     by_name = Tracker.from_pretrained(checkpoint='tlpg://tlpg_efflite0_small')
     assert by_name.manifest()['weights'] == Tracker.from_pretrained().manifest()['weights']
-    with pytest.raises(FileNotFoundError, match='no weights for the config unheard_of'):
+    with pytest.raises(InputError, match='no weights for the config unheard_of'):
         Tracker.from_pretrained(checkpoint='tlpg://unheard_of')

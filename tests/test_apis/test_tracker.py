@@ -264,7 +264,7 @@ class TestFromPretrained:
     def test_config_without_shipped_weights(self, package, tmp_path):
         config = tmp_path / 'tlpg_other.py'
         config.write_text("model = dict(type='FakeTrackingModel')\n")
-        with pytest.raises(FileNotFoundError, match='no weights for the config tlpg_other'):
+        with pytest.raises(InputError, match='no weights for the config tlpg_other'):
             Tracker.from_pretrained(config, device='cpu')
 
     def test_a_config_that_is_no_path(self):
@@ -273,10 +273,10 @@ class TestFromPretrained:
 
     def test_missing_config(self, package, tmp_path):
         weights = package / 'weights' / 'fake.safetensors'
-        with pytest.raises(FileNotFoundError, match=r'config: .*is not a file'):
+        with pytest.raises(InputError, match=r'config: .*is not a file'):
             Tracker.from_pretrained(tmp_path / 'none.py', weights, 'cpu')
         (package / '.mim' / 'configs' / 'tlpg' / 'tlpg_fake.py').unlink()
-        with pytest.raises(FileNotFoundError, match=r'config: no tlpg/tlpg_fake\.py'):
+        with pytest.raises(InputError, match=r'config: no tlpg/tlpg_fake\.py'):
             Tracker.from_pretrained(device='cpu')
 
     @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from tlpg_mmtrack.apis.writers import (
     BoxWriter,
     VideoFileWriter,
     fit,
-    part_path,
 )
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.utils.errors import FileError, InputError
 
 RESULT = TrackingResult(np.array([1.25, -2, 3, 4]), 0.123456, TrackingState.UNCERTAIN)
 
@@ -41,8 +41,9 @@ class TestBoxWriter:
         path = tmp_path / 'boxes.csv'
         with BoxWriter(path) as writer:
             writer.write(0, RESULT)
-            assert len(rows_of(part_path(path))) == 2
-            assert not path.exists()
+            (part,) = tmp_path.iterdir()
+            assert part.name.startswith('.')
+            assert len(rows_of(part)) == 2
 
     def test_interrupt_keeps_what_was_written(self, tmp_path):
         with pytest.raises(KeyboardInterrupt), BoxWriter(tmp_path / 'boxes.csv') as writer:
@@ -127,7 +128,7 @@ class TestVideoFileWriter:
 
     @pytest.mark.parametrize('fps', [0, -1.0, float('nan'), float('inf')])
     def test_no_rate(self, tmp_path, fps):
-        with pytest.raises(ValueError, match='fps: must be positive and finite'):
+        with pytest.raises(InputError, match='fps: must be positive and finite'):
             VideoFileWriter(tmp_path / 'a.mp4', fps)
 
     @pytest.mark.parametrize(
@@ -145,14 +146,14 @@ class TestVideoFileWriter:
         path, noise = tmp_path / 'a.mp4', np.random.default_rng(0)
         _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         with (
-            pytest.raises(OSError, match=r'a\.mp4: the video cannot be written .File too large'),
+            pytest.raises(FileError, match=r'a\.mp4: cannot be written .File too large'),
             VideoFileWriter(path, fps=10.0) as writer,
         ):
             try:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
                 for _ in range(20):
                     writer.write(noise.integers(0, 255, (48, 64, 3), dtype=np.uint8))
-                writer._finish()
+                writer.close(keep=True)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert not list(tmp_path.iterdir())
@@ -164,7 +165,7 @@ class TestVideoFileWriter:
 
     def test_missing_folder(self, tmp_path):
         with (
-            pytest.raises(OSError, match=r'a\.mp4: the video cannot be written \(No such file'),
+            pytest.raises(FileError, match=r'a\.mp4: cannot be written \(No such file'),
             VideoFileWriter(tmp_path / 'none' / 'a.mp4', fps=10.0) as writer,
         ):
             writer.write(np.zeros((48, 64, 3), np.uint8))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from synthetic_corpus import find_green
 
-from tlpg_mmtrack.datasets.cutout import Cutout, cutout_of, motion_kernel
+from tlpg_mmtrack.datasets.cutout import Cutout, cutout_of
 from tlpg_mmtrack.datasets.geometry import bounding_box, map_points, place_matrix
+from tlpg_mmtrack.datasets.transforms.photometric import motion_kernel
 from tlpg_mmtrack.ops.crop import linear_map
 
 
@@ -65,14 +66,6 @@ def test_motion_blur_smears_along_its_direction_about_the_same_centre(green_box:
     assert abs(extents[1][0] - extents[0][0]) <= 1
     assert 10 <= extents[1][1] - extents[0][1] <= 16
     np.testing.assert_allclose(extents[1][2:], extents[0][2:], atol=0.6)
-
-
-@pytest.mark.parametrize('degrees', [0.0, 37.0, 90.0])
-def test_a_motion_kernel_keeps_brightness(degrees: float) -> None:
-    kernel = motion_kernel(9, degrees)
-    assert kernel.shape == (9, 9)
-    assert kernel.sum() == pytest.approx(1.0)
-    np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-6)
 
 
 def test_a_cutout_is_read_along_its_mask_or_as_its_box(background: dict) -> None:

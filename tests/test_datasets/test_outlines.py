@@ -9,6 +9,7 @@ from pycocotools import mask as coco_mask
 
 from tlpg_mmtrack.datasets.geometry import bounding_box
 from tlpg_mmtrack.datasets.outlines import box_agreement, outline_of
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def test_polygons_are_kept_and_fragments_dropped() -> None:
@@ -39,7 +40,7 @@ def test_no_mask_is_no_polygon(empty: object) -> None:
 
 
 def test_another_type_is_refused() -> None:
-    with pytest.raises(ValueError, match='segmentation: str is not a COCO mask'):
+    with pytest.raises(InputError, match='segmentation: str is not a COCO mask'):
         outline_of('1 2 3', 10, 10)
 
 
@@ -47,7 +48,7 @@ def test_another_type_is_refused() -> None:
     'code', [dict(size=[30, 20], counts=[600]), dict(counts=[600]), dict(size=[20, 30])]
 )
 def test_a_code_of_another_image_is_refused(code: dict) -> None:
-    with pytest.raises(ValueError, match=r'run-length code needs counts and size \[20, 30\]'):
+    with pytest.raises(InputError, match=r'run-length code needs counts and size \[20, 30\]'):
         outline_of(code, 20, 30)
 
 
@@ -66,7 +67,7 @@ def test_a_code_of_another_image_is_refused(code: dict) -> None:
     ],
 )
 def test_a_malformed_segmentation_is_a_value_error(segmentation: object, message: str) -> None:
-    with pytest.raises(ValueError, match=f'segmentation: .*{message}.*; give a list of polygons'):
+    with pytest.raises(InputError, match=f'segmentation: .*{message}.*; give a list of polygons'):
         outline_of(segmentation, 20, 30)
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
+from store_features import create_store
 
 from tlpg_mmtrack.datasets import StoredFeatureDataset
-from tlpg_mmtrack.datasets.feature_store import FeatureStore, FeatureStoreManifest
+from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStoreManifest
 from tlpg_mmtrack.models.data_preprocessors import TLPGDataPreprocessor
+from tlpg_mmtrack.utils.errors import InputError
 
 SHAPES = ((2, 4, 4), (3, 2, 2))
 
@@ -20,7 +22,7 @@ SHAPES = ((2, 4, 4), (3, 2, 2))
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Five samples of three template crops and a search crop; a map's values name its crop."""
-    store = FeatureStore.create(tmp_path / 'store', FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
+    store = create_store(tmp_path / 'store', FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
     for number in range(5):
         crops = 10 * number + np.arange(4, dtype=np.float32)
         maps = [np.broadcast_to(crops.reshape(4, 1, 1, 1), (4, *shape)) for shape in SHAPES]
@@ -74,12 +76,12 @@ def test_a_batch_passes_the_preprocessor(folder: Path) -> None:
 
 
 def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
-    FeatureStore.create(tmp_path, FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
-    with pytest.raises(ValueError, match=r'lacks 5 of 5 samples; run tools/store_features\.py'):
+    create_store(tmp_path, FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
+    with pytest.raises(InputError, match=r'lacks 5 of 5 samples; run tools/store_features\.py'):
         StoredFeatureDataset(str(tmp_path))
 
 
 @pytest.mark.parametrize(('template', 'search'), [(4, 1), (0, 1), (2, 3), (3, 0)])
 def test_crops_that_are_not_stored_are_refused(folder: Path, template: int, search: int) -> None:
-    with pytest.raises(ValueError, match=r'num_(template|search)_frames.* got'):
+    with pytest.raises(InputError, match=r'num_(template|search)_frames.* got'):
         StoredFeatureDataset(str(folder), template, search)

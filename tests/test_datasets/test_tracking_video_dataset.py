@@ -11,8 +11,7 @@ import pytest
 from synthetic_corpus import write_video
 
 from tlpg_mmtrack.datasets import TrackingVideoDataset
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 
 
 def build(folder: Path, **options: Any) -> TrackingVideoDataset:
@@ -36,7 +35,7 @@ def test_a_folder_is_a_sequence(videos: Path) -> None:
 def test_include_and_exclude_choose_folders(videos: Path) -> None:
     write_video(videos / 'second')
     assert len(build(videos, include=['sec*'])) == 1
-    with pytest.raises(ValueError, match='no video to train on'):
+    with pytest.raises(InputError, match='no video to train on'):
         build(videos, exclude=['*'])
 
 
@@ -141,5 +140,5 @@ def test_hidden_files_are_no_frames(videos: Path) -> None:
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match='nowhere is not a folder of videos'):
         build(tmp_path / 'nowhere')
-    with pytest.raises(ValueError, match=r'no video to train on .*<name>/img/\*\.jpg'):
+    with pytest.raises(InputError, match=r'no video to train on .*<name>/img/\*\.jpg'):
         build(tmp_path)

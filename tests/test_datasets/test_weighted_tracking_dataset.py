@@ -17,7 +17,7 @@ from mmtrack.models import TrackDataPreprocessor
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.datasets import WeightedTrackingDataset
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import read_image
 
 BASE = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
@@ -103,11 +103,12 @@ def test_workers_and_resuming_change_nothing(loader_config: dict) -> None:
 
 
 def test_weights_are_shares_of_the_samples(dataset: WeightedTrackingDataset) -> None:
-    rng = np.random.default_rng(0)
-    chosen = [dataset._draw(rng)[0] is dataset.datasets[0] for _ in range(400)]
-    assert 0.68 < np.mean(chosen) < 0.82
+    for name, source in zip(('stills', 'videos'), dataset.datasets, strict=True):
+        source.pipeline = lambda pair, name=name: name
+    chosen = [dataset[index] for index in range(400)]
+    assert 0.68 < chosen.count('stills') / 400 < 0.82
     dataset.probabilities = np.array([0.0, 1.0])
-    assert all(dataset._draw(rng)[0] is dataset.datasets[1] for _ in range(20))
+    assert {dataset[index] for index in range(20)} == {'videos'}
 
 
 def test_an_unreadable_image_is_named_and_replaced(loader_config: dict, stills: Path) -> None:
@@ -126,19 +127,19 @@ def test_nothing_readable_is_an_error(loader_config: dict, stills: Path) -> None
         path.write_bytes(b'broken')
     loader_config.dataset.datasets = loader_config.dataset.datasets[:1]
     loader_config.dataset.weights = [1.0]
-    with pytest.raises(RuntimeError, match='sample 5: 50 draws in a row were unusable'):
+    with pytest.raises(InputError, match='sample 5: 50 draws in a row were unusable'):
         DATASETS.build(loader_config.dataset)[5]
 
 
 @pytest.mark.parametrize('weights', [[1.0], [1.0, -1.0], [0.0, 0.0]])
 def test_weights_that_do_not_fit_are_refused(loader_config: dict, weights: list) -> None:
     loader_config.dataset.weights = weights
-    with pytest.raises(ValueError, match=r'weights.* numbers'):
+    with pytest.raises(InputError, match=r'weights.* numbers'):
         DATASETS.build(loader_config.dataset)
 
 
 def test_no_dataset_is_refused() -> None:
-    with pytest.raises(ValueError, match='datasets: must name at least one'):
+    with pytest.raises(InputError, match='datasets: must name at least one'):
         WeightedTrackingDataset(datasets=[])
 
 
@@ -175,5 +176,5 @@ def test_a_bad_video_stops_it_if_so_configured(loader_config: dict, videos: Path
 
 def test_other_ways_to_treat_the_unusable_are_refused(loader_config: dict) -> None:
     loader_config.dataset.on_unusable = 'ignore'
-    with pytest.raises(ValueError, match="on_unusable must be 'skip' or 'stop', got 'ignore'"):
+    with pytest.raises(InputError, match="on_unusable must be 'skip' or 'stop', got 'ignore'"):
         DATASETS.build(loader_config.dataset)

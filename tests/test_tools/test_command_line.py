@@ -16,8 +16,7 @@ from mmengine.evaluator import Evaluator
 from torch.utils.data import DataLoader, Dataset
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.errors import FileError, InputError, PackageError
+from tlpg_mmtrack.utils.errors import CorpusWarning, FileError, InputError, PackageError
 
 
 def refuse(error: BaseException) -> Callable[[], None]:

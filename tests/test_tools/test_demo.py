@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -81,7 +82,7 @@ def out(tmp_path: Path) -> Path:
 def headless(monkeypatch):
     monkeypatch.delenv('DISPLAY', raising=False)
     monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
-    monkeypatch.setattr(demo.sys, 'platform', 'linux')
+    monkeypatch.setattr(sys, 'platform', 'linux')
 
 
 @pytest.fixture(autouse=True)
@@ -286,7 +287,7 @@ class TestBadInput:
         def refuse(*_, **__):
             raise PermissionError(13, 'Permission denied')
 
-        monkeypatch.setattr(demo.tempfile, 'TemporaryFile', refuse)
+        monkeypatch.setattr(tempfile, 'TemporaryFile', refuse)
         error = self.error_of(capsys, video, *BOX, '--out', str(tmp_path / 'out'))
         assert 'Permission denied' in error
 
@@ -368,6 +369,7 @@ class TestDisplay:
 def test_help_explains_and_imports_nothing_heavy():
     code = (
         'import runpy, sys\n'
+        f'sys.path.insert(0, {str(DEMO.parent)!r})\n'
         'sys.argv = ["demo.py", "--help"]\n'
         f'try: runpy.run_path({str(DEMO)!r}, run_name="__main__")\n'
         'finally: print("heavy:", sorted({"torch", "cv2", "numpy"} & set(sys.modules)))\n'

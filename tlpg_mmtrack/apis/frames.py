@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -16,21 +16,22 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.images import decode_image, truncated_image
-from tlpg_mmtrack.utils.natural_order import natural_key
-
-from .byte_range import ByteRange
+from tlpg_mmtrack.utils.images import (
+    AS_STORED,
+    ByteRange,
+    decode_image,
+    is_picture_name,
+    picture_paths,
+    truncated_image,
+)
 
 logger = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 DEFAULT_FPS = 25.0
 """Frames a second where a source does not say."""
 _MAX_FAILED_READS = 100
 _MAX_CAMERA = 2**31 - 1
 _CUT_TOLERANCE = 0.5
-# Grey or BGR, in the file's own depth, turned as its EXIF says.
-_AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _NO_VIDEO = 'cannot be opened as a video; it is truncated, damaged or of another kind'
 _SINGLE_PICTURE = 'is a single picture; pass its folder, or a video'
 
@@ -122,11 +123,8 @@ class VideoSource(FrameSource):
         # Some formats do not say how long the last frame is shown.
         if seconds < promised - _CUT_TOLERANCE - 2 / self.fps:
             logger.warning(
-                '%s ends after %.1f of the %.1f seconds that its header promises; it may be '
-                'truncated or damaged',
-                self.path,
-                seconds,
-                promised,
+                f'{self.path} ends after {seconds:.1f} of the {promised:.1f} seconds that its '
+                'header promises; it may be truncated or damaged'
             )
 
 
@@ -134,8 +132,7 @@ class FolderSource(FrameSource):
     """The pictures in a folder, in natural order (2.jpg before 10.jpg).
 
     Args:
-        path: The folder; hidden files, other folders, links to nothing and files that are no
-            pictures are passed over.
+        path: The folder; see :func:`~tlpg_mmtrack.utils.images.picture_paths`.
 
     Raises:
         InputError: If there is no such folder, or it holds no picture.
@@ -143,24 +140,7 @@ class FolderSource(FrameSource):
 
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
-        folder = Path(path)
-        if not folder.is_dir():
-            raise InputError(f'source: {path} is not a folder; check the path')
-        named = sorted(filter(_is_picture_name, folder.iterdir()), key=_by_name)
-        self.paths = [file for file in named if file.is_file()]
-        links = [file.name for file in named if not file.exists()]
-        if links:
-            logger.warning(
-                '%s: %d links lead nowhere and are passed over, such as %s',
-                path,
-                len(links),
-                links[0],
-            )
-        if not self.paths:
-            hint = f'; did you mean {folder / "img"}?' if (folder / 'img').is_dir() else ''
-            raise InputError(
-                f'source: {path} holds no picture ({", ".join(IMAGE_SUFFIXES)}){hint}'
-            )
+        self.paths = picture_paths(path)
         self.fps = DEFAULT_FPS
         self.frame_count = len(self.paths)
 
@@ -196,7 +176,7 @@ class PagesSource(FrameSource):
         to_bytes = ByteRange()
         for index in range(self.frame_count):
             try:
-                _, pages = cv2.imreadmulti(str(self.path), index, 1, flags=_AS_STORED)
+                _, pages = cv2.imreadmulti(str(self.path), index, 1, flags=AS_STORED)
             except cv2.error:
                 pages = ()
             yield index, to_bytes(pages[0]) if pages else None
@@ -263,31 +243,26 @@ def open_source(source: str | Path | int) -> FrameSource:
         return FolderSource(path)
     if not path.exists() and re.fullmatch(r'\d+', str(source)):
         return CameraSource(int(source))
-    return PagesSource(path) if _is_picture_name(path) else VideoSource(path)
+    return PagesSource(path) if is_picture_name(path.name) else VideoSource(path)
 
 
-def read_picture(
-    path: str | Path, to_bytes: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray | None:
+def read_picture(path: str | Path, to_bytes: ByteRange) -> np.ndarray | None:
     """Read one picture file as a frame.
 
     Args:
         path: The file.
-        to_bytes: What makes a frame of any picture: the ``ByteRange`` of its video.
+        to_bytes: What makes a frame of any picture of its video.
 
     Returns:
         (H, W, 3) uint8, BGR, or None, with a logged warning that names the file, if it cannot be
         read, or is a JPEG without its end.
     """
-    frame = decode_image(path, _AS_STORED)
-    if frame is None:
-        reason: str | None = f'{path}: cannot be read as an image'
-    else:
-        # OpenCV makes the missing part grey, which the tracker would learn from.
-        reason = truncated_image(path)
-    if reason is None:
-        return to_bytes(frame)
-    logger.warning('%s; the frame counts as corrupt', reason)
+    frame = decode_image(path, to_bytes)
+    # OpenCV makes a missing part grey, which the tracker would learn from.
+    fault = f'{path}: cannot be read as an image' if frame is None else truncated_image(path)
+    if fault is None:
+        return frame
+    logger.warning('%s; the frame counts as corrupt', fault)
     return None
 
 
@@ -356,15 +331,6 @@ def _existing_file(path: str | Path) -> Path:
     if path.stat().st_size == 0:
         raise InputError(f'source: {path} is an empty file; pass a video')
     return path
-
-
-def _is_picture_name(file: Path) -> bool:
-    # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
-    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
-
-
-def _by_name(file: Path) -> tuple:
-    return natural_key(file.name)
 
 
 def _sound_fps(*rates: float | None) -> float:

@@ -38,43 +38,29 @@ def check_frame(frame: Any) -> np.ndarray:
         InputError: If it is not of that shape, empty, or a side is shorter than
             ``MIN_FRAME_SIDE`` or longer than ``MAX_FRAME_SIDE``.
     """
-    if frame is None:
-        raise TypeError(
-            'frame: got None, which is what cv2.imread returns for a file it cannot read; '
-            'pass an H x W x 3 uint8 array'
-        )
     if isinstance(frame, cv2.UMat):
         raise TypeError('frame: is a cv2.UMat, which lies outside of numpy; pass frame.get()')
     if not isinstance(frame, np.ndarray):
+        unread = ', which is what cv2.imread returns for a file it cannot read'
         raise TypeError(
-            f'frame: must be an H x W x 3 uint8 array, got {type(frame).__name__}; '
-            'pass numpy.asarray(frame), in BGR order'
+            f'frame: got {type(frame).__name__}{unread if frame is None else ""}; pass an '
+            'H x W x 3 uint8 array, in BGR order'
         )
     if frame.dtype != np.uint8:
         raise TypeError(f'frame: must be uint8, got {frame.dtype}; {_byte_conversion(frame)}')
-    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
+    channels = 1 if frame.ndim == 2 else frame.shape[-1] if frame.ndim == 3 else None
+    if channels != 3:
+        advice = {1: 'pass cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)'}
+        advice[4] = 'pass cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)'
         raise InputError(
-            f'frame: is grey, shape {frame.shape}; pass cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)'
-        )
-    if frame.ndim == 3 and frame.shape[2] == 4:
-        raise InputError(
-            f'frame: has 4 channels, shape {frame.shape}; '
-            'pass cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)'
-        )
-    if frame.ndim != 3 or frame.shape[2] != 3:
-        raise InputError(
-            f'frame: must be H x W x 3, got shape {frame.shape}; pass one BGR picture at a time'
+            f'frame: must be H x W x 3, got shape {frame.shape}; '
+            f'{advice.get(channels, "pass one BGR picture at a time")}'
         )
     height, width = frame.shape[:2]
-    if min(height, width) < MIN_FRAME_SIDE:
+    if min(height, width) < MIN_FRAME_SIDE or max(height, width) > MAX_FRAME_SIDE:
         raise InputError(
-            f'frame: is {width} x {height} pixels; pass one of at least '
-            f'{MIN_FRAME_SIDE} x {MIN_FRAME_SIDE}'
-        )
-    if max(height, width) > MAX_FRAME_SIDE:
-        raise InputError(
-            f'frame: is {width} x {height} pixels, and OpenCV warps no side longer than '
-            f'{MAX_FRAME_SIDE}; pass a smaller one'
+            f'frame: is {width} x {height} pixels; pass one whose sides are {MIN_FRAME_SIDE} to '
+            f'{MAX_FRAME_SIDE}'
         )
     return np.ascontiguousarray(frame)
 
@@ -99,29 +85,25 @@ def check_box(box: Any, frame_size: tuple[int, int]) -> np.ndarray:
     except (TypeError, ValueError, OverflowError, RuntimeError):
         # The last two are of whole numbers beyond a float and of tensors that need gradients.
         checked = np.empty(0)
+    width, height = frame_size
+    advice = 'pass (x, y, width, height) in pixels'
     if checked.shape != (4,):
-        raise InputError(f'box: must be 4 numbers, got {box!r}; pass (x, y, width, height)')
-    if not np.isfinite(checked).all():
+        raise InputError(f'box: must be 4 numbers, got {box!r}; {advice}')
+    if not (np.abs(checked) <= MAX_BOX_NUMBER).all():
         raise InputError(
-            f'box: must be finite, got {checked.tolist()}; pass (x, y, width, height) in pixels'
-        )
-    if np.abs(checked).max() > MAX_BOX_NUMBER:
-        raise InputError(
-            f'box: must be within {MAX_BOX_NUMBER:.0f} pixels, got {checked.tolist()}; '
-            'pass (x, y, width, height) in pixels'
+            f'box: must be finite, within {MAX_BOX_NUMBER:.0f} pixels, got {checked.tolist()}; '
+            f'{advice}'
         )
     for name, side in zip(('width', 'height'), checked[2:], strict=True):
         if side <= 0:
-            raise InputError(
-                f'box: {name} must be positive, got {side}; pass (x, y, width, height) in pixels'
-            )
+            raise InputError(f'box: {name} must be positive, got {side}; {advice}')
     frame_sides = np.array(frame_size, dtype=np.float64)
     inside = np.minimum(checked[:2] + checked[2:], frame_sides) - np.maximum(checked[:2], 0.0)
     # Less a rounding error: a tenth of a pixel at 10 ends at 10.099999.
     if (inside < np.minimum(checked[2:], 1.0) - 1e-6).any():
         raise InputError(
-            f'box: {checked.tolist()} lies outside the {frame_size[0]} x {frame_size[1]} frame; '
-            'pass (x, y, width, height) in pixels of this frame'
+            f'box: {checked.tolist()} lies outside the {width} x {height} frame; {advice} of this '
+            'frame'
         )
     return checked
 

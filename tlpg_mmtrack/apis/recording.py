@@ -3,22 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
-from tlpg_mmtrack.structures import TrackingResult, TrackingState
-from tlpg_mmtrack.utils.errors import FileError
+from tlpg_mmtrack.structures import TrackingResult
 
 from .visualization import ContactSheet, draw_result, plot_scores, save_picture
-from .writers import BoxWriter, VideoFileWriter
-
-# To a writer any error means: take the file away.
-_DISCARD = (RuntimeError, RuntimeError('nothing to keep'), None)
-_KEEP = (None, None, None)
+from .writers import BoxWriter, VideoFileWriter, naming_file
 
 
 class Recording:
@@ -44,14 +37,13 @@ class Recording:
     def __init__(self, folder: Path, fps: float) -> None:
         self._folder = folder
         self._sheet = ContactSheet()
-        self._scores: list[float] = []
-        self._states: list[TrackingState] = []
+        self._results: list[TrackingResult] = []
         self._blank: np.ndarray | None = None
         self._video = VideoFileWriter(folder / 'tracked.mp4', fps)
         self._boxes = BoxWriter(folder / 'boxes.csv')
 
     def __len__(self) -> int:
-        return len(self._scores)
+        return len(self._results)
 
     def __enter__(self) -> Recording:
         return self
@@ -73,43 +65,23 @@ class Recording:
         elif self._blank is None or self._blank.shape != frame.shape:
             self._blank = np.zeros_like(frame)
         picture = draw_result(frame, result, index)
-        with naming_file(self._boxes.path):
-            self._boxes.write(index, result)
+        self._boxes.write(index, result)
         self._video.write(picture)
         self._sheet.add(picture)
-        self._scores.append(result.score)
-        self._states.append(result.state)
+        self._results.append(result)
         return picture
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        started = bool(self._scores)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        started = bool(self._results)
         finished = started and (kind is None or issubclass(kind, KeyboardInterrupt))
         disk_failed = started and kind is not None and issubclass(kind, OSError)
-        with naming_file(self._boxes.path), ExitStack() as later:
+        with ExitStack() as later:
             # After the video, whatever becomes of it: on a full disk its space is then free.
-            later.callback(self._boxes.__exit__, *(_KEEP if finished or disk_failed else _DISCARD))
-            self._video.__exit__(*(_KEEP if finished else _DISCARD))
+            later.callback(self._boxes.close, finished or disk_failed)
+            self._video.close(finished)
         if finished:
             sheet, plot = self._folder / 'contact_sheet.png', self._folder / 'scores.png'
             with naming_file(sheet):
                 save_picture(sheet, self._sheet.image())
             with naming_file(plot):
-                plot_scores(plot, self._scores, self._states)
-
-
-@contextmanager
-def naming_file(path: Path) -> Iterator[None]:
-    """Have an OSError of a block that names no file, as that of a full disk, name this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None or error.filename is not None:
-            raise
-        raise FileError(
-            f'{path}: cannot be written ({error.strerror}); free space, or pass another folder'
-        ) from error
+                plot_scores(plot, self._results)

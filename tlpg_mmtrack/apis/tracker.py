@@ -96,11 +96,9 @@ class Tracker:
 
         Raises:
             TypeError: If the config is neither a path nor a Config.
-            InputError: If a file is not there; if the config cannot be built, is of no TLPG
-                tracker or, for a ``.pth``, is missing; or as in the constructor.
-            FileNotFoundError: If there are no shipped weights or config of that name.
-            ValueError: If the weights are truncated, altered or of another model, or the config
-                cannot be read.
+            InputError: If a file is not there; if the config cannot be read or built, is of no
+                TLPG tracker or, for a ``.pth``, is missing; if the weights are truncated, altered
+                or of another model; if nothing of that name is shipped; or as in the constructor.
         """
         from .building import build_model, checked_device
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from tlpg_mmtrack.apis.byte_range import ByteRange
 from tlpg_mmtrack.apis.frames import read_picture
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.errors import InputError, PackageError
+from tlpg_mmtrack.utils.images import ByteRange
 
 try:
     from trax import Rectangle, TraxException, TraxStatus

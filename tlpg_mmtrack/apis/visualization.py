@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.atomic_write import atomic_write
-from tlpg_mmtrack.utils.errors import FileError
+from tlpg_mmtrack.utils.errors import FileError, InputError
 
 from .writers import fit
 
@@ -103,10 +103,10 @@ class ContactSheet:
         """The sheet: rows of 4 pictures of 320 x 240 pixels, black where there are none.
 
         Raises:
-            ValueError: If no frame was added.
+            InputError: If no frame was added.
         """
         if not self._kept:
-            raise ValueError('contact sheet: no frame was added; add one before')
+            raise InputError('contact sheet: no frame was added; add one before')
         count = min(self._tiles, len(self._kept))
         chosen = np.linspace(0, len(self._kept) - 1, count).round().astype(int)
         tiles = [self._kept[position] for position in chosen]
@@ -116,7 +116,7 @@ class ContactSheet:
 
 
 def save_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture, complete or not at all.
+    """Write a picture atomically.
 
     Raises:
         OSError: If it cannot be written.
@@ -129,31 +129,30 @@ def save_picture(path: str | Path, picture: np.ndarray) -> None:
         part.write_bytes(encoded.tobytes())
 
 
-def plot_scores(
-    path: str | Path, scores: Sequence[float], states: Sequence[TrackingState]
-) -> None:
-    """Plot the score over the frames; frames that are not ``NORMAL`` are shaded by state.
+def plot_scores(path: str | Path, results: Sequence[TrackingResult]) -> None:
+    """Plot the score over the frames into a PNG file, written atomically.
+
+    Frames that are not ``NORMAL`` are shaded by state.
 
     Args:
-        path: PNG file to write.
-        scores: One score per frame.
-        states: One state per frame.
-
-    Raises:
-        ValueError: If the two differ in length.
+        path: File to write.
+        results: One result per frame.
     """
-    if len(scores) != len(states):
-        raise ValueError(f'states: must be as many as scores, {len(scores)}, got {len(states)}')
+    states, scores = [each.state for each in results], [each.score for each in results]
     figure = Figure(figsize=(9, 3), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for state, start, stop in _runs(states):
-        if state is not TrackingState.NORMAL:
-            axes.axvspan(start - 0.5, stop - 0.5, color=_rgb(state), alpha=0.35, lw=0)
     for state in TrackingState:
-        if state is not TrackingState.NORMAL and state in states:
-            axes.plot([], [], color=_rgb(state), lw=6, alpha=0.35, label=state.value)
-    axes.plot(range(len(scores)), scores, color='black', lw=1.2, label='score')
+        if state is TrackingState.NORMAL or state not in states:
+            continue
+        colour = [channel / 255 for channel in reversed(STATE_COLOURS[state])]
+        edges = np.flatnonzero(np.diff([False, *(each is state for each in states), False]))
+        label = state.value
+        for start, stop in edges.reshape(-1, 2) - 0.5:
+            axes.axvspan(start, stop, color=colour, alpha=0.35, lw=0, label=label)
+            # A label that begins so is left out of the legend: one is enough.
+            label = '_'
+    axes.plot(scores, color='black', lw=1.2, label='score')
     axes.set(xlabel='frame', ylabel='score', xlim=(-0.5, max(len(scores), 1) - 0.5))
     axes.set_ylim(bottom=min(0.0, *scores, 0.0))
     axes.legend(loc='lower left', fontsize='small')
@@ -168,16 +167,3 @@ def draw_label(picture: np.ndarray, text: str, colour: tuple[int, int, int]) -> 
     (width, height), baseline = cv2.getTextSize(text, font, scale, thickness)
     cv2.rectangle(picture, (0, 0), (width + 8, height + baseline + 6), (0, 0, 0), cv2.FILLED)
     cv2.putText(picture, text, (4, height + 4), font, scale, colour, thickness, cv2.LINE_AA)
-
-
-def _rgb(state: TrackingState) -> tuple[float, ...]:
-    return tuple(channel / 255 for channel in reversed(STATE_COLOURS[state]))
-
-
-def _runs(states: Sequence[TrackingState]) -> list[tuple[TrackingState, int, int]]:
-    """Stretches of equal states: (state, first frame, frame after the last)."""
-    edges = [i for i in range(len(states)) if i == 0 or states[i] is not states[i - 1]]
-    return [
-        (states[start], start, stop)
-        for start, stop in zip(edges, [*edges[1:], len(states)], strict=True)
-    ]

@@ -1,9 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Writing results so that a file under its final name is always a whole one.
+"""Video and box files that are written atomically: under a temporary name until they are complete.
 
-Writers are context managers that write under a temporary name beside the final one. Leaving the
-block, or Ctrl-C in it, finishes the file and puts it in place; an error in the block, or in
-finishing the file, removes it.
+Writers are context managers. Leaving the block, or Ctrl-C in it, finishes the file and puts it in
+place; an error in the block, or in finishing the file, removes it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import cv2
@@ -25,6 +23,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from tlpg_mmtrack.structures import TrackingResult
+from tlpg_mmtrack.utils.errors import FileError, InputError
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +37,17 @@ _MAX_SIDE = 4096
 _MAX_DENOMINATOR = 65535
 
 
-def part_path(path: Path) -> Path:
-    """The temporary name of a file: hidden, in the same folder, of the same kind."""
-    return path.with_name(f'.{path.stem}.part{path.suffix}')
+@contextmanager
+def naming_file(path: Path) -> Iterator[None]:
+    """Turn an error of the disk or of FFmpeg in a block into a ``FileError`` that names a file."""
+    try:
+        yield
+    except FileError:
+        raise
+    except (OSError, av.FFmpegError) as error:
+        raise FileError(
+            f'{path}: cannot be written ({error.strerror}); free space, or pass another folder'
+        ) from error
 
 
 class _Writer:
@@ -48,22 +55,22 @@ class _Writer:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._part = part_path(self.path)
+        # Of the same kind: FFmpeg goes by the suffix.
+        self._part = self.path.with_name(f'.{self.path.stem}.part{self.path.suffix}')
 
     def __enter__(self) -> _Writer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(kind is None or issubclass(kind, KeyboardInterrupt))
+
+    def close(self, keep: bool) -> None:
+        """Finish the file, and put it in place or remove it."""
         try:
-            self._finish()
-            keep = kind is None or issubclass(kind, KeyboardInterrupt)
-            if keep and self._part.exists():
-                os.replace(self._part, self.path)
+            with naming_file(self.path):
+                self._finish()
+                if keep and self._part.exists():
+                    os.replace(self._part, self.path)
         finally:
             self._part.unlink(missing_ok=True)
 
@@ -82,21 +89,21 @@ class VideoFileWriter(_Writer):
         fps: Frames a second.
 
     Raises:
-        ValueError: If ``fps`` is not positive and finite.
-        OSError: If the file cannot be written, as on a full disk; it names the file.
+        InputError: If ``fps`` is not positive and finite.
+        FileError: If the file cannot be written, as on a full disk; it names the file.
     """
 
     def __init__(self, path: str | Path, fps: float) -> None:
         super().__init__(path)
         if not (math.isfinite(fps) and fps > 0):
-            raise ValueError(f'fps: must be positive and finite, got {fps}; pass frames a second')
+            raise InputError(f'fps: must be positive and finite, got {fps}; pass frames a second')
         self._rate = Fraction(fps).limit_denominator(_MAX_DENOMINATOR)
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
 
     def write(self, frame: np.ndarray) -> None:
         """Append a frame, (H, W, 3) uint8, BGR."""
-        with self._naming_file():
+        with naming_file(self.path):
             if self._stream is None:
                 self._open(frame.shape[1], frame.shape[0])
             fitted = fit(frame, (self._stream.width, self._stream.height))
@@ -107,32 +114,24 @@ class VideoFileWriter(_Writer):
         name = next(name for name in _ENCODERS if _can_encode(name))
         if name == 'mpeg4':
             logger.warning(
-                '%s: this PyAV has no H.264 encoder; the video is MPEG-4 part 2, which browsers '
-                'do not play',
-                self.path,
+                f'{self.path}: this PyAV has no H.264 encoder; the video is MPEG-4 part 2, which '
+                'browsers do not play'
             )
         # The index before the frames, so that a browser starts before it has the whole file.
         self._container = av.open(str(self._part), 'w', options={'movflags': 'faststart'})
         stream = self._container.add_stream(name, self._rate, options=_OPTIONS.get(name, {}))
-        stream.width, stream.height = _video_size(width, height)
+        scale = min(_MAX_SIDE / max(width, height), 1.0)
+        width, height = (max(round(side * scale), 1) for side in (width, height))
+        # The codec halves the colour planes, so that sides must be even.
+        stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = 'yuv420p'
         self._stream = stream
 
     def _finish(self) -> None:
         container, self._container = self._container, None
         if container is not None:
-            with self._naming_file(), container:
+            with container:
                 container.mux(self._stream.encode())
-
-    @contextmanager
-    def _naming_file(self) -> Iterator[None]:
-        try:
-            yield
-        except av.FFmpegError as error:
-            raise OSError(
-                f'{self.path}: the video cannot be written ({error.strerror}); check the folder, '
-                'and that the disk has room'
-            ) from error
 
 
 class BoxWriter(_Writer):
@@ -151,8 +150,9 @@ class BoxWriter(_Writer):
     def write(self, index: int, result: TrackingResult) -> None:
         """Append the result of frame ``index``."""
         numbers = [f'{value:.4f}' for value in (*result.box, result.score)]
-        self._rows.writerow([index, *numbers, result.state.value])
-        self._file.flush()
+        with naming_file(self.path):
+            self._rows.writerow([index, *numbers, result.state.value])
+            self._file.flush()
 
     def _finish(self) -> None:
         self._file.close()
@@ -164,14 +164,6 @@ def _can_encode(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _video_size(width: int, height: int) -> tuple[int, int]:
-    """(width, height) of the video for a first frame of this size."""
-    scale = min(_MAX_SIDE / max(width, height), 1.0)
-    width, height = (max(round(side * scale), 1) for side in (width, height))
-    # The codec halves the colour planes, so that sides must be even.
-    return width + width % 2, height + height % 2
 
 
 def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -96,16 +96,17 @@ def load_mmtrack_tool(name: str) -> ModuleType:
         The tool's module; ``main()`` runs it with ``sys.argv``.
 
     Raises:
-        FileNotFoundError: If mmtrack was installed without its tools.
+        InputError: If mmtrack was installed without its tools.
     """
     import mmtrack
 
-    from tlpg_mmtrack.utils.config import hide_environment_variables
+    from ..utils.config import hide_environment_variables
+    from ..utils.errors import InputError
 
     hide_environment_variables()
     path = Path(mmtrack.__file__).parent / '.mim' / 'tools' / name
     if not path.is_file():
-        raise FileNotFoundError(
+        raise InputError(
             f"mmtrack's own tools/{name} is not at {path}: mmtrack was not installed from its "
             'wheel; run: pip install --no-deps --force-reinstall mmtrack==1.0.0rc1'
         )

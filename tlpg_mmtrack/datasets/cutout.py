@@ -97,22 +97,3 @@ def cutout_of(sequence: dict, index: int = 0) -> Cutout | None:
         return None
     outline = sequence['outlines'][index] or [box_corners(sequence['bboxes'][index])]
     return Cutout(image, outline)
-
-
-def motion_kernel(length: int, degrees: float) -> np.ndarray:
-    """Kernel of a motion blur.
-
-    Args:
-        length: Pixels the object moves during the exposure, odd, >= 3.
-        degrees: Direction.
-
-    Returns:
-        (length, length) float32 of sum 1.
-    """
-    kernel = np.zeros((length, length), dtype=np.float32)
-    middle = (length - 1) / 2.0
-    reach = middle * np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
-    ends = np.round((middle + np.stack([-reach, reach])) * 2**_SUBPIXEL_BITS).astype(int)
-    start, stop = (tuple(int(v) for v in end) for end in ends)
-    cv2.line(kernel, start, stop, 1.0, 1, shift=_SUBPIXEL_BITS)
-    return kernel / kernel.sum()

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from tlpg_mmtrack.utils.errors import InputError
+
 
 def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
     """Turn a COCO segmentation into polygons.
@@ -25,7 +27,7 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
         outermost pixels.
 
     Raises:
-        ValueError: If the segmentation is neither of the two forms, malformed, or of an image of
+        InputError: If the segmentation is neither of the two forms, malformed, or of an image of
             another size.
     """
     if not segmentation:
@@ -38,7 +40,7 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
         else:
             raise ValueError(f'{type(segmentation).__name__} is not a COCO mask')
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
+        raise InputError(
             f'segmentation: {error}; give a list of polygons or a run-length code'
         ) from error
     return [polygon for polygon in polygons if len(polygon) >= 3]

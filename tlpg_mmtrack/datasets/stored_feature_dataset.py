@@ -1,7 +1,13 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Training samples whose backbone maps were computed beforehand."""
+"""Training samples whose backbone maps were computed beforehand, and the files that hold them."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,14 +17,99 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tlpg_mmtrack.utils.option_rules import checked, whole
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, option, whole
 
-from .feature_store import FeatureStore
+
+@dataclass(frozen=True)
+class FeatureStoreManifest:
+    """What a store holds, and of what.
+
+    Attributes:
+        samples: Number of training samples.
+        template_frames: Template crops of each sample; they come first.
+        search_frames: Search crops of each sample.
+        shapes: (C, H, W) of each of the backbone's maps.
+        source: SHA-256 of the backbone's, the pixel normalisation's and the data's configuration.
+    """
+
+    samples: int
+    template_frames: int
+    search_frames: int
+    shapes: tuple[tuple[int, int, int], ...]
+    source: str
+
+    @property
+    def frames(self) -> int:
+        """Crops of each sample."""
+        return self.template_frames + self.search_frames
+
+    def files(self) -> list[tuple[str, tuple[int, ...], type[np.generic]]]:
+        """Name, shape and type of every array."""
+        head = (self.samples, self.frames)
+        maps = [
+            (f'level{number}.npy', (*head, *shape), np.float16)
+            for number, shape in enumerate(self.shapes)
+        ]
+        written = ('written.npy', (self.samples,), np.bool_)
+        return [('boxes.npy', (*head, 4), np.float32), written, *maps]
+
+
+class FeatureStore:
+    """Backbone maps, boxes and a flag for each sample, in memory-mapped ``.npy`` files.
+
+    tools/store_features.py makes it. The maps are kept as float16: a thousandth of their size is
+    lost by rounding. Samples are written in any order, by several processes if need be; what was
+    written stays valid when one is interrupted.
+
+    Args:
+        folder: Folder with ``manifest.json``.
+        writable: Whether samples may be written.
+
+    Raises:
+        InputError: If the folder is no store, or a file does not have the manifest's shape.
+    """
+
+    def __init__(self, folder: Path | str, writable: bool = False) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / 'manifest.json').is_file():
+            raise InputError(
+                f'{self.folder} holds no stored features; make them with tools/store_features.py'
+            )
+        content = json.loads((self.folder / 'manifest.json').read_text())
+        content['shapes'] = tuple(map(tuple, content['shapes']))
+        self.manifest = FeatureStoreManifest(**content)
+        arrays = []
+        for name, shape, _ in self.manifest.files():
+            arrays.append(np.load(self.folder / name, mmap_mode='r+' if writable else 'r'))
+            if arrays[-1].shape != shape:
+                raise InputError(
+                    f'{self.folder / name}: expected shape {shape}, found {arrays[-1].shape}'
+                )
+        self.boxes, self.written, *self.maps = arrays
+
+    def write(self, index: int, maps: Sequence[np.ndarray], boxes: np.ndarray) -> None:
+        """Store one sample.
+
+        Args:
+            index: Its number.
+            maps: (frames, C, H, W), one for each of the backbone's levels.
+            boxes: (frames, 4), (x1, y1, x2, y2) in crop pixels.
+        """
+        for stored, level in zip(self.maps, maps, strict=True):
+            stored[index] = level
+        self.boxes[index] = boxes
+        self.written[index] = True
+
+    def missing(self) -> np.ndarray:
+        """Numbers of the samples that are not written yet."""
+        return np.flatnonzero(~self.written)
 
 
 @DATASETS.register_module()
-class StoredFeatureDataset(Dataset):
-    """Draws template and search crops from the samples of a feature store.
+@dataclass(eq=False)
+class StoredFeatureDataset(CheckedOptions, Dataset):
+    """Draws template and search crops from the samples of a :class:`FeatureStore`.
 
     It has ``NUM_SAMPLES`` numbered samples, far more than are stored, for mmtrack's
     ``QuotaSampler``: number ``i`` is the stored sample ``i`` modulo their count, each time with
@@ -37,40 +128,31 @@ class StoredFeatureDataset(Dataset):
         seed: Seed of the choice of crops.
 
     Raises:
-        FileNotFoundError: When the folder is no store.
-        ValueError: When the store is incomplete or has too few crops a sample.
+        InputError: If the folder is no store, it is incomplete or has too few crops a sample.
     """
 
-    NUM_SAMPLES = 2**20
+    NUM_SAMPLES: ClassVar = 2**20
 
-    @checked(num_template_frames=whole(1), num_search_frames=whole(1), seed=whole(0))
-    def __init__(
-        self,
-        folder: str,
-        num_template_frames: int = 2,
-        num_search_frames: int = 1,
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        self.store = FeatureStore(folder)
-        self.num_template_frames = num_template_frames
-        self.num_search_frames = num_search_frames
-        self.seed = seed
-        missing = len(self.store.missing())
+    folder: str
+    num_template_frames: int = option(2, whole(1))
+    num_search_frames: int = option(1, whole(1))
+    seed: int = option(0, whole(0))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.store = FeatureStore(self.folder)
+        missing, manifest = len(self.store.missing()), self.store.manifest
         if missing:
-            raise ValueError(
-                f'folder: {folder} lacks {missing} of {self.store.manifest.samples} samples; run '
+            raise InputError(
+                f'folder: {self.folder} lacks {missing} of {manifest.samples} samples; run '
                 'tools/store_features.py again, it goes on where it stopped'
             )
-        manifest = self.store.manifest
-        if (
-            not 1 <= num_template_frames <= manifest.template_frames
-            or not 1 <= num_search_frames <= manifest.frames - num_template_frames
-        ):
-            raise ValueError(
-                f'num_template_frames, num_search_frames: got {num_template_frames} and '
-                f'{num_search_frames}, but each sample of {folder} has '
-                f'{manifest.template_frames} and {manifest.search_frames}'
+        templates, search = self.num_template_frames, self.num_search_frames
+        if templates > manifest.template_frames or search > manifest.frames - templates:
+            raise InputError(
+                f'num_template_frames, num_search_frames: got {templates} and {search}, but each '
+                f'sample of {self.folder} has {manifest.template_frames} and '
+                f'{manifest.search_frames}'
             )
 
     @property
@@ -86,10 +168,11 @@ class StoredFeatureDataset(Dataset):
 
     def _choose(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Template and search crops of one sample."""
-        templates = rng.permutation(self.store.manifest.template_frames)
-        search = np.arange(self.store.manifest.template_frames, self.store.manifest.frames)
-        others = np.concatenate((search, templates[self.num_template_frames :]))
-        return templates[: self.num_template_frames], others[: self.num_search_frames]
+        manifest, count = self.store.manifest, self.num_template_frames
+        templates = rng.permutation(manifest.template_frames)
+        search = np.arange(manifest.template_frames, manifest.frames)
+        others = np.concatenate((search, templates[count:]))
+        return templates[:count], others[: self.num_search_frames]
 
     def __getitem__(self, index: int) -> dict:
         chosen = self._choose(np.random.default_rng((self.seed, index)))

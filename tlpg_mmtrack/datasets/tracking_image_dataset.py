@@ -7,13 +7,14 @@ import json
 import os.path as osp
 import warnings
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmtrack.registry import DATASETS
 
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 
 from .geometry import bounding_box
 from .outlines import box_agreement, outline_of
@@ -36,8 +37,8 @@ class TrackingImageDataset(TrackingSource):
         **kwargs: See ``TrackingSource``; ``include`` matches file names.
 
     Raises:
-        FileNotFoundError: If the annotation file is missing.
-        ValueError: If it is no COCO file, or no object is left to train on.
+        InputError: If the annotation file is missing or no COCO file, or no object is left to
+            train on.
 
     Example:
         >>> dataset = TrackingImageDataset(
@@ -53,26 +54,22 @@ class TrackingImageDataset(TrackingSource):
     def load_data_list(self) -> list[dict]:
         """Read the annotation file; one dict for each usable object."""
         if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(
+            raise InputError(
                 f'ann_file: {self.ann_file} does not exist; expected a COCO annotation file'
             )
         try:
             # Windows' editors put a byte order mark first.
-            with open(self.ann_file, encoding='utf-8-sig') as file:
-                objects = self._parse_all(json.load(file))
-        except (
-            json.JSONDecodeError,
-            UnicodeDecodeError,
-            AttributeError,
-            KeyError,
-            TypeError,
-        ) as error:
-            raise ValueError(
+            content = json.loads(Path(self.ann_file).read_text(encoding='utf-8-sig'))
+            objects = self._parse_all(content)
+        except InputError:
+            raise
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            raise InputError(
                 f'ann_file: {self.ann_file} is no COCO annotation file '
                 f'({type(error).__name__}: {error})'
             ) from error
         if not objects:
-            raise ValueError(
+            raise InputError(
                 f'{self.ann_file}: no object to train on (include={self.include}, exclude='
                 f'{self.exclude}, min_size={self.min_size}); expected COCO images with boxes'
             )
@@ -82,52 +79,48 @@ class TrackingImageDataset(TrackingSource):
         """The usable objects of a whole file."""
         self._left_out: dict[str, int] = {}
         images = {image['id']: image for image in content.get('images', ())}
-        annotations = content.get('annotations', ())
-        listed = [(each, _image_of(each, images)) for each in annotations]
-        listed = [(annotation, image) for annotation, image in listed if image is not None]
-        self._report(
-            len(annotations) - len(listed),
-            len(annotations),
+        pairs = [(each, _image_of(each, images)) for each in content.get('annotations', ())]
+        pairs = self._without(
+            pairs,
+            lambda annotation, image: image is None,
             'have the image_id of no image',
             'give each annotation the id of its image, of the same type',
         )
-        selected = [
-            (each, image) for each, image in listed if self.is_selected(image['file_name'])
-        ]
-        single = [(each, image) for each, image in selected if not each.get('iscrowd', 0)]
-        self._report(
-            len(selected) - len(single),
-            len(selected),
+        pairs = [(each, image) for each, image in pairs if self.is_selected(image['file_name'])]
+        pairs = self._without(
+            pairs,
+            lambda annotation, image: annotation.get('iscrowd', 0),
             'are of crowds (iscrowd)',
             'a target is one object: annotate each on its own, with iscrowd 0',
         )
-        objects = [self._parse(annotation, image) for annotation, image in single]
+        objects = [self._parse(annotation, image) for annotation, image in pairs]
         objects = [item for item in objects if item is not None]
         self.log_loaded('objects', len(objects), self._left_out)
         return objects
 
-    def _report(self, count: int, total: int, fault: str, fix: str) -> None:
-        """Warn of annotations that cannot be used; raises if there are no others."""
-        if count == 0:
-            return
-        message = f'{self.ann_file}: {count} of {total} annotations {fault}'
-        if count == total:
-            raise InputError(f'{message}, so that there is no object to train on; {fix}')
-        self._left_out[f'{count} that {fault}'] = count
-        warnings.warn(f'{message}; left out', CorpusWarning, stacklevel=2)
+    def _without(
+        self, pairs: list, unusable: Callable[[dict, dict], bool], fault: str, fix: str
+    ) -> list:
+        """Leave out annotations with a warning; raises if there are no others."""
+        kept = [pair for pair in pairs if not unusable(*pair)]
+        count = len(pairs) - len(kept)
+        if count:
+            message = f'{self.ann_file}: {count} of {len(pairs)} annotations {fault}'
+            if not kept:
+                raise InputError(f'{message}, so that there is no object to train on; {fix}')
+            self._left_out[f'{count} that {fault}'] = count
+            warnings.warn(f'{message}; left out', CorpusWarning, stacklevel=2)
+        return kept
 
     def _parse(self, annotation: dict, image: dict) -> dict | None:
         """One object as a dict of our own, or None, with a warning, if it cannot be used."""
         try:
             return self._object(annotation, image)
-        except ValueError as error:
+        except InputError as error:
             name = f'annotation {annotation.get("id")} of {image["file_name"]}'
             self._left_out[name] = 1
-            warnings.warn(
-                f'{self.ann_file}: {name}: object left out: {error}',
-                CorpusWarning,
-                stacklevel=2,
-            )
+            message = f'{self.ann_file}: {name}: object left out: {error}'
+            warnings.warn(message, CorpusWarning, stacklevel=2)
             return None
 
     def _object(self, annotation: dict, image: dict) -> dict | None:
@@ -140,28 +133,28 @@ class TrackingImageDataset(TrackingSource):
         self._check_mask(outline, box)
         category = annotation.get('category_id', 0)
         if isinstance(category, (list, dict)):
-            raise ValueError(f'category_id: {category} is not a number')
+            raise InputError(f'category_id: {category} is not a number')
         paste_only = box[2] * box[3] > self.max_cover * height * width
         if paste_only and not outline:
             return None
         return dict(
-            img_path=osp.join(self.data_prefix['img_path'], image['file_name']),
+            img_paths=[osp.join(self.data_prefix['img_path'], image['file_name'])],
             img_shape=(height, width),
-            bbox=box,
-            outline=outline,
+            bboxes=box[None],
+            outlines=[outline],
             category=category,
             paste_only=bool(paste_only),
         )
 
     def _check_mask(self, outline: list[np.ndarray], box: np.ndarray) -> None:
-        """Raise a ValueError if an outline misses its box (x, y, w, h)."""
+        """Raise an InputError if an outline misses its box (x, y, w, h)."""
         if not outline:
             return
         tight = bounding_box(np.concatenate(outline).astype(np.float64))
         corners = np.concatenate([box[:2], box[:2] + box[2:]])
         # Not `<`: it lets a mask of NaN pass.
         if not box_agreement(tight, corners) >= self.MIN_AGREEMENT:
-            raise ValueError(f'mask {tight.round(1)} does not fit box {corners.round(1)}')
+            raise InputError(f'mask {tight.round(1)} does not fit box {corners.round(1)}')
 
     def full_init(self) -> None:
         """Load the annotations and note which objects share a category."""
@@ -171,7 +164,7 @@ class TrackingImageDataset(TrackingSource):
         groups: dict[int, list[int]] = defaultdict(list)
         for index in range(self.num_videos):
             item = self.get_data_info(index)
-            if item['outline']:
+            if item['outlines'][0]:
                 groups[item['category']].append(index)
         self._masked_of_category = {key: np.array(value) for key, value in groups.items()}
 
@@ -183,29 +176,6 @@ class TrackingImageDataset(TrackingSource):
         peer = int(rng.choice(group))
         return peer if peer != video_idx else None
 
-    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
-        """The object's box, (1, 4) in (x, y, w, h)."""
-        return self.get_data_info(video_idx)['bbox'][None].copy()
-
-    def get_masks_from_video(self, video_idx: int) -> list[list[np.ndarray]]:
-        """The object's polygons in its one frame."""
-        return [self.get_data_info(video_idx)['outline']]
-
-    def get_img_infos_from_video(self, video_idx: int) -> dict:
-        """The one frame's path and declared size."""
-        item = self.get_data_info(video_idx)
-        return dict(
-            video_id=video_idx,
-            frame_ids=np.arange(1),
-            img_paths=[item['img_path']],
-            img_shape=item['img_shape'],
-            video_length=1,
-        )
-
-    def get_len_per_video(self, video_idx: int) -> int:
-        """Always 1: a still image."""
-        return 1
-
 
 def _image_of(annotation: Any, images: dict[Any, dict]) -> dict | None:
     """The image that an annotation names, or None."""
@@ -214,27 +184,27 @@ def _image_of(annotation: Any, images: dict[Any, dict]) -> dict | None:
 
 
 def _size_of(image: dict) -> tuple[int, int]:
-    """The (height, width) of an image's entry, in pixels; raises a ValueError if it has none."""
+    """The (height, width) of an image's entry, in pixels; raises an InputError if it has none."""
     height, width = image.get('height'), image.get('width')
     for side in (height, width):
         if not isinstance(side, (int, float)) or side <= 0:
-            raise ValueError(
+            raise InputError(
                 f'its image must have a positive width and height, got {width!r} and {height!r}'
             )
     return height, width
 
 
 def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
-    """An annotation's box (x, y, w, h), (4,) float64; raises a ValueError if it is of no use."""
+    """An annotation's box (x, y, w, h), (4,) float64; raises an InputError if it is of no use."""
     values = annotation.get('bbox', ())
     try:
         box = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
-        raise ValueError(f'box {values} is not four finite numbers')
+        raise InputError(f'box {values} is not four finite numbers')
     if box[2] <= 0.0 or box[3] <= 0.0:
-        raise ValueError(f'box {box.tolist()} has no area')
+        raise InputError(f'box {box.tolist()} has no area')
     if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
-        raise ValueError(f'box {box.tolist()} is outside the {width} x {height} image')
+        raise InputError(f'box {box.tolist()} is outside the {width} x {height} image')
     return box

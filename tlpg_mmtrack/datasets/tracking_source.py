@@ -1,10 +1,9 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""What the training datasets share: how one object's sequence is handed to a pipeline."""
+"""What the datasets share: items that list their frames, and samples made of them."""
 
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
@@ -13,10 +12,35 @@ import numpy as np
 from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FRACTION, at_least, checked
 
 
-class TrackingSource(BaseSOTDataset):
+class ListedFrames(BaseSOTDataset):
+    """Items of ``img_paths``, ``bboxes`` (N, 4) and, if it is known, ``img_shape``."""
+
+    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
+        """The boxes, (N, 4) float64 in (x, y, w, h), 0-based pixels; no area where absent."""
+        return self.get_data_info(video_idx)['bboxes'].copy()
+
+    def get_img_infos_from_video(self, video_idx: int) -> dict:
+        """The frames' paths, and their (height, width) where it is declared."""
+        item = self.get_data_info(video_idx)
+        paths = item['img_paths']
+        return dict(
+            video_id=video_idx,
+            frame_ids=np.arange(len(paths)),
+            img_paths=paths,
+            video_length=len(paths),
+            **{key: item[key] for key in ('img_shape',) if key in item},
+        )
+
+    def get_len_per_video(self, video_idx: int) -> int:
+        """The number of frames."""
+        return len(self.get_data_info(video_idx)['img_paths'])
+
+
+class TrackingSource(ListedFrames):
     """A training set in which each item is one object seen in one or more frames.
 
     The pipeline receives what mmtrack's own sampling transforms expect: a list of two sequences,
@@ -51,7 +75,7 @@ class TrackingSource(BaseSOTDataset):
         **kwargs: Any,
     ) -> None:
         if isinstance(include, str) or isinstance(exclude, str):
-            raise TypeError("include, exclude: pass lists of patterns, such as ['coco_*']")
+            raise InputError("include, exclude: pass lists of patterns, such as ['coco_*']")
         self.include = include
         self.exclude = exclude
         self.min_size = min_size
@@ -77,9 +101,7 @@ class TrackingSource(BaseSOTDataset):
             left_out: How many each name, or reason, stands for.
         """
         count = sum(left_out.values())
-        names = list(left_out)
-        if len(names) > self.NAMED:
-            names[self.NAMED :] = ['...']
+        names = [*left_out][: self.NAMED] + ['...'] * (len(left_out) > self.NAMED)
         reasons = f' (warnings above): {"; ".join(names)}' if count else ''
         print_log(
             f'{self.ann_file or self.data_root}: {used} {kind}, {count} left out{reasons}',
@@ -87,21 +109,18 @@ class TrackingSource(BaseSOTDataset):
             logging.WARNING if count else logging.INFO,
         )
 
-    @abstractmethod
-    def get_masks_from_video(self, video_idx: int) -> list[list[np.ndarray]]:
-        """For each frame, the polygons (P, 2) of the object; empty lists without a mask."""
-
     def get_peer(self, video_idx: int, rng: np.random.Generator) -> int | None:
         """Index of another object of the same category, or None if there is none."""
         return None
 
     def get_sequence(self, video_idx: int) -> dict:
         """All that is known of one item; see the class for the keys."""
+        item, frames = self.get_data_info(video_idx), self.get_img_infos_from_video(video_idx)
         return dict(
-            **self.get_img_infos_from_video(video_idx),
+            **frames,
             **self.get_ann_infos_from_video(video_idx),
-            outlines=self.get_masks_from_video(video_idx),
-            paste_only=self.get_data_info(video_idx).get('paste_only', False),
+            outlines=item.get('outlines') or [[] for _ in frames['img_paths']],
+            paste_only=item.get('paste_only', False),
         )
 
     def sample(

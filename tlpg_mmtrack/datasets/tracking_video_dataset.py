@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import decode_image
 from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
 
@@ -53,7 +52,7 @@ class TrackingVideoDataset(TrackingSource):
         for video in found:
             try:
                 videos.append(self._parse(video))
-            except (OSError, ValueError) as error:
+            except InputError as error:
                 problems[video.name] = str(error)
         for name, reason in problems.items():
             warnings.warn(
@@ -71,9 +70,9 @@ class TrackingVideoDataset(TrackingSource):
 
     def _parse(self, video: FolderVideo) -> dict:
         """One video as a dict; raises if its boxes cannot be used."""
-        first = decode_image(video.images[0]) if video.images else None
+        first = decode_image(video.images[0])
         if first is None:
-            raise ValueError('its first frame is missing or cannot be read')
+            raise InputError('its first frame cannot be read')
         height, width = first.shape[:2]
         boxes = video.truth
         usable = np.array([self._is_usable(box, height, width) for box in boxes], dtype=bool)
@@ -81,7 +80,7 @@ class TrackingVideoDataset(TrackingSource):
         where = f'outside the {width} x {height} frame'
         if not usable.any():
             detail = f'; {outside} boxes have their centre {where}' if outside else ''
-            raise ValueError(f'no frame shows an object of usable size{detail}')
+            raise InputError(f'no frame shows an object of usable size{detail}')
         if outside:
             warnings.warn(
                 f'{osp.join(self.data_root, video.name)}: {outside} of {len(boxes)} frames left '
@@ -89,7 +88,9 @@ class TrackingVideoDataset(TrackingSource):
                 CorpusWarning,
                 stacklevel=2,
             )
-        return dict(img_paths=list(map(str, video.images)), bboxes=boxes, usable=usable)
+        # A box without area says that the object is absent.
+        boxes = np.where(usable[:, None], boxes, 0.0)
+        return dict(img_paths=list(map(str, video.images)), bboxes=boxes)
 
     def _is_usable(self, box: np.ndarray, height: int, width: int) -> bool:
         """Whether a frame's box (x, y, w, h) can be trained on."""
@@ -97,29 +98,6 @@ class TrackingVideoDataset(TrackingSource):
             return False
         small_enough = box[2] * box[3] <= self.max_cover * height * width
         return small_enough and self.is_large_enough(box, height, width)
-
-    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
-        """The boxes, (N, 4) in (x, y, w, h); without area where a frame cannot be used."""
-        item = self.get_data_info(video_idx)
-        return np.where(item['usable'][:, None], item['bboxes'], 0.0)
-
-    def get_masks_from_video(self, video_idx: int) -> list[list[np.ndarray]]:
-        """Empty lists: videos have no masks."""
-        return [[] for _ in range(self.get_len_per_video(video_idx))]
-
-    def get_img_infos_from_video(self, video_idx: int) -> dict:
-        """The frames' paths."""
-        paths = self.get_data_info(video_idx)['img_paths']
-        return dict(
-            video_id=video_idx,
-            frame_ids=np.arange(len(paths)),
-            img_paths=paths,
-            video_length=len(paths),
-        )
-
-    def get_len_per_video(self, video_idx: int) -> int:
-        """The number of frames."""
-        return len(self.get_data_info(video_idx)['img_paths'])
 
 
 def _has_area(box: np.ndarray) -> bool:

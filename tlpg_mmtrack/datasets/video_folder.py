@@ -16,14 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from tlpg_mmtrack.utils.box_files import read_boxes, read_lines
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
-from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.images import picture_paths
-from tlpg_mmtrack.utils.natural_order import natural_key
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
+from tlpg_mmtrack.utils.images import natural_key, picture_paths
 
 _ONE_BASED = re.compile(r'groundtruth_rect(?:\.(\d+))?\.txt')
 #: Names of box files.
@@ -48,19 +47,17 @@ class FolderVideo:
     annotation: Path | None = None
 
 
-def read_video_folder(
-    folder: str | Path, one_based: bool | None = None
-) -> tuple[list[FolderVideo], dict[str, str]]:
-    """Read the videos of a folder, to track each from its first box.
+#: Videos that can be used, and by name why others cannot: the reason names the file, and the line.
+Videos: TypeAlias = tuple[list[FolderVideo], dict[str, str]]
+
+
+def read_video_folder(folder: str | Path, one_based: bool | None = None) -> Videos:
+    """Read the videos of a folder, in natural order, to track each from its first box.
 
     Args:
         folder: Folder of the videos' folders.
         one_based: Whether the top left pixel is (1, 1), in all files; None: as the files' names
             say.
-
-    Returns:
-        The videos that can be used, in natural order; and why others cannot, by name: the reason
-        names the file, and the line.
 
     Raises:
         InputError: If there is no such folder, or no video in it.
@@ -73,14 +70,14 @@ def read_video_folder(
             f'data: {folder} holds no video: expected NAME/img/ and NAME/{BOX_FILES[0]} or '
             f'NAME/{BOX_FILES[1]}{hint}'
         )
-    return startable(videos, problems)
+    return _startable(videos, problems)
 
 
 def find_videos(
     folder: str | Path,
     one_based: bool | None = None,
     selected: Callable[[str], bool] = lambda name: True,
-) -> tuple[list[FolderVideo], dict[str, str]]:
+) -> Videos:
     """Read the videos of a folder, whether or not their first frame shows the target.
 
     Where frames and boxes of one of OTB-100's videos differ in number, the frames are taken that
@@ -90,9 +87,6 @@ def find_videos(
         folder: As in :func:`read_video_folder`.
         one_based: As there.
         selected: Which of the folders to read, by name.
-
-    Returns:
-        As there; the reason may be without the video's name.
 
     Raises:
         InputError: If there is no such folder.
@@ -119,48 +113,14 @@ def find_videos(
                         f'{path} holds {len(files)} of {" and ".join(BOX_FILES)}; one is needed'
                     )
                 images = picture_paths(path / 'img')
-                videos.append(read_video(name, images, files[0], one_based))
-            except (OSError, ValueError) as error:
+                videos.append(_read_video(name, images, files[0], one_based))
+            except (OSError, InputError) as error:
                 problems[name] = str(error)
     return videos, problems
 
 
-def read_video(
-    name: str, images: list[Path], annotation: Path, one_based: bool | None = None
-) -> FolderVideo:
-    """Read the boxes of one video's frames.
-
-    Args:
-        name: Its name.
-        images: Its frames.
-        annotation: The file of its boxes.
-        one_based: As in :func:`read_video_folder`.
-
-    Raises:
-        OSError: If the boxes cannot be read.
-        InputError: If they are malformed, or not as many as the frames; names file and line.
-    """
-    boxes = read_boxes(annotation)
-    if len(boxes) != len(images):
-        images = _used_by_otb(annotation, images)
-    if len(boxes) != len(images):
-        first = min(len(boxes), len(images))
-        what = 'has no frame' if first == len(images) else f'is missing, of {images[first].name}'
-        raise InputError(
-            f'{annotation}: {len(boxes)} boxes for {len(images)} frames: line {first + 1} {what}; '
-            'give a line to each frame'
-        )
-    if one_based is None:
-        one_based = _ONE_BASED.fullmatch(annotation.name) is not None
-    if one_based:
-        boxes[:, :2] -= 1.0
-    return FolderVideo(name, images, boxes, annotation)
-
-
-def read_video_list(
-    path: str | Path, root: str | Path, one_based: bool | None = None
-) -> tuple[list[FolderVideo], dict[str, str]]:
-    """Read mmtrack's list of videos, to track each from its first box.
+def read_video_list(path: str | Path, root: str | Path, one_based: bool | None = None) -> Videos:
+    """Read mmtrack's list of videos, in its order, to track each from its first box.
 
     Its lines are ``frames,boxes,first,last``: a folder, a file, and the numbers that end the names
     of the first and the last frame. A first line of another form is a comment.
@@ -169,9 +129,6 @@ def read_video_list(
         path: The list.
         root: Folder that its paths start from.
         one_based: As in :func:`read_video_folder`; files of other names are 0-based.
-
-    Returns:
-        As :func:`read_video_folder`, in the order of the list.
 
     Raises:
         InputError: If it is missing, names no video, or a line is of another form; names file and
@@ -191,28 +148,49 @@ def read_video_list(
             images = numbered(picture_paths(frames), int(first), int(last))
             if len(images) != int(last) - int(first) + 1:
                 raise InputError(f'{frames}: of frames {first} to {last} {len(images)} are there')
-            videos.append(read_video(line, images, boxes, one_based))
-        except (OSError, ValueError) as error:
+            videos.append(_read_video(line, images, boxes, one_based))
+        except (OSError, InputError) as error:
             problems[line] = f'{path}, line {number}: {error}'
     if not videos and not problems:
         raise InputError(f'{path}: names no video; expected lines frames,boxes,first,last')
-    return startable(videos, problems)
+    return _startable(videos, problems)
 
 
-def startable(
-    videos: list[FolderVideo], problems: dict[str, str]
-) -> tuple[list[FolderVideo], dict[str, str]]:
+def _read_video(
+    name: str, images: list[Path], annotation: Path, one_based: bool | None
+) -> FolderVideo:
+    """Raises an OSError or InputError that names the file if the boxes do not fit the frames."""
+    boxes = read_boxes(annotation)
+    if len(boxes) != len(images):
+        images = _used_by_otb(annotation, images)
+    if len(boxes) != len(images):
+        first = min(len(boxes), len(images))
+        what = 'has no frame' if first == len(images) else f'is missing, of {images[first].name}'
+        raise InputError(
+            f'{annotation}: {len(boxes)} boxes for {len(images)} frames: line {first + 1} {what}; '
+            'give a line to each frame'
+        )
+    if one_based is None:
+        one_based = _ONE_BASED.fullmatch(annotation.name) is not None
+    if one_based:
+        boxes[:, :2] -= 1.0
+    return FolderVideo(name, images, boxes, annotation)
+
+
+def _startable(videos: list[FolderVideo], problems: dict[str, str]) -> Videos:
     """Move videos from whose first box no tracker can start to the problems."""
-    # Not `<= 0`: NaN passes it.
-    good = [bool(len(video.truth) and (video.truth[0, 2:] > 0).all()) for video in videos]
-    bad = {
-        video.name: f'{video.annotation}, line 1: the first box cannot be started from: '
-        f'{video.truth[:1].tolist()} (x, y, width, height, 0-based); begin the video where the '
-        'target is shown'
-        for video, fine in zip(videos, good, strict=True)
-        if not fine
-    }
-    return [video for video, fine in zip(videos, good, strict=True) if fine], problems | bad
+    good = []
+    for video in videos:
+        # Not `<= 0`: NaN passes it.
+        if len(video.truth) and (video.truth[0, 2:] > 0).all():
+            good.append(video)
+            continue
+        problems[video.name] = (
+            f'{video.annotation}, line 1: the first box cannot be started from: '
+            f'{video.truth[:1].tolist()} (x, y, width, height, 0-based); begin the video where '
+            'the target is shown'
+        )
+    return good, problems
 
 
 def _annotations(folder: Path) -> dict[str, list[Path]]:
@@ -248,9 +226,5 @@ def otb_targets() -> list[tuple[str, str, int, int]]:
 
 def numbered(images: list[Path], first: int, last: int) -> list[Path]:
     """The pictures whose name ends in a number from first to last."""
-    numbers = (re.search(r'(\d+)$', image.stem) for image in images)
-    return [
-        image
-        for image, number in zip(images, numbers, strict=True)
-        if number and first <= int(number[1]) <= last
-    ]
+    numbers = {image: re.search(r'(\d+)$', image.stem) for image in images}
+    return [image for image, found in numbers.items() if found and first <= int(found[1]) <= last]

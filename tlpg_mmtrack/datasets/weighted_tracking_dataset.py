@@ -11,7 +11,7 @@ import numpy as np
 from mmtrack.registry import DATASETS
 from torch.utils.data import Dataset
 
-from tlpg_mmtrack.utils.corpus_warning import CorpusWarning
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.option_rules import at_least, checked, each, one_of, optional, whole
 
 from .tracking_source import TrackingSource
@@ -35,9 +35,9 @@ class WeightedTrackingDataset(Dataset):
             they are named in a warning and left out; or ``'stop'``, the first one is an error.
 
     Raises:
-        ValueError: If weights do not fit the datasets, or ``on_unusable`` is unknown.
+        InputError: If weights do not fit the datasets, or ``on_unusable`` is unknown; when
+            ``MAX_ATTEMPTS`` draws in a row are unusable.
         CorpusWarning: The first thing that cannot be used, with ``on_unusable='stop'``.
-        RuntimeError: When ``MAX_ATTEMPTS`` draws in a row are unusable.
     """
 
     NUM_SAMPLES = 2**20
@@ -55,10 +55,10 @@ class WeightedTrackingDataset(Dataset):
     ) -> None:
         super().__init__()
         if not datasets:
-            raise ValueError('datasets: must name at least one dataset')
+            raise InputError('datasets: must name at least one dataset')
         weights = [1.0] * len(datasets) if weights is None else list(weights)
         if len(weights) != len(datasets) or min(weights) < 0.0 or sum(weights) <= 0.0:
-            raise ValueError(
+            raise InputError(
                 f'weights: need {len(datasets)} numbers >= 0 with a positive sum, got {weights}'
             )
         self.on_unusable = on_unusable
@@ -116,7 +116,7 @@ class WeightedTrackingDataset(Dataset):
             sample = dataset.sample(item, rng, lambda: self._draw_sequence(rng))
             if sample is not None:
                 return sample
-        raise RuntimeError(
+        raise InputError(
             f'sample {index}: {self.MAX_ATTEMPTS} draws in a row were unusable; the warnings '
             'above name the files'
         )

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from .atomic_write import atomic_write
 from .errors import InputError
 
+NOTE = 'last_checkpoint'
+"""mmengine's file of that name holds the path as the training saw it."""
 _SHOWN_KEYS = 3
 
 
@@ -105,8 +107,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         path: A ``.safetensors`` file with its manifest, or an MMEngine ``.pth`` checkpoint.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        InputError: If it is truncated, altered, no checkpoint, or belongs to another model.
+        InputError: If it is missing, truncated, altered, no checkpoint, or of another model.
     """
     path = Path(path)
     state_dict = read_weights(path)
@@ -158,11 +159,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         The state dict, on the CPU.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        InputError: If it is truncated, altered or no checkpoint.
+        InputError: If it is missing, truncated, altered or no checkpoint.
     """
     if not path.is_file():
-        raise FileNotFoundError(f'checkpoint: {path} is not a file; check the path')
+        raise InputError(f'checkpoint: {path} is not a file; check the path')
     if path.suffix == '.safetensors':
         _verify_hash(path)
         try:
@@ -182,6 +182,25 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
         raise InputError(f'checkpoint: {path} holds no state dict; pass what tools/train.py wrote')
     return dict(state_dict)
+
+
+def last_checkpoint(work_dir: str | Path) -> Path | None:
+    """The last checkpoint of a work folder, also of one that was renamed, moved or copied.
+
+    Args:
+        work_dir: The folder.
+
+    Returns:
+        The file of the noted name beside the note, which belongs to this folder whatever the note
+        says; else the path that the note names (checkpoints may be kept in another folder); None
+        without a note.
+    """
+    note = Path(work_dir) / NOTE
+    text = note.read_text(encoding='utf-8').strip() if note.is_file() else ''
+    if not text:
+        return None
+    beside = note.with_name(Path(text).name)
+    return beside if beside.is_file() else Path(text)
 
 
 def file_sha256(path: Path) -> str:

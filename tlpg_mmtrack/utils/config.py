@@ -23,11 +23,10 @@ def read_config(path: str | Path) -> Config:
         path: The file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        InputError: If it cannot be read; names the file and what is wrong.
+        InputError: If there is no such file, or it cannot be read; names it and what is wrong.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'config: {path} is not a file; check the path')
+        raise InputError(f'config: {path} is not a file; check the path')
     hide_environment_variables()
     try:
         return Config.fromfile(path)

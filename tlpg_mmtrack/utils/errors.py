@@ -18,3 +18,10 @@ class PackageError(InputError, ImportError):
 
 class FileError(InputError, OSError):
     """A file cannot be written; the message names it."""
+
+
+class CorpusWarning(InputError, UserWarning):
+    """A file, an object or a video of a training set cannot be used; the message names it.
+
+    ``WeightedTrackingDataset(on_unusable='stop')`` makes it an error.
+    """

@@ -1,9 +1,12 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Reading the images of a training set."""
+"""Reading pictures: their order in a folder, their depth, and what is wrong with them."""
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,89 +14,177 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .corpus_warning import CorpusWarning
-from .errors import InputError
-from .natural_order import natural_key
+from .errors import CorpusWarning, InputError
+
+logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
+#: Flags of ``cv2.imread``: grey or BGR, in the file's own depth, turned as its EXIF says.
+AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 
+_PERCENTILES = (0.1, 99.9)
 # Marks of a JPEG: its start, the start of a picture's data, its end.
 _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 #: Bytes at a JPEG's end in which its end is looked for at first.
 _JPEG_TAIL = 1024
 
 
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """A key to sort file names by: 2.jpg before 10.jpg, IMG_1.jpg before img_2.jpg."""
+    # Not isdigit: it takes in characters that int() refuses, such as a superscript 2.
+    parts = re.split(r'(\d+)', name.casefold())
+    # The name itself parts 1.jpg from 01.jpg and A.jpg from a.jpg, however the folder lists them.
+    return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts], name
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name is read as a picture."""
+    # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')
+
+
 def picture_paths(folder: str | Path) -> list[Path]:
-    """The pictures in a folder, in natural order; hidden files and other kinds are passed over.
+    """The pictures in a folder, in natural order.
+
+    Hidden files, folders and other kinds are passed over; so are links that lead nowhere, with a
+    logged warning.
 
     Raises:
-        OSError: If there is no such folder.
-        InputError: If it holds none.
+        InputError: If there is no such folder, or it holds no picture.
     """
-    # Hidden files hold no picture: macOS puts ._1.jpg beside 1.jpg.
-    names = [
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.lower().endswith(IMAGE_SUFFIXES)
-        and not entry.name.startswith('.')
-        and entry.is_file()
-    ]
+    if not os.path.isdir(folder):
+        raise InputError(f'{folder} is not a folder; check the path')
+    entries = [entry for entry in os.scandir(folder) if is_picture_name(entry.name)]
+    names = sorted((entry.name for entry in entries if entry.is_file()), key=natural_key)
+    lost = [entry.name for entry in entries if not os.path.exists(entry.path)]
+    if lost:
+        logger.warning(
+            '%s: %d links lead nowhere and are passed over, such as %s', folder, len(lost), lost[0]
+        )
     if not names:
-        raise InputError(f'{folder} holds no picture ({", ".join(IMAGE_SUFFIXES)})')
-    return [Path(folder, name) for name in sorted(names, key=natural_key)]
+        below = Path(folder, 'img')
+        hint = f'; did you mean {below}?' if below.is_dir() else ''
+        raise InputError(f'{folder} holds no picture ({", ".join(IMAGE_SUFFIXES)}){hint}')
+    return [Path(folder, name) for name in names]
 
 
-def decode_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
-    """Decode an image file as far as OpenCV can.
+class ByteRange:
+    """Makes frames of the pictures of one video, of all of them alike.
+
+    Sensors leave 12-bit or thermal values in 16-bit files, of which the upper byte alone is nearly
+    black. Where the first picture of more than 8 bits uses less than half of what its type can
+    hold, the range between its 0.1 and 99.9 percentiles (single pixels may be stuck) is therefore
+    stretched to 0..255, and this is logged; later values outside of it are clipped.
+    """
+
+    def __init__(self) -> None:
+        self._low = 0.0
+        self._scale: float | None = None
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """(H, W), grey, or (H, W, 3), BGR, of any number type, as (H, W, 3) uint8, BGR."""
+        if picture.dtype != np.uint8:
+            if self._scale is None:
+                self._learn(picture)
+            values = (picture.astype(np.float32) - self._low) * self._scale
+            picture = np.nan_to_num(values, nan=0.0).clip(0, 255).astype(np.uint8)
+        return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if picture.ndim == 2 else picture
+
+    def _learn(self, picture: np.ndarray) -> None:
+        values = picture[np.isfinite(picture)]
+        if values.size == 0:
+            values = np.zeros(1)
+        low, high = map(float, np.percentile(values, _PERCENTILES, method='nearest'))
+        whole = np.issubdtype(picture.dtype, np.integer)
+        full = float(np.iinfo(picture.dtype).max) + 1 if whole else 1.0
+        if low == high or (whole and high - low >= full / 2):
+            # What OpenCV does: the upper byte.
+            self._scale = 256 / full
+            return
+        self._low, self._scale = low, 255 / (high - low)
+        logger.warning(
+            'the first picture holds %s values from %g to %g; that range is stretched to 0..255 '
+            'in all of them',
+            picture.dtype,
+            low,
+            high,
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _range_of_folder(folder: Path) -> ByteRange:
+    """What its first picture of more than 8 bits gives, whichever of them is read first."""
+    to_bytes = ByteRange()
+    for path in picture_paths(folder):
+        picture = _imread(path)
+        if picture is not None and picture.dtype != np.uint8:
+            to_bytes(picture)
+            break
+    return to_bytes
+
+
+def decode_image(path: str | Path, to_bytes: ByteRange | None = None) -> np.ndarray | None:
+    """Decode a picture file as far as OpenCV can.
 
     Args:
-        path: The file; grey, 16-bit and 4-channel images are converted, and an EXIF orientation is
-            applied: boxes are of the upright picture, as it is shown.
-        flags: Of ``cv2.imread``.
+        path: The file. An EXIF orientation is applied: boxes are of the upright picture, as it is
+            shown.
+        to_bytes: What makes a frame of it: that of its video, which its folder is if None.
 
     Returns:
-        (H, W, 3) uint8, BGR, or None if it cannot be read; other depths if ``flags`` says so.
+        (H, W, 3) uint8, BGR, or None if it cannot be read.
     """
+    picture = _imread(path)
+    if picture is None:
+        return None
+    if to_bytes is None:
+        deep = picture.dtype != np.uint8
+        to_bytes = _range_of_folder(Path(path).parent) if deep else ByteRange()
+    return to_bytes(picture)
+
+
+def _imread(path: str | Path) -> np.ndarray | None:
     try:
-        return cv2.imread(str(path), flags)
+        return cv2.imread(str(path), AS_STORED)
     except cv2.error:
         # OpenCV raises where the file's header claims an enormous size.
         return None
 
 
-def read_image(path: str, shape: Sequence[int] | None = None) -> np.ndarray | None:
-    """Read an image as 3-channel BGR.
+def read_image(path: str | Path, shape: Sequence[int] | None = None) -> np.ndarray | None:
+    """Read a picture of a training set.
 
     Args:
-        path: The file; grey and 4-channel images are converted.
+        path: The file, as :func:`decode_image` takes it.
         shape: (height, width) that its annotations were made for, if known.
 
     Returns:
-        (H, W, 3) uint8, or None, with a warning that names the file, if it cannot be read, lacks
-        its end or does not have the shape.
+        (H, W, 3) uint8, BGR, or None, with a warning that names the file, if it cannot be read,
+        lacks its end or does not have the shape.
     """
     image = decode_image(path)
     if image is None:
-        warnings.warn(f'{path}: cannot be read as an image; skipped', CorpusWarning, stacklevel=2)
+        fault: str | None = f'{path}: cannot be read as an image'
+    else:
+        fault = truncated_image(path) or _other_shape(path, image, shape)
+    if fault is None:
+        return image
+    warnings.warn(f'{fault}; skipped', CorpusWarning, stacklevel=2)
+    return None
+
+
+def _other_shape(path: str | Path, image: np.ndarray, shape: Sequence[int] | None) -> str | None:
+    height, width = image.shape[:2]
+    if shape is None or (height, width) == tuple(shape):
         return None
-    reason = truncated_image(path)
-    if reason is not None:
-        warnings.warn(f'{reason}; skipped', CorpusWarning, stacklevel=2)
-        return None
-    if shape is not None and image.shape[:2] != tuple(shape):
-        stored = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        exif = (
+    fault = f'{path}: is {width} x {height} but annotated as {shape[1]} x {shape[0]}'
+    stored = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored.shape[:2] == tuple(shape):
+        fault += (
             ', as it is stored: its EXIF orientation turns it. Annotate the upright picture, or '
             'remove that tag from all files (docs/custom_data.md)'
         )
-        warnings.warn(
-            f'{path}: is {image.shape[1]} x {image.shape[0]} but annotated as '
-            f'{shape[1]} x {shape[0]}{exif if stored.shape[:2] == tuple(shape) else ""}; skipped',
-            CorpusWarning,
-            stacklevel=2,
-        )
-        return None
-    return image
+    return fault
 
 
 def truncated_image(path: str | Path) -> str | None:
@@ -111,14 +202,9 @@ def truncated_image(path: str | Path) -> str | None:
         # A phone adds a whole film after the end.
         file.seek(0)
         content = file.read()
-    # Within a picture's data the two bytes of the end do not occur.
-    whole = _JPEG_END in content[_jpeg_data(content) :]
-    return None if whole else f'{path}: the image is truncated'
-
-
-def _jpeg_data(content: bytes) -> int:
-    """Where the picture's data starts, behind any thumbnail, which has an end of its own."""
+    # A thumbnail, which comes before the picture's data, has an end of its own. Within the data
+    # the two bytes of the end do not occur.
     place = len(_JPEG_START)
     while place + 4 <= len(content) and content[place : place + 2] != _JPEG_DATA:
         place += 2 + int.from_bytes(content[place + 2 : place + 4], 'big')
-    return place
+    return None if _JPEG_END in content[place:] else f'{path}: the image is truncated'

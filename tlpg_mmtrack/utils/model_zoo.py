@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .checkpoint import read_manifest
+from .errors import InputError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SCHEME = 'tlpg://'
@@ -21,14 +22,14 @@ def shipped_config(name: str, package: Path = PACKAGE) -> Path:
         package: Folder of the package.
 
     Raises:
-        FileNotFoundError: If there is none of that name.
+        InputError: If there is none of that name.
     """
     folders = (package.parent / 'configs', package / '.mim' / 'configs')
     for folder in folders:
         path = folder / 'tlpg' / f'{name}.py'
         if path.is_file():
             return path
-    raise FileNotFoundError(
+    raise InputError(
         f'config: no tlpg/{name}.py under {" or ".join(map(str, folders))}; '
         'pass the path of a config file'
     )
@@ -42,12 +43,12 @@ def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
         package: Folder of the package.
 
     Raises:
-        FileNotFoundError: If none fit.
+        InputError: If none fit.
     """
     for path in sorted((package / 'weights').glob('*.safetensors')):
         if read_manifest(path).config == config:
             return path
-    raise FileNotFoundError(
+    raise InputError(
         f'checkpoint: no weights for the config {config} come with the package (looked in '
         f'{package / "weights"}); pass the checkpoint of a training run'
     )
@@ -60,7 +61,7 @@ def checkpoint_path(checkpoint: str | Path) -> Path:
         checkpoint: Path, or ``tlpg://`` and a config's name.
 
     Raises:
-        FileNotFoundError: If no weights of that config come with the package.
+        InputError: If no weights of that config come with the package.
     """
     if isinstance(checkpoint, str) and checkpoint.startswith(SCHEME):
         return shipped_weights(checkpoint.removeprefix(SCHEME))

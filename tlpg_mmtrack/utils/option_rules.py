@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from numbers import Integral, Real
 from typing import Any
@@ -157,3 +157,29 @@ def checked(**rules: Rule) -> Callable[[Callable[..., None]], Callable[..., None
         return wrapper
 
     return decorate
+
+
+def option(default: Any, rule: Rule) -> Any:
+    """A field of a dataclass that is :class:`CheckedOptions`, with the rule of its values."""
+    return field(default=default, metadata=dict(rule=rule))
+
+
+class CheckedOptions:
+    """Base of dataclasses whose fields are options, checked when one is made.
+
+    Example:
+        >>> @dataclass
+        ... class Blur(CheckedOptions):
+        ...     radius: int = option(3, whole(1))
+        >>> Blur(radius=2.5)
+        Traceback (most recent call last):
+        ...InputError: Blur: radius must be a whole number of at least 1, got 2.5
+    """
+
+    def __post_init__(self) -> None:
+        for each_field in fields(self):
+            rule = each_field.metadata.get('rule')
+            if rule is not None:
+                check_option(
+                    type(self).__name__, each_field.name, getattr(self, each_field.name), rule
+                )

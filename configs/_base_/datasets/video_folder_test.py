@@ -2,7 +2,7 @@
 # docs/custom_data.md has the layout. The pixels go to the tracker as they were read: it normalises
 # its crops.
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadFrame'),
     dict(type='LoadTrackAnnotations', with_instance_id=False),
     dict(type='PackTrackInputs', pack_single_img=True),
 ]

@@ -1,19 +1,28 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Mixed precision as a training gets it; test_train_test runs ``--amp`` itself."""
+"""Mixed precision as a training gets it (test_train_test runs ``--amp``); no empty training."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
-from mmengine.runner import set_random_seed
+from mmengine.runner import Runner, set_random_seed
 from torch import nn
+from toy_training import Numbers
 from written_runs import load_tool
 
 from tlpg_mmtrack.compat import launching
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+SCHEDULES = sorted((CONFIGS / '_base_' / 'schedules').glob('*.py'))
+NO_BATCH = 'no batch an epoch: 1 samples, batch_size 2, drop_last'
 
 
 def test_the_forward_pass_is_in_bfloat16_and_the_weights_are_not():
@@ -52,3 +61,46 @@ def test_the_tools_option_takes_ours_only_without_a_gpu(
     monkeypatch.setattr('mmengine.device.get_device', lambda: device)
     load_tool('train').main()
     assert vars(ran[0]) == dict(amp=amp, cfg_options=dict(seed=1, **changes))
+
+
+@pytest.mark.parametrize('schedule', SCHEDULES, ids=lambda path: path.stem)
+def test_epochs_without_a_batch_are_refused_under_every_shipped_schedule(
+    make_runner: Callable[..., Runner], schedule: Path
+) -> None:
+    config = Config.fromfile(schedule)
+    runner = make_runner(
+        'empty',
+        dataset=Numbers(1),
+        train_cfg=config.train_cfg,
+        param_scheduler=config.param_scheduler,
+    )
+    with pytest.raises(ValueError, match=NO_BATCH):
+        runner.train()
+
+
+def test_one_batch_is_enough(make_runner: Callable[..., Runner]) -> None:
+    config = Config.fromfile(CONFIGS / '_base_' / 'schedules' / 'adamw_cosine.py')
+    runner = make_runner(
+        'small',
+        dataset=Numbers(2),
+        train_cfg=dict(config.train_cfg, max_epochs=1),
+        param_scheduler=config.param_scheduler,
+    )
+    runner.train()
+    assert len(runner.model.losses) == 1
+
+
+def test_the_cosine_ends_with_the_training(make_runner: Callable[..., Runner]) -> None:
+    """However many epochs it has."""
+    config = Config.fromfile(CONFIGS / '_base_' / 'schedules' / 'adamw_cosine.py')
+    runner = make_runner(
+        'short',
+        dataset=Numbers(8),
+        train_cfg=dict(config.train_cfg, max_epochs=1),
+        param_scheduler=config.param_scheduler[1:],
+    )
+    runner.train()
+    group = runner.optim_wrapper.param_groups[0]
+    # Of the last of four batches.
+    last = (1 + math.cos(math.pi * 3 / 4)) / 2
+    assert group['lr'] / group['initial_lr'] == pytest.approx(last)

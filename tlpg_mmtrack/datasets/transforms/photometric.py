@@ -1,21 +1,25 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Light, colour and camera faults of training crops."""
+"""Light, colour and camera faults of training crops, and of what is pasted into them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.utils.option_rules import PROBABILITY, at_least, checked
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, CheckedOptions, at_least, option
 
-from ..colour import random_table
-from ..cutout import motion_kernel
+#: Of OpenCV's drawing in fixed point.
+_SUBPIXEL_BITS = 4
 
 
 @TRANSFORMS.register_module()
-class TrackingPhotometric(BaseTransform):
+@dataclass
+class TrackingPhotometric(CheckedOptions, BaseTransform):
     """Changes the look of the crops in ``img``: once for the sample, then a little for each frame.
 
     Args:
@@ -27,31 +31,17 @@ class TrackingPhotometric(BaseTransform):
         noise_prob: Probability, for each frame, of sensor noise.
     """
 
-    NOISE_LENGTH = 1_000_000
+    NOISE_LENGTH: ClassVar = 1_000_000
 
-    @checked(
-        shared_colour=at_least(0),
-        frame_colour=at_least(0),
-        grey_prob=PROBABILITY,
-        blur_prob=PROBABILITY,
-        jpeg_prob=PROBABILITY,
-        noise_prob=PROBABILITY,
-    )
-    def __init__(
-        self,
-        shared_colour: float = 0.25,
-        frame_colour: float = 0.15,
-        grey_prob: float = 0.05,
-        blur_prob: float = 0.15,
-        jpeg_prob: float = 0.1,
-        noise_prob: float = 0.1,
-    ) -> None:
-        self.shared_colour = shared_colour
-        self.frame_colour = frame_colour
-        self.grey_prob = grey_prob
-        self.blur_prob = blur_prob
-        self.jpeg_prob = jpeg_prob
-        self.noise_prob = noise_prob
+    shared_colour: float = option(0.25, at_least(0))
+    frame_colour: float = option(0.15, at_least(0))
+    grey_prob: float = option(0.05, PROBABILITY)
+    blur_prob: float = option(0.15, PROBABILITY)
+    jpeg_prob: float = option(0.1, PROBABILITY)
+    noise_prob: float = option(0.1, PROBABILITY)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         # Drawn once: reading it from a random start costs a small part of drawing anew.
         self._noise = np.random.default_rng(0).standard_normal(self.NOISE_LENGTH, np.float32)
 
@@ -93,3 +83,41 @@ def _blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))
     length = 2 * int(rng.integers(1, 6)) + 1
     return cv2.filter2D(crop, -1, motion_kernel(length, rng.uniform(0.0, 180.0)))
+
+
+def random_table(rng: np.random.Generator, strength: float) -> np.ndarray:
+    """A random change of contrast, brightness and tint.
+
+    Args:
+        rng: Source of randomness.
+        strength: Contrast changes by up to this share, brightness by up to half this share of the
+            range, each channel's gain by up to a quarter of it. 0 changes nothing.
+
+    Returns:
+        (256, 1, 3) uint8, to be applied with ``cv2.LUT``.
+    """
+    contrast = 1.0 + rng.uniform(-1.0, 1.0) * strength
+    brightness = 255.0 * rng.uniform(-0.5, 0.5) * strength
+    gains = 1.0 + rng.uniform(-0.25, 0.25, 3) * strength
+    levels = np.arange(256, dtype=np.float64)[:, None, None]
+    table = ((levels - 127.5) * contrast + 127.5 + brightness) * gains
+    return np.clip(np.round(table), 0, 255).astype(np.uint8)
+
+
+def motion_kernel(length: int, degrees: float) -> np.ndarray:
+    """Kernel of a motion blur.
+
+    Args:
+        length: Pixels the object moves during the exposure, odd, >= 3.
+        degrees: Direction.
+
+    Returns:
+        (length, length) float32 of sum 1.
+    """
+    kernel = np.zeros((length, length), dtype=np.float32)
+    middle = (length - 1) / 2.0
+    reach = middle * np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    ends = np.round((middle + np.stack([-reach, reach])) * 2**_SUBPIXEL_BITS).astype(int)
+    start, stop = (tuple(int(v) for v in end) for end in ends)
+    cv2.line(kernel, start, stop, 1.0, 1, shift=_SUBPIXEL_BITS)
+    return kernel / kernel.sum()

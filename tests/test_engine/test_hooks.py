@@ -1,8 +1,10 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""InterruptHook: when Ctrl-C takes effect. tests/test_tools has a whole training interrupted."""
+"""When Ctrl-C takes effect (tests/test_tools has a whole training interrupted); a test's log."""
 
 from __future__ import annotations
 
+import json
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import pytest
 from mmengine.config import Config
 from mmtrack.registry import HOOKS
 
-from tlpg_mmtrack.engine import InterruptHook
+from tlpg_mmtrack.engine import InterruptHook, MainProcessLoggerHook
 
 RUNTIME = Path(__file__).resolve().parents[2] / 'configs/_base_/default_runtime.py'
 
@@ -80,3 +82,27 @@ def test_another_thread_leaves_the_signal_alone(runner):
     thread.join()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     hook.after_train(runner)
+
+
+@pytest.mark.parametrize(('rank', 'written'), [(0, ['now.json']), (1, [])])
+def test_main_process_alone_writes_the_measures(
+    rank: int, written: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group=None: rank)
+    hook = MainProcessLoggerHook()
+    hook.json_log_path = 'now.json'
+    measures = {'sot/success': 77.5}
+    runner = SimpleNamespace(
+        log_dir=str(tmp_path),
+        logger=logging.getLogger('test'),
+        test_dataloader=[None],
+        log_processor=SimpleNamespace(get_log_after_epoch=lambda *_, **__: (measures, 'a line')),
+    )
+    hook.after_test_epoch(runner, measures)
+    assert [path.name for path in tmp_path.iterdir()] == written
+    assert all(json.loads((tmp_path / name).read_text()) == measures for name in written)
+
+
+def test_configs_log_with_it() -> None:
+    hooks = Config.fromfile(RUNTIME).default_hooks
+    assert hooks.logger.type == MainProcessLoggerHook.__name__

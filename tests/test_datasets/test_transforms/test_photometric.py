@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tlpg_mmtrack.datasets import TrackingPhotometric
+from tlpg_mmtrack.datasets.transforms.photometric import motion_kernel, random_table
 
 OPTIONS = (
     'shared_colour',
@@ -71,3 +72,25 @@ def test_the_seed_decides() -> None:
     options = dict(shared_colour=0.3, frame_colour=0.2, noise_prob=0.5, blur_prob=0.5)
     np.testing.assert_array_equal(apply(4, **options), apply(4, **options))
     assert (apply(4, **options) != apply(5, **options)).any()
+
+
+def test_strength_zero_changes_nothing() -> None:
+    table = random_table(np.random.default_rng(0), 0.0)
+    expected = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 1, 3))
+    np.testing.assert_array_equal(table, expected)
+
+
+def test_tables_differ_by_seed_only_and_keep_the_order_of_levels() -> None:
+    first, again, other = (random_table(np.random.default_rng(s), 0.3) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (np.diff(first.astype(int), axis=0) >= 0).all()
+    assert first.dtype == np.uint8
+
+
+@pytest.mark.parametrize('degrees', [0.0, 37.0, 90.0])
+def test_a_motion_kernel_keeps_brightness(degrees: float) -> None:
+    kernel = motion_kernel(9, degrees)
+    assert kernel.shape == (9, 9)
+    assert kernel.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-6)

@@ -1,17 +1,23 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Choice of the template and search frames of a training sample."""
+"""Choice and reading of frames: of a training sample, of a video that is tested on."""
 
 from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.utils.option_rules import checked, whole
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
+from tlpg_mmtrack.utils.images import decode_image, read_image
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, option, whole
 
 
 @TRANSFORMS.register_module()
-class SampleTrackingFrames(BaseTransform):
+@dataclass
+class SampleTrackingFrames(CheckedOptions, BaseTransform):
     """Picks template frames and later search frames of one object.
 
     A still image is repeated; the crops that follow make its frames differ. Adds, each a list with
@@ -27,13 +33,9 @@ class SampleTrackingFrames(BaseTransform):
             as many after it.
     """
 
-    @checked(num_template_frames=whole(1), num_search_frames=whole(1), max_gap=whole(1))
-    def __init__(
-        self, num_template_frames: int = 2, num_search_frames: int = 2, max_gap: int = 30
-    ) -> None:
-        self.num_template_frames = num_template_frames
-        self.num_search_frames = num_search_frames
-        self.max_gap = max_gap
+    num_template_frames: int = option(2, whole(1))
+    num_search_frames: int = option(2, whole(1))
+    max_gap: int = option(30, whole(1))
 
     def _choose(self, visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Indices of the frames, templates first."""
@@ -73,3 +75,52 @@ class SampleTrackingFrames(BaseTransform):
             other=other,
             rng=rng,
         )
+
+
+@TRANSFORMS.register_module()
+class LoadTrackingFrames(BaseTransform):
+    """Reads the frames of ``img_path``, each file once.
+
+    Adds ``img``, a list of (H, W, 3) uint8 BGR. A file that cannot be read or does not have its
+    declared size, or whose object lies outside of it, is named in a warning and the sample is
+    dropped (the dataset draws another).
+    """
+
+    def transform(self, results: dict) -> dict | None:
+        """Add ``img``."""
+        frames: dict[str, np.ndarray] = {}
+        for path, instances in zip(results['img_path'], results['instances'], strict=True):
+            if path not in frames:
+                frame = read_image(path, results['img_shape'])
+                if frame is None or not _is_inside(instances[0]['bbox'], frame, path):
+                    return None
+                frames[path] = frame
+        results['img'] = [frames[path] for path in results['img_path']]
+        return results
+
+
+def _is_inside(box: np.ndarray, frame: np.ndarray, path: str) -> bool:
+    """Whether a box (x1, y1, x2, y2) has its centre in its frame; warns if not."""
+    middle = (box[:2] + box[2:]) / 2.0
+    if (middle >= 0.0).all() and (middle < frame.shape[1::-1]).all():
+        return True
+    warnings.warn(
+        f'{path}: box {box.tolist()} has its centre outside; skipped', CorpusWarning, stacklevel=3
+    )
+    return False
+
+
+@TRANSFORMS.register_module()
+class LoadFrame(BaseTransform):
+    """Reads a frame of a test, ``img``, as the demo does; 16-bit pictures, too."""
+
+    def transform(self, results: dict) -> dict:
+        """Add ``img``, (H, W, 3) uint8 BGR, and its size (H, W) as mmcv's loader does.
+
+        Raises:
+            InputError: If the file cannot be read.
+        """
+        image = decode_image(results['img_path'])
+        if image is None:
+            raise InputError(f'{results["img_path"]}: cannot be read as an image')
+        return dict(results, img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])

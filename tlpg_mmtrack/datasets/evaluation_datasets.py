@@ -1,23 +1,26 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""A folder of videos with boxes as data to test on."""
+"""Data to test on: a folder of videos with boxes, and GOT-10k's validation split."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmtrack.datasets import BaseSOTDataset
+from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
 
+from .tracking_source import ListedFrames
 from .video_folder import read_video_folder, read_video_list
 
 _SHOWN = 5
 
 
 @DATASETS.register_module()
-class VideoFolderDataset(BaseSOTDataset):
+class VideoFolderDataset(ListedFrames):
     """The videos of a folder, to test on; :mod:`.video_folder` has the layout.
 
     All box files are read, and every fault is named, before the first frame is tracked. With
@@ -40,6 +43,7 @@ class VideoFolderDataset(BaseSOTDataset):
         ...     data_root='data/mine', pipeline=[], test_mode=True)  # doctest: +SKIP
     """
 
+    @checked(one_based=optional(FLAG))
     def __init__(
         self, data_root: str, ann_file: str = '', one_based: bool | None = None, **kwargs: Any
     ) -> None:
@@ -69,20 +73,21 @@ class VideoFolderDataset(BaseSOTDataset):
             for video in videos
         ]
 
-    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
-        """The boxes, (N, 4) float64 in (x, y, w, h), 0-based pixels; NaN where absent."""
-        return self.get_data_info(video_idx)['bboxes'].copy()
 
-    def get_img_infos_from_video(self, video_idx: int) -> dict:
-        """The frames' paths."""
-        paths = self.get_data_info(video_idx)['img_paths']
-        return dict(
-            video_id=video_idx,
-            frame_ids=np.arange(len(paths)),
-            img_paths=paths,
-            video_length=len(paths),
-        )
+@DATASETS.register_module()
+class GOT10kValidationDataset(GOT10kDataset):
+    """Every frame's box, and whether the target can be seen, for GOT-10k's own measures.
 
-    def get_len_per_video(self, video_idx: int) -> int:
-        """The number of frames."""
-        return len(self.get_data_info(video_idx)['img_paths'])
+    mmtrack's ``GOT10kDataset`` gives only the first box when it tests: it is made for the split
+    ``test``, whose other boxes are not public.
+    """
+
+    def get_visibility_from_video(self, video_idx: int) -> dict[str, np.ndarray]:
+        """Whether any of the target can be seen: ``cover.label`` above 0, as GOT-10k counts."""
+        video = self.get_data_info(video_idx)['video_path']
+        path = Path(self.data_prefix['img_path']) / video / 'cover.label'
+        return dict(visible=self._loadtxt(str(path), dtype=int) > 0)
+
+    def prepare_test_data(self, video_idx: int, frame_idx: int) -> dict:
+        """One frame, as mmtrack's data sets with boxes for every frame give it."""
+        return BaseSOTDataset.prepare_test_data(self, video_idx, frame_idx)

@@ -1,0 +1,199 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The demo: one object through a video, a folder or a camera, into a folder of results."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.progress import track as progress
+
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.utils.atomic_write import atomic_write
+from tlpg_mmtrack.utils.errors import InputError
+
+from .demo_clip import DEMO_BOX, demo_clip
+from .frames import open_source
+from .inputs import check_box, check_frame
+from .recording import Recording
+from .tracker import Tracker
+from .writers import naming_file
+
+OUTPUTS = ('tracked.mp4', 'boxes.csv', 'contact_sheet.png', 'scores.png', 'manifest.json')
+WINDOW = 'TLPG-Tracker (q stops)'
+
+
+def run_demo(
+    source: str | None,
+    box: tuple[float, ...] | None,
+    out: Path,
+    config: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    max_frames: int | None = None,
+    show: bool = False,
+) -> dict[str, Any]:
+    """Track one object and write ``OUTPUTS``; Ctrl-C stops after the frame at hand.
+
+    Args:
+        source: As :func:`.frames.open_source` takes it; the demo's clip if None.
+        box: The object in the first frame, (x, y, width, height) in pixels; drawn with the mouse
+            if None, and known for the demo's clip.
+        out: Folder to write to; made if need be.
+        config: As :meth:`Tracker.from_pretrained` takes it, and the next three.
+        checkpoint: Likewise.
+        device: Likewise.
+        seed: Likewise.
+        max_frames: Stop after this many frames.
+        show: Whether to show the pictures while tracking, until q is pressed.
+
+    Returns:
+        What ``manifest.json`` holds: the tracker's manifest, ``source``, ``box``, ``frames``,
+        ``frames_per_second`` (of the tracker, without reading, drawing and writing) and
+        ``interrupted``.
+
+    Raises:
+        InputError: If the source, the box, the folder or the checkpoint cannot be used, or there
+            is no display where one is needed.
+        FileError: If a file cannot be written.
+    """
+    # Checked before the model, which takes seconds.
+    _check_source(source, out)
+    _prepare_folder(out)
+    if show or (box is None and source is not None):
+        _require_display('--show' if show else 'drawing a box')
+    frames = open_source(demo_clip() if source is None else source)
+    stream = iter(frames)
+    first = _first_frame(stream, frames.name)
+    if box is None:
+        box = DEMO_BOX if source is None else _draw_box(first)
+    box = check_box(box, (first.shape[1], first.shape[0]))
+    tracker = Tracker.from_pretrained(config, checkpoint, device, seed)
+    tracker.init(first, box)
+
+    rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
+    total = min(filter(None, (frames.frame_count, max_frames)), default=None)
+    with _stop_on_interrupt() as stop, Recording(out, frames.fps) as recording:
+        recording.add(0, first, TrackingResult(box, 1.0, TrackingState.NORMAL))
+        seconds = 0.0
+        for index, frame in progress(rest, 'tracking', total, completed=1):
+            started = time.perf_counter()
+            result = tracker.track(frame)
+            seconds += time.perf_counter() - started
+            picture = recording.add(index, frame, result)
+            if stop.is_set() or (show and not _shown(picture)):
+                break
+    speed = (len(recording) - 1) / seconds if seconds else 0.0
+    manifest = {
+        **tracker.manifest(),
+        'source': frames.name,
+        'box': box.tolist(),
+        'frames': len(recording),
+        'frames_per_second': round(speed, 2),
+        'interrupted': stop.is_set(),
+    }
+    path = out / 'manifest.json'
+    with naming_file(path), atomic_write(path) as part:
+        part.write_text(json.dumps(manifest, indent=2) + '\n')
+    return manifest
+
+
+def _check_source(source: str | None, folder: Path) -> None:
+    """Refuse a URL, and a source that would be overwritten."""
+    if source is None:
+        return
+    if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', source):
+        raise InputError(
+            f'source: {source} is a URL, and streams are not supported; save it as a video file '
+            'and pass the path of that'
+        )
+    path = Path(source)
+    targets = [folder] if path.is_dir() else [folder / name for name in OUTPUTS]
+    # The same file may go by other names: by a link, or in capitals on some systems.
+    if path.exists() and any(target.exists() and path.samefile(target) for target in targets):
+        raise InputError(
+            f'--out: {folder} holds the source {source}, which would be overwritten; '
+            'pass another folder'
+        )
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make the output folder and prove that it can be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f'--out: cannot write to {folder} ({reason}); pass another folder'
+        ) from error
+
+
+def _first_frame(stream: Iterator, name: str) -> np.ndarray:
+    _, frame = next(stream, (0, None))
+    if frame is None:
+        raise InputError(f'source: the first frame of {name} is corrupt; leave it out')
+    return check_frame(frame)
+
+
+def _require_display(purpose: str) -> None:
+    if sys.platform.startswith('linux') and not (
+        os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+    ):
+        raise InputError(
+            f'{purpose} needs a display and there is none; name the object with --box X Y W H '
+            '(top-left corner, width and height in pixels of the first frame), without --show'
+        )
+
+
+def _draw_box(frame: np.ndarray) -> tuple[float, ...]:
+    """Let the user draw the box (x, y, width, height) with the mouse."""
+    title = 'Draw the box, then press Enter'
+    try:
+        box = cv2.selectROI(title, frame, showCrosshair=False)
+        cv2.destroyWindow(title)
+    except cv2.error as error:
+        raise InputError('this OpenCV opens no windows; pass --box X Y W H') from error
+    if not all(box[2:]):
+        raise InputError('no box was drawn; draw one, or pass --box X Y W H')
+    return tuple(map(float, box))
+
+
+def _shown(picture: np.ndarray) -> bool:
+    """Show a picture; False once the user presses q."""
+    try:
+        cv2.imshow(WINDOW, picture)
+        return cv2.waitKey(1) & 0xFF != ord('q')
+    except cv2.error as error:
+        raise InputError('this OpenCV opens no windows; leave out --show') from error
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a request, so that no frame is half done."""
+    stop = threading.Event()
+
+    def request(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, request)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,147 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Training crops cut from the frames themselves, and where in a crop the target appears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmtrack.datasets.transforms import CropLikeDiMP
+from mmtrack.registry import TRANSFORMS
+
+from tlpg_mmtrack.utils.option_rules import (
+    PROBABILITY,
+    CheckedOptions,
+    at_least,
+    each,
+    option,
+    whole,
+)
+
+from ...ops.crop import linear_map, warp
+from ..geometry import (
+    bounding_box,
+    box_corners,
+    edges_to_pixels,
+    map_points,
+    place_matrix,
+)
+
+
+@dataclass
+class CropTransform(CheckedOptions, BaseTransform):
+    """Base of the transforms that make crops.
+
+    Jitter is a pair. Its first number, ``c``, is of the place: the target's centre is uniform in a
+    square around the crop's centre, half of whose side is ``c / 2`` times the target's nominal
+    size (size / search_scale). Its second is the standard deviation of the logarithm of the crop's
+    side. DiMP's pairs are (3, 0.25 / sqrt 2) and (4.5, 0.5 / sqrt 2): it draws width and height
+    apart, and the side is their geometric mean.
+
+    Args:
+        size: Side of the crops in pixels.
+        search_scale: Side of the crop, in units of sqrt(width * height) of the target, before
+            jitter.
+        template_jitter: Jitter of template frames.
+        search_jitter: Jitter of search frames.
+    """
+
+    size: int = option(288, whole(1))
+    search_scale: float = option(5.0, at_least(1))
+    template_jitter: tuple[float, float] = option((3.0, 0.18), each(at_least(0), 2))
+    search_jitter: tuple[float, float] = option((4.5, 0.35), each(at_least(0), 2))
+
+    def draw_place(self, rng: np.random.Generator, is_template: bool) -> tuple[np.ndarray, float]:
+        """Where the target's box lands in a crop.
+
+        Args:
+            rng: Source of randomness.
+            is_template: Whether the frame is a template.
+
+        Returns:
+            The box's centre (2,) in crop pixels, and the square root of its area in crop pixels.
+        """
+        of_place, of_scale = self.template_jitter if is_template else self.search_jitter
+        nominal = self.size / self.search_scale
+        offset = rng.uniform(-0.5, 0.5, 2) * of_place * nominal
+        target_size = nominal * float(np.exp(-of_scale * rng.standard_normal()))
+        return (self.size - 1) / 2.0 + offset, target_size
+
+
+@TRANSFORMS.register_module()
+@dataclass
+class TrackingCrop(CropTransform):
+    """Cuts one crop around the target out of each frame, by a single resampling.
+
+    Same pixel mapping as the tracker's crop, with jitter of place and scale. The frames of a still
+    image are also stretched, rotated (only where an outline gives the exact box) and mirrored,
+    each differently; those of a video are mirrored together.
+
+    Replaces ``img`` by crops (size, size, 3) and adds ``gt_bboxes``, for each frame (1, 4) float32
+    in (x1, y1, x2, y2) crop pixels, not clipped to the crop. Leaves samples alone that
+    ``CutAndPaste`` has already made crops of.
+
+    Args:
+        flip_prob: Probability of mirroring left and right.
+        still_aspect: Frames of a still image are stretched by exp(+-still_aspect / 2) along x and
+            the inverse along y.
+        still_rotation: Frames of a still image are rotated by up to this many degrees.
+    """
+
+    flip_prob: float = option(0.5, PROBABILITY)
+    still_aspect: float = option(0.2, at_least(0))
+    still_rotation: float = option(10.0, at_least(0))
+
+    def _draw_linear(
+        self, rng: np.random.Generator, mirror: float, is_still: bool, has_outline: bool
+    ) -> np.ndarray:
+        """A frame's stretch and rotation, (2, 2)."""
+        if not is_still:
+            return linear_map(mirror, 1.0)
+        stretch = np.exp(rng.uniform(-0.5, 0.5) * self.still_aspect)
+        degrees = rng.uniform(-1.0, 1.0) * self.still_rotation if has_outline else 0.0
+        return linear_map(mirror * stretch, 1.0 / stretch, degrees)
+
+    def transform(self, results: dict) -> dict | None:
+        """Make the crops."""
+        if 'gt_bboxes' in results:
+            return results
+        if results['paste_only']:
+            return None
+        rng = results['rng']
+        mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+        crops, boxes = [], []
+        for index, frame in enumerate(results['img']):
+            outline = results['outlines'][index]
+            box = results['instances'][index][0]['bbox']
+            points = edges_to_pixels(np.concatenate(outline) if outline else box_corners(box))
+            if results['is_still']:
+                mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+            linear = self._draw_linear(rng, mirror, results['is_still'], bool(outline))
+            center, size = self.draw_place(rng, index < results['num_template_frames'])
+            matrix = place_matrix(linear, points, center, size)
+            crops.append(warp(frame, matrix, self.size, self.size))
+            boxes.append(bounding_box(map_points(matrix, points)).astype(np.float32)[None])
+        results['img'] = crops
+        results['gt_bboxes'] = boxes
+        return results
+
+
+@TRANSFORMS.register_module()
+class CropLikeTracker(CropLikeDiMP):
+    """``CropLikeDiMP`` whose boxes are in pixels of the crop, a pixel's centre being its index.
+
+    mmtrack counts from the edge of the crop's first pixel: its boxes lie half a crop pixel right
+    of and below those that :class:`TLPG` learns from in the first frame and reads in later ones.
+
+    Args:
+        crop_size_factor: Side of the crop, in units of the jittered box's sqrt(width * height).
+        output_size: Side of the crop in crop pixels.
+    """
+
+    def generate_box(
+        self, bbox_gt: np.ndarray, crop_area_bbox: np.ndarray, resize_factor: float
+    ) -> np.ndarray:
+        """A box (x1, y1, x2, y2) of the frame, counted from edges, in crop pixels; (4,)."""
+        return edges_to_pixels(super().generate_box(bbox_gt, crop_area_bbox, resize_factor))

@@ -1,0 +1,214 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Objects cut out along masks: the target over another image, others beside or over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmtrack.registry import TRANSFORMS
+
+from tlpg_mmtrack.utils.images import read_image
+from tlpg_mmtrack.utils.option_rules import (
+    POSITIVE,
+    PROBABILITY,
+    CheckedOptions,
+    at_least,
+    option,
+)
+
+from ...ops.crop import linear_map, warp, window_matrix
+from ..cutout import Cutout, cutout_of
+from ..geometry import bounding_box, map_points, place_matrix
+from .crops import CropTransform
+from .photometric import motion_kernel, random_table
+
+
+@TRANSFORMS.register_module()
+@dataclass
+class CutAndPaste(CropTransform):
+    """Pastes the target, cut out along its mask, over another image, moving on its own.
+
+    The background is a window of one frame of ``other``, shared by the frames of the sample and
+    drifting between them. In each frame the target has its own place, scale, aspect, rotation,
+    colour and motion blur. Replaces ``img`` and adds ``gt_bboxes`` as ``TrackingCrop`` does; where
+    it does not act (by chance, or for want of a mask), it leaves the sample to that transform.
+
+    Args:
+        prob: Probability of acting on a target that has a mask. Targets marked ``paste_only`` are
+            always pasted.
+        min_size: Targets smaller than this, sqrt(width * height) in pixels of their image, are too
+            coarse to paste.
+        flip_prob: Probability of mirroring the target, in all frames together.
+        aspect: The target is stretched by up to exp(+-aspect / 2) along x and the inverse along y.
+        rotation: The target is rotated by up to this many degrees.
+        colour: Strength of the target's own change of colour, see ``random_table``.
+        motion_blur_prob: Probability of motion blur, for each frame.
+        drift: The background's window moves by up to this share of its side between frames.
+    """
+
+    MAX_BLUR: ClassVar = 15
+
+    prob: float = option(0.6, PROBABILITY)
+    min_size: float = option(24.0, at_least(0))
+    flip_prob: float = option(0.5, PROBABILITY)
+    aspect: float = option(0.4, at_least(0))
+    rotation: float = option(15.0, at_least(0))
+    colour: float = option(0.15, at_least(0))
+    motion_blur_prob: float = option(0.2, PROBABILITY)
+    drift: float = option(0.2, at_least(0))
+
+    def _acts_on(self, results: dict) -> bool:
+        """Whether this sample is to be pasted."""
+        if not (results['is_still'] and results['outlines'][0]):
+            return False
+        box = bounding_box(np.concatenate(results['outlines'][0]))
+        large_enough = np.sqrt(np.prod(box[2:] - box[:2])) >= self.min_size
+        return large_enough and (results['paste_only'] or results['rng'].random() < self.prob)
+
+    def _backgrounds(self, results: dict) -> list[np.ndarray] | None:
+        """A window of the other sequence for each frame, or None if it cannot be read."""
+        rng, other = results['rng'], results['other']
+        path = other['img_paths'][int(rng.integers(len(other['img_paths'])))]
+        image = read_image(path, other.get('img_shape'))
+        if image is None:
+            return None
+        limits = np.array(image.shape[1::-1], dtype=np.float64)
+        side = rng.uniform(0.35, 1.0) * limits.min()
+        slack = np.maximum(limits - side, 0.0)
+        middle = (limits - 1.0) / 2.0 + rng.uniform(-0.5, 0.5, 2) * slack
+        windows = []
+        for _ in results['img']:
+            center = middle + rng.uniform(-1.0, 1.0, 2) * self.drift * side
+            matrix = window_matrix(center, side * np.exp(rng.uniform(-0.1, 0.1)), self.size)
+            windows.append(warp(image, matrix, self.size, self.size))
+        return windows
+
+    def transform(self, results: dict) -> dict | None:
+        """Make the crops, or leave the sample alone."""
+        if not self._acts_on(results):
+            return results
+        crops = self._backgrounds(results)
+        if crops is None:
+            return None
+        rng = results['rng']
+        mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+        target = Cutout(results['img'][0], results['outlines'][0])
+        boxes = []
+        for index, canvas in enumerate(crops):
+            stretch = np.exp(rng.uniform(-0.5, 0.5) * self.aspect)
+            degrees = rng.uniform(-1.0, 1.0) * self.rotation
+            linear = linear_map(mirror * stretch, 1.0 / stretch, degrees)
+            center, size = self.draw_place(rng, index < results['num_template_frames'])
+            matrix = place_matrix(linear, target.points, center, size)
+            blur = None
+            if rng.random() < self.motion_blur_prob:
+                length = 2 * int(rng.integers(1, self.MAX_BLUR // 2 + 1)) + 1
+                blur = motion_kernel(length, rng.uniform(0.0, 180.0))
+            target.recolored(random_table(rng, self.colour)).paste(canvas, matrix, blur)
+            boxes.append(bounding_box(map_points(matrix, target.points)).astype(np.float32)[None])
+        results['img'] = crops
+        results['gt_bboxes'] = boxes
+        return results
+
+
+@TRANSFORMS.register_module()
+@dataclass
+class PasteDistractors(CheckedOptions, BaseTransform):
+    """Pastes another object of the target's category into the crops, off the target.
+
+    Where the set holds no such object with a mask, any object of ``other`` that has a mask serves.
+    Never a second copy of the target: nothing would tell which of the two is meant.
+
+    Args:
+        prob: Probability that a sample has a distractor.
+        frame_prob: Probability that the distractor shows in a frame of such a sample.
+    """
+
+    ATTEMPTS: ClassVar = 10
+
+    prob: float = option(0.3, PROBABILITY)
+    frame_prob: float = option(0.8, PROBABILITY)
+
+    def _distractor(self, results: dict) -> Cutout | None:
+        """The object to paste, recoloured, or None if there is none."""
+        for sequence in (results['peer'], results['other']):
+            if sequence is not None and sequence['outlines'][0]:
+                cutout = cutout_of(sequence)
+                if cutout is not None:
+                    return cutout.recolored(random_table(results['rng'], 0.2))
+        return None
+
+    def transform(self, results: dict) -> dict:
+        """Paste into ``img``; ``gt_bboxes`` stays as it is."""
+        rng = results['rng']
+        if rng.random() >= self.prob:
+            return results
+        distractor = self._distractor(results)
+        if distractor is None:
+            return results
+        mirror = -1.0 if rng.random() < 0.5 else 1.0
+        for canvas, boxes in zip(results['img'], results['gt_bboxes'], strict=True):
+            if rng.random() >= self.frame_prob:
+                continue
+            place = self._free_place(rng, boxes[0].astype(np.float64), canvas.shape[0])
+            if place is not None:
+                linear = linear_map(mirror, 1.0, rng.uniform(-15.0, 15.0))
+                matrix = place_matrix(linear, distractor.points, *place)
+                distractor.paste(canvas, matrix, None)
+        return results
+
+    def _free_place(
+        self, rng: np.random.Generator, target: np.ndarray, crop_size: int
+    ) -> tuple[np.ndarray, float] | None:
+        """A centre and a size like the target's where a square leaves the target uncovered."""
+        target_size = float(np.sqrt(np.prod(target[2:] - target[:2])))
+        for _ in range(self.ATTEMPTS):
+            size = target_size * float(np.exp(rng.uniform(-0.3, 0.3)))
+            center = rng.uniform(0.0, crop_size, 2)
+            # 0.6 and not 0.5: most objects are not square.
+            nearest = np.clip(center, target[:2], target[2:])
+            if np.abs(center - nearest).max() > 0.6 * size:
+                return center, size
+        return None
+
+
+@TRANSFORMS.register_module()
+@dataclass
+class PasteOccluders(CheckedOptions, BaseTransform):
+    """Pastes an object over a part of the target in search frames; its box stays whole.
+
+    The occluder is the object of ``other``, along its mask or, without one, as its box.
+
+    Args:
+        prob: Probability, for each search frame, of an occluder.
+        max_size: Largest size, sqrt(width * height), of an occluder in units of the target's.
+    """
+
+    prob: float = option(0.15, PROBABILITY)
+    max_size: float = option(0.9, POSITIVE)
+
+    def transform(self, results: dict) -> dict:
+        """Paste into ``img``; ``gt_bboxes`` stays as it is."""
+        rng, first = results['rng'], results['num_template_frames']
+        hidden = [i for i in range(first, len(results['img'])) if rng.random() < self.prob]
+        if not hidden:
+            return results
+        other = results['other']
+        shown = np.flatnonzero(other['visible'])
+        occluder = cutout_of(other, int(rng.choice(shown))) if len(shown) else None
+        if occluder is None:
+            return results
+        for index in hidden:
+            box = results['gt_bboxes'][index][0].astype(np.float64)
+            sides = box[2:] - box[:2]
+            size = float(np.sqrt(np.prod(sides)) * rng.uniform(0.4, self.max_size))
+            # Around the target's rim, so that a part of it always shows.
+            angle = rng.uniform(0.0, 2.0 * np.pi)
+            rim = np.array([np.cos(angle), np.sin(angle)]) * sides * 0.5
+            center = (box[:2] + box[2:]) / 2.0 + rim
+            matrix = place_matrix(linear_map(1.0, 1.0), occluder.points, center, size)
+            occluder.paste(results['img'][index], matrix, None)
+        return results

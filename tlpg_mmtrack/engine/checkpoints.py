@@ -1,0 +1,155 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Checkpoints: the last good one outlives a full disk, a test takes its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmtrack.registry import HOOKS
+from torch import nn
+
+from tlpg_mmtrack.utils.atomic_write import atomic_write
+from tlpg_mmtrack.utils.checkpoint import NOTE, check_fit, last_checkpoint, read_weights
+from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.model_zoo import checkpoint_path
+
+ATOMIC = 'atomic'
+"""Name of :class:`AtomicBackend` in mmengine's ``backend_args``."""
+
+
+@CheckpointLoader.register_scheme(prefixes='tlpg://')
+def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> dict:
+    """Read shipped weights, for ``--checkpoint`` and ``load_from``.
+
+    Args:
+        filename: ``tlpg://`` and a config's name.
+        map_location: Not needed: mmengine copies the weights into its model.
+
+    Raises:
+        InputError: If none come with the package for that config.
+    """
+    return dict(state_dict=read_weights(checkpoint_path(filename)))
+
+
+@register_backend(ATOMIC)
+class AtomicBackend(LocalBackend):
+    """mmengine's local files, written atomically."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write a file; one of the same name stays until it is whole."""
+        with atomic_write(Path(filepath)) as part:
+            super().put(obj, part)
+
+
+@HOOKS.register_module()
+class GuardedCheckpointHook(CheckpointHook):
+    """mmengine's checkpoints, of finite weights only, written atomically.
+
+    mmengine removes the oldest checkpoint before it writes the next, writes that in place, and
+    notes its name in ``last_checkpoint``, which ``--resume`` reads. Here a full disk leaves no
+    half of one, and nothing is removed but the oldest; where that cannot be, it stays, with a
+    warning. ``--resume`` takes the file beside the note, so that a work folder can be renamed or
+    copied. Weights that are not finite are not written: they would be what a training is resumed
+    from. (A loss that is not finite stops it sooner, see mmdet's ``CheckInvalidLossHook``; but the
+    last step of an epoch can break weights at a finite loss.)
+
+    Args:
+        max_keep_ckpts: Checkpoints to keep; at least 2, so that one is there while the next is
+            written, or -1 for all.
+        **kwargs: See mmengine's ``CheckpointHook``. With a ``backend_args`` or
+            ``file_client_args``, writing atomically is that backend's affair.
+
+    Raises:
+        InputError: If ``max_keep_ckpts`` is 0 or 1.
+    """
+
+    def __init__(self, max_keep_ckpts: int = -1, **kwargs: Any) -> None:
+        if max_keep_ckpts in (0, 1):
+            raise InputError(
+                f'GuardedCheckpointHook: max_keep_ckpts must be at least 2, got {max_keep_ckpts}: '
+                'the oldest checkpoint is removed before the next is written'
+            )
+        if not kwargs.get('file_client_args') and '://' not in str(kwargs.get('out_dir')):
+            kwargs['backend_args'] = kwargs.get('backend_args') or dict(backend=ATOMIC)
+        super().__init__(max_keep_ckpts=max_keep_ckpts, **kwargs)
+
+    def before_run(self, runner: Runner) -> None:
+        """Have ``--resume`` take the file beside the note; mmengine would take the path in it."""
+        if runner._resume and runner._load_from is None:
+            path = last_checkpoint(runner.work_dir)
+            runner._load_from = path and str(path)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        previous = last_checkpoint(runner.work_dir)
+        advice = f'--resume goes on from {previous}' if previous else 'none was written yet'
+        parameters = _unwrapped(runner).named_parameters()
+        broken = [name for name, value in parameters if not value.isfinite().all()]
+        if broken:
+            raise FloatingPointError(
+                f'checkpoint {step} not written: {len(broken)} weights are not finite, '
+                f'{broken[0]} among them; {advice}, with a lower learning rate perhaps'
+            )
+        try:
+            self._save(runner, step, meta)
+        except OSError as error:
+            if previous:
+                (Path(runner.work_dir) / NOTE).write_text(str(previous), encoding='utf-8')
+            raise FileError(
+                f'checkpoint: {self.last_ckpt} cannot be written ({error.strerror}); free space; '
+                f'{advice}'
+            ) from error
+
+    def _save(self, runner: Runner, step: int, meta: dict) -> None:
+        """Save; where the oldest checkpoint cannot be removed, keep it."""
+        try:
+            super()._save_checkpoint_with_step(runner, step, meta)
+        except OSError as error:
+            if self.max_keep_ckpts < 0 or step in self.keep_ckpt_ids:
+                raise
+            # Before anything of this step was written; mmengine has struck the oldest off its
+            # list, and does not try again.
+            runner.logger.warning(f'checkpoint: the oldest one stays, removing it failed: {error}')
+            super()._save_checkpoint_with_step(runner, step, meta)
+
+
+@HOOKS.register_module()
+class FittingCheckpointHook(Hook):
+    """Refuse to test with a checkpoint of another model.
+
+    mmengine loads whatever fits and logs the rest, so that a wrong file gives the figures of an
+    untrained model. A training may start from parts of a model, and is left alone.
+    """
+
+    def __init__(self) -> None:
+        self._loaded: dict | None = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep what was read, until it is known whether it is for a test."""
+        self._loaded = checkpoint
+
+    def before_train(self, runner: Runner) -> None:
+        """Let go of it."""
+        self._loaded = None
+
+    def before_test(self, runner: Runner) -> None:
+        """Compare it with the model.
+
+        Raises:
+            InputError: If a parameter is missing from the checkpoint or has another shape.
+        """
+        if self._loaded is None:
+            return
+        weights = self._loaded.get('state_dict', self._loaded)
+        weights = {name.removeprefix('module.'): value for name, value in weights.items()}
+        self._loaded = None
+        check_fit(_unwrapped(runner), weights, str(runner._load_from))
+
+
+def _unwrapped(runner: Runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
