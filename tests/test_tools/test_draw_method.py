@@ -17,7 +17,6 @@ import draw_method  # noqa: E402
 
 from tlpg_mmtrack import Tracker  # noqa: E402
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip  # noqa: E402
-from tlpg_mmtrack.ops.crop import crop_patch  # noqa: E402
 
 FIGURES = ('offsets.jpg', 'proposals.jpg', 'scores.jpg')
 
@@ -36,12 +35,11 @@ def test_the_answer_is_drawn_as_large_as_it_is_on_the_crop_that_was_searched():
     model = Tracker.from_pretrained().model
     first, second = draw_method.read_frames(demo_clip(), 1)
     target = model.start(first, np.array(DEMO_BOX))
-    center, side = model.search_region(target)
+    region = model.online.search_region(target)
     box = model.step(second, target).box
     view = draw_method.look(model, demo_clip(), DEMO_BOX, 1)
-    size = model.options.crop_size
-    assert np.array_equal(view.crop[..., ::-1], crop_patch(second, center, side, size))
-    np.testing.assert_allclose((view.box[2:] - view.box[:2]) * side / size, box[2:])
+    assert np.array_equal(view.crop[..., ::-1], region.cut(second))
+    np.testing.assert_allclose((view.box[2:] - view.box[:2]) / region.scale, box[2:])
 
 
 def test_a_frame_beyond_the_end_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture):

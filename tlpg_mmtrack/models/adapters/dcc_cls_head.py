@@ -17,7 +17,7 @@ from tlpg_mmtrack.utils.option_rules import CONFIG, Rule, checked, keys, optiona
 
 from ..heads.dcc_head import DCCHead
 from ..heads.target_model import Prediction, TargetModel
-from ..shape_checks import MapShape, check_map
+from ..shape_checks import MapShape, check_maps
 from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory, is_due
 from ..trackers.options import TrackingOptions
@@ -208,4 +208,4 @@ class DCCClsHead(BaseModule):
         Raises:
             ValueError: Naming the component, the key and what was found.
         """
-        check_map(self.head, levels[-1])
+        check_maps(self.head, levels[-1])
