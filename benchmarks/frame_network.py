@@ -27,8 +27,8 @@ from command_line import command
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.export import export_onnx
-from tlpg_mmtrack.models.trackers.frame_network import FrameNetwork, example_inputs
-from tlpg_mmtrack.models.trackers.onnx_tlpg import open_session
+from tlpg_mmtrack.models.trackers import FrameNetwork
+from tlpg_mmtrack.models.trackers.onnx_tlpg import OnnxNetwork
 
 WARM_UP = 3
 
@@ -58,17 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
 
     model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
-    network, inputs = FrameNetwork(model).eval(), example_inputs(model)
-    feed = {
-        name: value.numpy() for name, value in zip(network.signature.inputs, inputs, strict=True)
-    }
+    network = FrameNetwork(model).eval()
+    inputs = network.example_inputs()
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         export_onnx(model, Path(folder) / 'model.onnx')
-        session = open_session(Path(folder) / 'model.onnx')
+        exported = OnnxNetwork(model, Path(folder) / 'model.onnx')
         seconds = race(
             {
                 'PyTorch': lambda: network(*inputs),
-                'onnxruntime': lambda: session.run(None, feed),
+                'onnxruntime': lambda: exported(*inputs),
                 'PyTorch, backbone alone': lambda: model.backbone(inputs[0].float()),
             },
             args.calls,

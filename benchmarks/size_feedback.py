@@ -39,8 +39,7 @@ import torch
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.models.trackers import TLPG
-from tlpg_mmtrack.models.trackers.state import TargetState
+from tlpg_mmtrack.models.trackers import TLPG, TargetState
 from tlpg_mmtrack.utils.errors import InputError
 
 POSTPROCESSES = ('nms', 'iou_search', 'regression')

@@ -17,12 +17,8 @@ from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.trackers import TLPG, OnnxTLPG
-from tlpg_mmtrack.models.trackers.frame_network import (
-    FrameNetwork,
-    FrameSignature,
-    example_inputs,
-)
 from tlpg_mmtrack.utils.checkpoint import load_weights
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -56,35 +52,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_network_is_what_the_tracker_calls():
-    model = build()
-    inputs = example_inputs(model)
-    signature = FrameSignature.of(model)
-    assert len(inputs) == len(signature.inputs)
-    with torch.no_grad():
-        outputs = FrameNetwork(model)(*inputs)
-        seen = model.observe(inputs[0], signature.target_models(inputs[1:]))
-    assert len(outputs) == len(signature.outputs)
-    named = dict(zip(signature.outputs, outputs, strict=True))
-    for stage, (head, prediction) in enumerate(
-        zip((model.head, model.refiner.head), seen.predictions, strict=True), start=1
-    ):
-        assert torch.equal(named[f'scores_{stage}'], prediction.scores)
-        boxes = head.proposal_boxes(prediction.distances[0])[0]
-        assert torch.equal(named[f'boxes_{stage}'], boxes)
-    back = signature.observation(outputs)
-    assert torch.equal(back.predictions[1].points, seen.predictions[1].points)
-    assert torch.equal(back.iou_features[1], seen.iou_features[1])
-
-
-def test_ranked_by_score_alone_nothing_of_iou_net_is_exported():
-    model = build(dict(postprocess='nms'))
-    assert not any('iou' in name for name in FrameSignature.of(model).outputs)
-    with torch.no_grad():
-        outputs = FrameNetwork(model)(*example_inputs(model))
-    assert len(outputs) == len(FrameSignature.of(model).outputs)
-
-
 def test_onnxruntime_gives_the_same_boxes_over_a_clip(exported: Path):
     frames = [frame for _, frame in islice(open_source(demo_clip()), FRAMES)]
     boxes = []
@@ -113,7 +80,7 @@ def test_a_file_of_another_config_is_refused(exported: Path):
 
 def test_a_missing_file_is_named(tmp_path: Path):
     pytest.importorskip('onnxruntime', reason='pip install -r requirements/export.txt')
-    with pytest.raises(FileNotFoundError, match=r'absent\.onnx is not a file'):
+    with pytest.raises(InputError, match=r'absent\.onnx is not a file'):
         build(type='OnnxTLPG', onnx=str(tmp_path / 'absent.onnx'))
 
 

@@ -3,19 +3,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from tlpg_mmtrack.models.trackers.frame_network import (
-    FrameNetwork,
-    FrameSignature,
-    example_inputs,
-)
-from tlpg_mmtrack.models.trackers.onnx_tlpg import open_session
-from tlpg_mmtrack.models.trackers.tlpg import TLPG
+from tlpg_mmtrack.models.trackers import TLPG, FrameNetwork
+from tlpg_mmtrack.models.trackers.onnx_tlpg import OnnxNetwork
+from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
 
 OPSET = 18
@@ -25,9 +19,7 @@ MAX_DIFFERENCE = 1e-3
 
 
 def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
-    """Write a tracker's per-frame network, complete or not at all, and run it once.
-
-    Inputs and outputs are those of :class:`FrameSignature`, all of fixed shape.
+    """Write a tracker's :class:`FrameNetwork`, atomically, after running it once.
 
     Args:
         model: The tracker with its weights, on the CPU, in evaluation mode.
@@ -44,34 +36,29 @@ def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
     path = Path(path)
     if path.suffix != '.onnx':
         raise InputError(f'out: must end in .onnx, got {path.name}')
-    network = FrameNetwork(model).eval()
-    inputs = example_inputs(model)
-    part = path.with_name(f'.{path.stem}.part.onnx')
-    try:
-        with torch.no_grad():
-            # Before tracing: a frozen backbone folds its batch norms at its first call.
-            expected = network(*inputs)
-            _write(network, inputs, part)
-        differences = _compare(network.signature, inputs, expected, part)
+    with atomic_write(path) as part:
+        _write(FrameNetwork(model).eval(), part)
+        differences = OnnxNetwork(model, part).differences()
         wrong = {name: value for name, value in differences.items() if not value < MAX_DIFFERENCE}
         if wrong:
             raise InputError(
                 f'out: onnxruntime and PyTorch disagree on {wrong} (relative to the largest '
                 'value); try the versions that docs/export.md names'
             )
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return differences
 
 
-def _write(network: FrameNetwork, inputs: list[Tensor], path: Path) -> None:
+@torch.no_grad()
+def _write(network: FrameNetwork, path: Path) -> None:
+    inputs = tuple(network.example_inputs())
+    # Before tracing: a frozen backbone folds its batch norms at its first call.
+    network(*inputs)
     torch.onnx.export(
         network,
-        tuple(inputs),
+        inputs,
         str(path),
-        input_names=network.signature.inputs,
-        output_names=network.signature.outputs,
+        input_names=network.input_names,
+        output_names=network.output_names,
         opset_version=OPSET,
         # The older exporter, which traces TorchScript, refuses average pooling to a given size.
         dynamo=True,
@@ -80,18 +67,3 @@ def _write(network: FrameNetwork, inputs: list[Tensor], path: Path) -> None:
         optimize=False,
         verbose=False,
     )
-
-
-def _compare(
-    signature: FrameSignature,
-    inputs: list[Tensor],
-    expected: tuple[Tensor, ...],
-    path: Path,
-) -> dict[str, float]:
-    """Largest difference of each output, relative to its largest value."""
-    feed = {name: value.numpy() for name, value in zip(signature.inputs, inputs, strict=True)}
-    outputs = open_session(path).run(signature.outputs, feed)
-    return {
-        name: float((ours - torch.from_numpy(theirs)).abs().max() / ours.abs().max())
-        for name, ours, theirs in zip(signature.outputs, expected, outputs, strict=True)
-    }

@@ -34,13 +34,12 @@ from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
-from tlpg_mmtrack.ops.crop import crop_patch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tlpg_mmtrack.models.trackers.state import Observation
-    from tlpg_mmtrack.models.trackers.tlpg import TLPG
+    from tlpg_mmtrack.models.trackers import TLPG
+    from tlpg_mmtrack.models.trackers.frame_network import Observation
 
 UNDISPLACED, DISPLACED, FINAL = '#ffd23f', '#3bceac', '#ee4266'
 PANEL_INCHES = 3.2
@@ -74,18 +73,17 @@ def look(model: TLPG, source: str | Path, box: Sequence[float], index: int) -> L
     target = model.start(frames[0], check_box(box, (frames[0].shape[1], frames[0].shape[0])))
     for frame in frames[1:-1]:
         model.step(frame, target)
-    size = model.options.crop_size
-    center, side = model.search_region(target)
-    crop = crop_patch(frames[-1], center, side, size)
-    models = [stage.model for stage in target.stages]
-    seen = model.observe(torch.from_numpy(crop[None]).permute(0, 3, 1, 2), models)
+    region = model.online.search_region(target)
+    crop = region.cut(frames[-1])
+    seen = model.online.observe(crop, target)
+    sizes = [stage.model.size[0].numpy() for stage in target.stages]
     x, y, width, height = model.step(frames[-1], target).box
     corners = np.array([x, y, x + width, y + height]) - 0.5
     return Look(
         crop=crop[..., ::-1],
         seen=seen,
-        sizes=[stage.size[0].numpy() for stage in models],
-        box=(corners - np.tile(center, 2)) * size / side + (size - 1) / 2,
+        sizes=sizes,
+        box=(corners - np.tile(region.center, 2)) * region.scale + (region.size - 1) / 2,
     )
 
 
@@ -109,7 +107,7 @@ def read_frames(source: str | Path, index: int) -> list[np.ndarray]:
 
 def draw_offsets(model: TLPG, view: Look) -> Figure:
     """The first stage's sampling points at the cell of highest score, and the box they span."""
-    head, prediction = model.head, view.seen.predictions[0]
+    head, prediction = model.head, view.seen.stages[0]
     peak = int(prediction.scores.argmax())
     cell = np.array(divmod(peak, prediction.scores.shape[-1]))
     displaced = prediction.points[0, 0, :, peak].view(-1, 2).numpy()
@@ -131,7 +129,7 @@ def draw_offsets(model: TLPG, view: Look) -> Figure:
 
 def draw_scores(model: TLPG, view: Look) -> Figure:
     """The crop and the score map of every stage over it."""
-    predictions = view.seen.predictions
+    predictions = view.seen.stages
     figure, axes = panels(1 + len(predictions))
     show_crop(axes[0], view)
     axes[0].set_title('crop')
@@ -149,7 +147,7 @@ def draw_scores(model: TLPG, view: Look) -> Figure:
 
 def draw_proposals(model: TLPG, view: Look) -> Figure:
     """Stage 1's best proposals and their centres, stage 2's there, and the reported box."""
-    first, second = view.seen.predictions
+    first, second = view.seen.stages
     boxes = model.head.proposal_boxes(first.distances[0])[0]
     scores = first.scores.flatten()
     near = bbox_overlaps(boxes[scores.argmax()][None], boxes)[0] > 0.5

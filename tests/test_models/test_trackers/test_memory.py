@@ -54,12 +54,12 @@ class TestWeights:
         expected = torch.tensor([[0.45, 0.45, 0.1, 0.2]]) / 1.2
         torch.testing.assert_close(memory.samples.weights, expected)
 
-    def test_a_sample_that_is_not_trusted_weighs_less_and_the_next_ones_do_not(self):
-        trusted, memory = _memory(first=2, share=0.01), _memory(first=2, share=0.01)
-        for value, trust in ((10, 0.5), (11, 1.0), (12, 0.1)):
-            trusted.add(_samples(value))
-            memory.add(_samples(value), trust=trust)
-        expected = trusted.samples.weights * torch.tensor([1.0, 1.0, 0.5, 1.0, 0.1])
+    def test_a_sample_of_little_confidence_weighs_less_and_the_next_ones_do_not(self):
+        sure, memory = _memory(first=2, share=0.01), _memory(first=2, share=0.01)
+        for value, confidence in ((10, 0.5), (11, 1.0), (12, 0.1)):
+            sure.add(_samples(value))
+            memory.add(_samples(value), confidence=confidence)
+        expected = sure.samples.weights * torch.tensor([1.0, 1.0, 0.5, 1.0, 0.1])
         torch.testing.assert_close(memory.samples.weights, expected / expected.sum())
 
     def test_the_first_share_is_restored(self):
@@ -85,10 +85,6 @@ class TestWeights:
         assert share >= 0.25
         torch.testing.assert_close(weights[:4], torch.full((4,), share / 4))
 
-    def test_no_room_is_refused(self):
-        with pytest.raises(ValueError, match='memory_size: must be at least 1, got 0'):
-            _memory(capacity=0)
-
 
 class TestReplacement:
     def test_grows_to_its_capacity_and_no_further(self):
@@ -113,10 +109,10 @@ class TestReplacement:
             memory.add(_samples(value), learning_rate=rate)
         assert _values(memory)[4:] == [13, 14, 12]
 
-    def test_a_sample_that_is_not_trusted_goes_first(self):
+    def test_a_sample_of_little_confidence_goes_first(self):
         memory = _memory(first=2, share=0.01)
-        for value, trust in ((10, 1.0), (11, 1.0), (12, 0.1), (13, 1.0)):
-            memory.add(_samples(value), trust=trust)
+        for value, confidence in ((10, 1.0), (11, 1.0), (12, 0.1), (13, 1.0)):
+            memory.add(_samples(value), confidence=confidence)
         assert _values(memory)[2:] == [10, 11, 13]
         weights = memory.samples.weights[0]
         torch.testing.assert_close(weights[4], weights[3] / 0.9**2)

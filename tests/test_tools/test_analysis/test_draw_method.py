@@ -12,7 +12,6 @@ from written_runs import load_tool
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
-from tlpg_mmtrack.ops.crop import crop_patch
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 draw_method = load_tool('analysis/draw_method')
@@ -36,12 +35,11 @@ def test_the_figures_are_drawn_of_the_frame_that_was_searched(
     model, (view,) = Tracker.from_pretrained().model, views
     first, second = draw_method.read_frames(demo_clip(), 1)
     target = model.start(first, np.array(DEMO_BOX))
-    center, side = model.search_region(target)
+    region = model.online.search_region(target)
     box = model.step(second, target).box
-    size = model.options.crop_size
-    assert np.array_equal(view.crop[..., ::-1], crop_patch(second, center, side, size))
+    assert np.array_equal(view.crop[..., ::-1], region.cut(second))
     # As large as on the crop.
-    np.testing.assert_allclose((view.box[2:] - view.box[:2]) * side / size, box[2:])
+    np.testing.assert_allclose((view.box[2:] - view.box[:2]) / region.scale, box[2:])
 
 
 def test_a_frame_beyond_the_end_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -16,7 +16,7 @@ from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..heads.target_model import TargetModel
 from ..ranking import rankable
-from ..shape_checks import MapShape, check_map, empty_maps
+from ..shape_checks import MapShape, check_maps, empty_maps
 from .dcc_cls_head import sequences_first
 from .mmtrack_iou_head import check_iou_net_slot
 
@@ -139,4 +139,4 @@ class CenterBiasBoxHead(BaseModule):
         maps = empty_maps(levels)
         with torch.no_grad():
             enhanced = self.refiner.enhance(maps[-1], maps)
-        check_map(self.refiner.head, levels[-1]._replace(channels=enhanced.shape[1]))
+        check_maps(self.refiner.head, levels[-1]._replace(channels=enhanced.shape[1]))

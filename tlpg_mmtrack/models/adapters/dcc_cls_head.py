@@ -17,7 +17,7 @@ from tlpg_mmtrack.utils.option_rules import CONFIG, Rule, checked, keys, optiona
 
 from ..heads.dcc_head import DCCHead
 from ..heads.target_model import Prediction, TargetModel
-from ..shape_checks import MapShape, check_map
+from ..shape_checks import MapShape, check_maps
 from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory, Schedule
 from ..trackers.options import TrackingOptions
@@ -196,4 +196,4 @@ class DCCClsHead(BaseModule):
 
     def check_slot(self, levels: Sequence[MapShape]) -> None:
         """Raise an InputError unless the head fits the last of the maps that it will get."""
-        check_map(self.head, levels[-1])
+        check_maps(self.head, levels[-1])

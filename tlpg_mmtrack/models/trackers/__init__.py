@@ -1,9 +1,10 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """The tracker and what it keeps of a target."""
 
+from .frame_network import FrameNetwork
+from .online_tracker import TargetState
 from .onnx_tlpg import OnnxTLPG
 from .options import TrackingOptions
-from .state import TargetState
 from .tlpg import TLPG
 
-__all__ = ['TLPG', 'OnnxTLPG', 'TargetState', 'TrackingOptions']
+__all__ = ['TLPG', 'FrameNetwork', 'OnnxTLPG', 'TargetState', 'TrackingOptions']

@@ -51,27 +51,16 @@ def localize(
     second = np.unravel_index(np.argmax(others), scores.shape)
     second_score = float(others[second])
     if second_score > options.distractor_threshold * score:
-        return _choose(first, second, scores, target_size, last, options)
+        # Two peaks are alike: take the one near the last place if the other is far from it.
+        reach = options.displacement * float(np.prod(target_size)) ** 0.5
+        first_far, second_far = (
+            float(np.linalg.norm(np.array(cell) - last)) > reach for cell in (first, second)
+        )
+        if first_far == second_far:
+            return Localization(first, score, TrackingState.UNCERTAIN)
+        if first_far:
+            first, score = second, second_score
+        return Localization(first, score, TrackingState.HARD_NEGATIVE)
     if second_score > max(options.hard_negative_threshold * score, options.not_found_threshold):
         return Localization(first, score, TrackingState.HARD_NEGATIVE)
     return Localization(first, score, TrackingState.NORMAL)
-
-
-def _choose(
-    first: tuple[int, int],
-    second: tuple[int, int],
-    scores: np.ndarray,
-    target_size: tuple[float, float],
-    last: float,
-    options: TrackingOptions,
-) -> Localization:
-    """Two peaks are alike: take the one near the last place if the other is far from it."""
-    reach = options.displacement * float(np.prod(target_size)) ** 0.5
-    first_far, second_far = (
-        float(np.linalg.norm(np.array(cell) - last)) > reach for cell in (first, second)
-    )
-    if second_far and not first_far:
-        return Localization(first, float(scores[first]), TrackingState.HARD_NEGATIVE)
-    if first_far and not second_far:
-        return Localization(second, float(scores[second]), TrackingState.HARD_NEGATIVE)
-    return Localization(first, float(scores[first]), TrackingState.UNCERTAIN)

@@ -48,35 +48,26 @@ class SampleMemory:
 
     Each new sample weighs ``1 / (1 - learning_rate)`` times the one before it, so that older ones
     fade; the first frame's samples together never weigh less than their share. When the memory
-    is full, the sample of least weight makes room (DiMP). A sample's trust scales its own weight
-    alone: the next one weighs as much as after a trusted one. In a full memory a sample of little
-    trust is the first to go.
+    is full, the sample of least weight makes room (DiMP). The confidence in a sample's box scales
+    its own weight alone: the next one weighs as much as after a sure one. In a full memory a
+    sample of little confidence is the first to go.
 
     Args:
         first: Samples of the first frame, (1, n, ...), their weights summing to 1.
         capacity: Number of samples kept, the first frame's not counted.
         learning_rate: How much more a new sample weighs; the first one's weight.
         first_share: Weight that the first frame's samples keep together.
-
-    Raises:
-        ValueError: When ``capacity`` is not positive.
     """
 
     def __init__(
-        self,
-        first: Samples,
-        capacity: int,
-        learning_rate: float,
-        first_share: float,
+        self, first: Samples, capacity: int, learning_rate: float, first_share: float
     ) -> None:
-        if capacity < 1:
-            raise ValueError(f'memory_size: must be at least 1, got {capacity}')
         self.learning_rate = learning_rate
         self.first_share = first_share
         self.first_count = first.weights.shape[1]
         self.count = self.first_count
         self._newest: int | None = None
-        self._newest_trust = 1.0
+        self._newest_confidence = 1.0
         total = self.first_count + capacity
         self._fields = [field.name for field in fields(first)]
         self._buffers = type(first)(
@@ -96,13 +87,15 @@ class SampleMemory:
         """What is stored, weights summing to 1; views, not copies."""
         return self._buffers.frames(slice(0, self.count))
 
-    def add(self, sample: Samples, learning_rate: float | None = None, trust: float = 1.0) -> None:
+    def add(
+        self, sample: Samples, learning_rate: float | None = None, confidence: float = 1.0
+    ) -> None:
         """Store one sample, replacing the least important one when full.
 
         Args:
             sample: (1, 1, ...); its own weight is not used.
             learning_rate: In place of the memory's.
-            trust: Factor on this sample's weight, positive.
+            confidence: Factor on this sample's weight, positive.
         """
         rate = self.learning_rate if learning_rate is None else learning_rate
         weights = self._weights
@@ -114,9 +107,9 @@ class SampleMemory:
         for name in self._fields:
             if name != 'weights':
                 getattr(self._buffers, name)[:, slot] = getattr(sample, name)[:, 0]
-        newest = rate if self._newest is None else weights[self._newest] / self._newest_trust
-        weights[slot] = trust * newest / (1 - rate)
-        self._newest, self._newest_trust = slot, trust
+        newest = rate if self._newest is None else weights[self._newest] / self._newest_confidence
+        weights[slot] = confidence * newest / (1 - rate)
+        self._newest, self._newest_confidence = slot, confidence
         weights /= weights.sum()
         self._keep_first_share(weights)
         self._buffers.weights[0].copy_(weights, non_blocking=True)

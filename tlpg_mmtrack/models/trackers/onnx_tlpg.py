@@ -3,29 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.utils.errors import PackageError
+from tlpg_mmtrack.utils.errors import InputError, PackageError
 
-from ...ops.crop import crop_patch
-from ..heads.target_model import TargetModel
-from ..torchscript import tensors_of
-from .frame_network import FrameSignature, example_inputs
-from .state import Observation, TargetState
+from .frame_network import FrameNetwork
+from .online_tracker import TargetState
 from .tlpg import TLPG
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
-# Relative difference of two maps of features. Rounding makes about 1e-6; other weights, about 1.
-SAME_FEATURES = 1e-2
+SAME_WEIGHTS = 1e-2
+"""Difference of outputs, of the largest value. Rounding makes about 1e-5; other weights, 1."""
 
 
 @MODELS.register_module()
@@ -41,88 +34,90 @@ class OnnxTLPG(TLPG):
         **kwargs: As in :class:`TLPG`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file takes or gives anything other than this config's network.
+        InputError: If there is no such file, or it takes or gives anything other than this
+            config's network.
     """
 
     def __init__(self, onnx: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.signature = FrameSignature.of(self)
-        self.session = open_session(onnx)
-        self._check_shapes(onnx)
+        self.onnx = onnx
+        _ = self.network  # Opens the file.
 
-    def observe(self, crop: Tensor, models: Sequence[TargetModel]) -> Observation:
-        """As :meth:`TLPG.observe`, computed by onnxruntime.
-
-        Args:
-            crop: (1, 3, S, S) uint8, BGR.
-            models: A target model for each stage.
-        """
-        inputs = [crop, *(tensor for model in models for tensor in tensors_of(model))]
-        feed = {
-            name: value.contiguous().cpu().numpy()
-            for name, value in zip(self.signature.inputs, inputs, strict=True)
-        }
-        outputs = self.session.run(self.signature.outputs, feed)
-        return self.signature.observation(
-            [torch.from_numpy(output).to(crop.device) for output in outputs]
-        )
+    def _build_network(self) -> FrameNetwork:
+        return OnnxNetwork(self, self.onnx)
 
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
         """As :meth:`TLPG.start`.
 
         Raises:
-            ValueError: If the exported network has other weights than this model.
+            InputError: Also if the exported network has other weights than this model.
         """
-        target = super().start(frame, box, seed)
-        self._check_weights(frame, target)
-        return target
+        if not max(self.network.differences().values()) < SAME_WEIGHTS:
+            raise InputError(
+                "onnx: the exported network's features differ from this model's: it was exported "
+                'with other weights; export it again with this checkpoint: python tools/export.py '
+                'CONFIG --checkpoint FILE'
+            )
+        return super().start(frame, box, seed)
 
-    def _check_shapes(self, path: str) -> None:
-        """Raise unless the file's inputs and outputs are those of this config."""
-        shapes = [list(value.shape) for value in example_inputs(self)]
-        expected = dict(zip(self.signature.inputs, shapes, strict=True))
+
+class OnnxNetwork(FrameNetwork):
+    """The per-frame network run by onnxruntime, on the CPU, with PyTorch's number of threads.
+
+    Args:
+        model: The tracker, whose config is the one that was exported.
+        path: The ONNX file.
+
+    Raises:
+        InputError: If there is no such file, or its inputs or outputs are not those of the model.
+        PackageError: If onnxruntime is not installed.
+    """
+
+    def __init__(self, model: TLPG, path: str | Path) -> None:
+        super().__init__(model)
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise PackageError(f'onnx: {error}; pip install -r requirements/export.txt') from error
+        if not Path(path).is_file():
+            raise InputError(f'onnx: {path} is not a file; write it with tools/export.py')
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider']
+        )
+        shapes = [list(value.shape) for value in self.example_inputs()]
+        expected = dict(zip(self.input_names, shapes, strict=True))
         got = {node.name: node.shape for node in self.session.get_inputs()}
         outputs = [node.name for node in self.session.get_outputs()]
-        if got != expected or outputs != self.signature.outputs:
+        if got != expected or set(outputs) != set(self.output_names):
             wrong = {name: shape for name, shape in got.items() if shape != expected.get(name)}
-            raise ValueError(
+            raise InputError(
                 f'onnx: {path} is not the network of this config (inputs that differ: '
                 f'{wrong or "none"}; outputs {outputs}); export it with this config: '
                 'python tools/export.py CONFIG'
             )
 
-    def _check_weights(self, frame: np.ndarray, target: TargetState) -> None:
-        """Raise unless both networks see the same in the first crop."""
-        size = self.options.crop_size
-        center = self._search_center(target.box)
-        crop = crop_patch(frame, center, self._search_side(target.box), size)
-        models = [stage.model for stage in target.stages]
-        seen = self.observe(self._to_tensor(crop[None]), models)
-        for stage, features in zip(target.stages, seen.inputs, strict=True):
-            own = stage.memory.samples.features[:, :1]
-            if (own - features).norm() > SAME_FEATURES * own.norm():
-                raise ValueError(
-                    "onnx: the exported network's features differ from this model's: it was "
-                    'exported with other weights; export it again with this checkpoint: '
-                    'python tools/export.py CONFIG --checkpoint FILE'
-                )
+    def forward(self, crop: Tensor, *models: Tensor) -> tuple[Tensor, ...]:
+        """As :meth:`FrameNetwork.forward`, computed by onnxruntime."""
+        feed = {
+            name: value.contiguous().cpu().numpy()
+            for name, value in zip(self.input_names, (crop, *models), strict=True)
+        }
+        outputs = self.session.run(self.output_names, feed)
+        return tuple(torch.from_numpy(output).to(crop.device) for output in outputs)
 
+    @torch.no_grad()
+    def differences(self) -> dict[str, float]:
+        """For each output, the largest difference between onnxruntime and PyTorch.
 
-def open_session(path: str | Path) -> InferenceSession:
-    """Open an ONNX file with onnxruntime, on the CPU, with PyTorch's number of threads.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        PackageError: If onnxruntime is not installed.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise PackageError(f'onnx: {error}; pip install -r requirements/export.txt') from error
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'onnx: {path} is not a file; write it with tools/export.py')
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+        On made-up input, relative to the output's largest value.
+        """
+        inputs = self.example_inputs()
+        device = next(self.parameters()).device
+        expected = super().forward(*(value.to(device) for value in inputs))
+        return {
+            name: float((ours.cpu() - theirs).abs().max() / ours.abs().max())
+            for name, ours, theirs in zip(self.output_names, expected, self(*inputs), strict=True)
+        }

@@ -1,15 +1,51 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""From the stages' box to the final one: IoU-Net's search, then the box regression."""
+"""From the stages' proposals to one box, and from that to the final one.
+
+All boxes are (x1, y1, x2, y2) in crop pixels.
+"""
 
 from __future__ import annotations
 
 import torch
+from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor, nn
 
 from ..heads.box_regression_head import Template
+from ..ranking import rankable
 
 IOU_SCALE = 0.05
 """A box with this much more predicted IoU than another counts e times as much in their mean."""
+
+
+def merge_by_score(boxes: Tensor, scores: Tensor, min_overlap: float) -> Tensor:
+    """(4,) mean by score of the best of (R, 4) boxes and those that overlap it.
+
+    Args:
+        boxes: The boxes.
+        scores: (R,); a box whose score is not finite does not count.
+        min_overlap: IoU with the best box from which on a box counts.
+    """
+    scores = rankable(scores)
+    best = scores.argmax()
+    overlaps = bbox_overlaps(boxes[best][None], boxes)[0]
+    weights = scores.clamp(min=1e-6) * (overlaps > min_overlap)
+    weights[best] = weights[best].clamp(min=1e-3)
+    return (boxes * weights.unsqueeze(1)).sum(0) / weights.sum()
+
+
+def merge_by_iou(boxes: Tensor, iou: Tensor, min_overlap: float) -> tuple[Tensor, Tensor]:
+    """The best of (R, 4) boxes by their (R,) predicted IoU, averaged with those that overlap it.
+
+    These count the less, the worse they are; one whose predicted IoU is not finite does not.
+
+    Returns:
+        (4,) the box and () its predicted IoU.
+    """
+    best = rankable(iou).argmax()
+    near = bbox_overlaps(boxes[best][None], boxes)[0] > min_overlap
+    near &= iou.isfinite()
+    near[best] = True
+    return _mean_by_iou(boxes[near], iou[near])
 
 
 class Postprocess(nn.Module):
@@ -41,7 +77,7 @@ class Postprocess(nn.Module):
         """Improve a box.
 
         Args:
-            box: (4,), (x1, y1, x2, y2) in crop pixels.
+            box: (4,).
             last_size: (2,), width and height in the frame before, in pixels of this crop.
             modulation: IoU-Net's view of the template.
             iou_features: IoU-Net's maps of the crop.
@@ -51,7 +87,11 @@ class Postprocess(nn.Module):
         Returns:
             (4,) the box and () its predicted IoU.
         """
-        box = self.iou_head.search(
+
+        def predict_iou(boxes: Tensor) -> Tensor:
+            return self.iou_head.predict_iou(modulation, iou_features, boxes[None])[0]
+
+        boxes = self.iou_head.search(
             modulation,
             iou_features,
             box[None],
@@ -61,41 +101,21 @@ class Postprocess(nn.Module):
             fine=self.box_head is None,
         )
         if self.box_head is None:
-            return box[0], self._judge(modulation, iou_features, box)[0]
-        return self._regress(box, modulation, iou_features, Template(*template), levels)
-
-    def _judge(
-        self, modulation: tuple[Tensor, ...], iou_features: tuple[Tensor, ...], boxes: Tensor
-    ) -> Tensor:
-        """(R,) predicted IoU of (R, 4) boxes."""
-        return self.iou_head.predict_iou(modulation, iou_features, boxes[None])[0]
-
-    def _regress(
-        self,
-        box: Tensor,
-        modulation: tuple[Tensor, ...],
-        iou_features: tuple[Tensor, ...],
-        template: Template,
-        levels: tuple[Tensor, ...],
-    ) -> tuple[Tensor, Tensor]:
-        """Mean of a (1, 4) box and what is regressed from it, and its predicted IoU.
-
-        What is regressed from that mean is averaged in as well: it is nearer to the true size.
-        """
-        boxes = torch.cat((box, self.box_head(template, levels, box[None])[0]))
-        iou = self._judge(modulation, iou_features, boxes)
-        mean = mean_by_iou(boxes, iou)[None]
-        again = self.box_head(template, levels, mean[None])[0]
-        boxes = torch.cat((boxes, again))
-        iou = torch.cat((iou, self._judge(modulation, iou_features, again)))
-        return mean_by_iou(boxes, iou), mean_by_iou(iou[:, None], iou)[0]
+            return boxes[0], predict_iou(boxes)[0]
+        view = Template(*template)
+        boxes = torch.cat((boxes, self.box_head(view, levels, boxes[None])[0]))
+        iou = predict_iou(boxes)
+        # What is regressed from their mean is nearer to the true size, and is averaged in as well.
+        mean, _ = _mean_by_iou(boxes, iou)
+        again = self.box_head(view, levels, mean[None, None])[0]
+        return _mean_by_iou(torch.cat((boxes, again)), torch.cat((iou, predict_iou(again))))
 
 
-def mean_by_iou(values: Tensor, iou: Tensor) -> Tensor:
-    """(D,) mean of (R, D) values of boxes, weighted by their (R,) predicted IoU.
+def _mean_by_iou(boxes: Tensor, iou: Tensor) -> tuple[Tensor, Tensor]:
+    """(4,) mean of (R, 4) boxes, and () of their (R,) predicted IoU, weighted by the latter.
 
     In a crowd the regression may go over to a neighbour, which IoU-Net then sees.
     """
     weights = (iou / IOU_SCALE).softmax(dim=0)
     # No matrix product: autocast would round the box, in bfloat16 to two pixels.
-    return (weights.unsqueeze(1) * values).sum(dim=0)
+    return (weights.unsqueeze(1) * boxes).sum(dim=0), (weights * iou).sum()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import nn
 
-from tlpg_mmtrack.models.shape_checks import MapShape, backbone_shapes, complete, neck_shapes
+from tlpg_mmtrack.models.shape_checks import MapShape, backbone_shapes, neck_shapes
+from tlpg_mmtrack.utils.errors import InputError
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 FPN = dict(_delete_=True, type='mmdet.FPN', out_channels=64, num_outs=3)
@@ -104,7 +105,7 @@ TLPG = {
 
 @pytest.mark.parametrize(('changes', 'message'), TLPG.values(), ids=TLPG)
 def test_tlpg_refuses(changes: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         _build('tlpg/tlpg_efflite0_small.py', changes)
 
 
@@ -115,7 +116,7 @@ def test_tlpg_refuses(changes: dict, message: str) -> None:
 def test_a_second_stage_without_a_target_model_is_held_against_its_map(
     key: str, value: float, right: str
 ) -> None:
-    with pytest.raises(ValueError, match=rf'BoxRegressionRefiner: {key} is .* is {right}; set'):
+    with pytest.raises(InputError, match=rf'BoxRegressionRefiner: {key} is .* is {right}; set'):
         _build('tlpg/ablation/breg-en_iou.py', {f'refiner.{key}': value})
 
 
@@ -173,7 +174,7 @@ PRDIMP = {
 
 @pytest.mark.parametrize(('changes', 'message'), PRDIMP.values(), ids=PRDIMP)
 def test_prdimp_refuses(changes: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         _build('mix/prdimp_efflite0.py', changes)
 
 
@@ -194,7 +195,7 @@ def test_a_neck_that_declares_nothing_is_tried() -> None:
     )
     levels = (MapShape(40, 8), MapShape(112, 16))
     assert neck_shapes(neck, levels) == (MapShape(32, 8), MapShape(32, 16))
-    with pytest.raises(ValueError, match=r'ChannelMapper: in_channels .* \(112, 40\) channels'):
+    with pytest.raises(InputError, match=r'ChannelMapper: in_channels .* \(112, 40\) channels'):
         neck_shapes(neck, (MapShape(112, 8), MapShape(40, 16)))
 
 
@@ -218,12 +219,6 @@ def test_a_backbone_that_declares_nothing_is_run_once_and_left_as_it_was() -> No
     assert backbone.training
     after = backbone.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-
-
-def test_what_a_config_leaves_out_is_taken_from_what_was_found() -> None:
-    config = ConfigDict(type='A', in_channels=None, stride=16)
-    assert complete(config, in_channels=3, stride=8) == dict(type='A', in_channels=3, stride=16)
-    assert config.in_channels is None
 
 
 def test_channels_are_found_from_the_backbone() -> None:

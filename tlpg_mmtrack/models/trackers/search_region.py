@@ -1,0 +1,73 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Where a frame is searched, and the way from its crop back to the frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...ops.crop import crop_patch
+from .options import TrackingOptions
+
+
+@dataclass(frozen=True)
+class SearchRegion:
+    """The square of a frame that is cut out and searched.
+
+    Centre and side are whole numbers, so that boxes that differ by rounding errors look at the
+    same crop: else the errors of another machine or backend grow from frame to frame.
+
+    Attributes:
+        center: (2,), (x, y) in frame pixels.
+        side: In frame pixels.
+        size: Side of the crop in crop pixels.
+    """
+
+    center: np.ndarray
+    side: float
+    size: int
+
+    @classmethod
+    def around(cls, box: np.ndarray, options: TrackingOptions, place: float) -> SearchRegion:
+        """The region around the last box.
+
+        Args:
+            box: (4,), (x, y, width, height) in frame pixels.
+            options: Size of the crop, and what it shows.
+            place: Crop pixel, on both axes, that shows the box's centre.
+        """
+        size = options.crop_size
+        side = max(1.0, round(options.search_scale * float(np.sqrt(box[2] * box[3]))))
+        shift = ((size - 1) / 2 - place) * side / size
+        return cls(np.round(box[:2] + (box[2:] - 1) / 2 + shift), side, size)
+
+    @property
+    def scale(self) -> float:
+        """Crop pixels per frame pixel."""
+        return self.size / self.side
+
+    def cut(self, frame: np.ndarray) -> np.ndarray:
+        """(size, size, 3) crop of an (H, W, 3) uint8 frame."""
+        return crop_patch(frame, self.center, self.side, self.size)
+
+    def to_frame(self, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Centre (x, y) and size (width, height) in frame pixels of a box of the crop.
+
+        Args:
+            box: (4,), (x1, y1, x2, y2) in crop pixels.
+        """
+        scale = self.side / self.size
+        x1, y1, x2, y2 = box * scale
+        middle = (self.size - 1) / 2 * scale
+        return self.center + np.array([x1 + x2, y1 + y2]) / 2 - middle, np.array(
+            [x2 - x1, y2 - y1]
+        )
+
+
+def bound_by_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Bound a box (x, y, width, height) by a frame (H, W, ...): its size and its centre."""
+    limits = np.array([shape[1], shape[0]], dtype=np.float64)
+    size = np.clip(box[2:], 2.0, np.maximum(2.0, 1.5 * limits))
+    center = np.clip(box[:2] + (box[2:] - 1) / 2, 0.0, limits - 1)
+    return np.concatenate((center - (size - 1) / 2, size))
