@@ -3,5 +3,14 @@
 
 from .cell_grid import CellGrid
 from .results import TrackingResult, TrackingState
+from .target_model import FilterSamples, Prediction, TargetModel, TemplateSamples
 
-__all__ = ['CellGrid', 'TrackingResult', 'TrackingState']
+__all__ = [
+    'CellGrid',
+    'FilterSamples',
+    'Prediction',
+    'TargetModel',
+    'TemplateSamples',
+    'TrackingResult',
+    'TrackingState',
+]

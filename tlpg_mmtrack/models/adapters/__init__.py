@@ -6,7 +6,6 @@ from .checked_siam_rpn import CheckedSiamRPN
 from .checked_stark import CheckedStark
 from .dcc_cls_head import DCCClsHead
 from .enhanced_neck import EnhancedNeck
-from .hinge_grid_loss import HingeGridLoss
 from .mmtrack_iou_head import MMTrackIoUHead
 from .repaired_prdimp import RepairedPrDiMP
 from .repaired_prdimp_cls_head import RepairedPrDiMPClsHead
@@ -17,7 +16,6 @@ __all__ = [
     'CheckedStark',
     'DCCClsHead',
     'EnhancedNeck',
-    'HingeGridLoss',
     'MMTrackIoUHead',
     'RepairedPrDiMP',
     'RepairedPrDiMPClsHead',

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from ..heads.target_model import Prediction, TargetModel
+from tlpg_mmtrack.structures import Prediction, TargetModel
+
 from ..torchscript import tensors_of
 from .state import Observation
 from .tlpg import TLPG

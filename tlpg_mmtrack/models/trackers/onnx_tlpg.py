@@ -12,10 +12,10 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.structures import TargetModel
 from tlpg_mmtrack.utils.errors import PackageError
 
 from ...ops.crop import crop_patch
-from ..heads.target_model import TargetModel
 from ..torchscript import tensors_of
 from .frame_network import FrameSignature, example_inputs
 from .state import Observation, TargetState

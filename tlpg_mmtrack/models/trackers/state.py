@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from tlpg_mmtrack.structures import Prediction, TargetModel
+
 from ..heads.box_regression_head import Template
-from ..heads.target_model import Prediction, TargetModel
 from .memory import SampleMemory
 
 

@@ -16,12 +16,11 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.structures import Prediction, TargetModel, TrackingResult, TrackingState
 from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, NUMBER, POSITIVE, checked, each, optional
 
 from ...ops.crop import contrast, crop_patch
 from ..heads.dcc_head import DCCHead
-from ..heads.target_model import Prediction, TargetModel
 from ..ranking import rankable
 from ..shape_checks import (
     MapShape,
