@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mmtrack.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 
+import tlpg_mmtrack.components  # noqa: F401
 from tlpg_mmtrack.models.trackers import TrackingOptions
 from tlpg_mmtrack.utils.errors import InputError
 
