@@ -20,6 +20,7 @@ WRONG = {
     'int | None': (2.5, -3, True, '4'),
     'float': (NAN, float('inf'), True, '0.5', None),
     'bool': ('False', 1, None),
+    'bool | None': ('False', 1),
     'str': ('unheard of', 3, None),
     'dict': ('DCCHead', None),
     'dict | None': ('DCCHead', 3),

@@ -10,6 +10,7 @@ from mmtrack.datasets import BaseSOTDataset
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
 
 from .video_folder import read_video_folder, read_video_list
 
@@ -40,6 +41,7 @@ class VideoFolderDataset(BaseSOTDataset):
         ...     data_root='data/mine', pipeline=[], test_mode=True)  # doctest: +SKIP
     """
 
+    @checked(one_based=optional(FLAG))
     def __init__(
         self, data_root: str, ann_file: str = '', one_based: bool | None = None, **kwargs: Any
     ) -> None:
