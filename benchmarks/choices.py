@@ -84,6 +84,11 @@ class Choice:
         return REFERENCE if self.head is None or self.name == UNTRAINED else UNTRAINED
 
 
+def assigned(**options: Any) -> dict:
+    """Arguments of heads that assign labels otherwise."""
+    return dict(assigner=dict(type='DCCAssigner', **options))
+
+
 CHOICES = (
     Choice(REFERENCE),
     Choice('crop 288, scale 4.5', dict(crop_size=288, search_scale=4.5)),
@@ -102,11 +107,11 @@ CHOICES = (
     Choice('score alone', dict(postprocess='nms')),
     Choice('one stage', one_stage=True),
     Choice(UNTRAINED, head={}),
-    Choice('label band ignored', head=dict(label_band='ignore')),
-    Choice('no centre region', head=dict(center_shrink=0.0)),
-    Choice('all near cells positive', head=dict(positive_iou=0.0)),
+    Choice('label band ignored', head=assigned(label_band='ignore')),
+    Choice('no centre region', head=assigned(center_shrink=0.0)),
+    Choice('all near cells positive', head=assigned(positive_iou=0.0)),
     Choice('square grid', head=dict(offset_prior='square')),
-    Choice('joint learning', head=dict(learning='joint')),
+    Choice('joint learning', head=dict(learner=dict(type='JointLearner'))),
 )
 
 

@@ -27,6 +27,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
@@ -45,7 +46,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.models.heads.dcc_head import DCCHead
+from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
 from tlpg_mmtrack.ops.crop import crop_patch
 
@@ -87,20 +88,30 @@ class Variant:
 
 def regularised(affine: float, free: float) -> dict:
     """Arguments of a head whose offset kernel starts with these lambdas."""
-    return dict(offset_optimizer=dict(type='SDOptimizer', init_regularisation=(affine, free)))
+    optimizer = dict(type='SDOptimizer', init_regularisation=(affine, free))
+    return dict(learner=dict(type='AlternateLearner', offset_optimizer=optimizer))
 
 
 def unhalved() -> dict:
     """Arguments of a head whose optimisers take every Gauss-Newton step at full length."""
+    optimizer = dict(type='SDOptimizer', max_halvings=0)
     return dict(
-        filter_optimizer=dict(type='SDOptimizer', max_halvings=0, init_regularisation=(0.1,)),
-        offset_optimizer=dict(type='SDOptimizer', max_halvings=0, init_regularisation=(0.03, 0.1)),
+        learner=dict(
+            type='AlternateLearner',
+            filter_optimizer=dict(optimizer, init_regularisation=(0.1,)),
+            offset_optimizer=dict(optimizer, init_regularisation=(0.03, 0.1)),
+        )
     )
 
 
-def jointly(offset_gradient_scale: float) -> dict:
+def jointly(gradient_scale: float) -> dict:
     """Arguments of a head whose classification loss moves the points too, by this factor."""
-    return dict(learning='joint', offset_gradient_scale=offset_gradient_scale)
+    return dict(learner=dict(type='JointLearner', gradient_scale=gradient_scale))
+
+
+def assigned(**options: Any) -> dict:
+    """Arguments of a head that assigns labels otherwise."""
+    return dict(assigner=dict(type='DCCAssigner', **options))
 
 
 VARIANTS = (
@@ -120,8 +131,8 @@ VARIANTS = (
     Variant('learning: joint, points held back (0.1)', jointly(0.1)),
     Variant('learning: joint, points not held back', jointly(1.0)),
     Variant('learning: joint (0.1), 30 iterations', jointly(0.1), iterations=30),
-    Variant('regression cells a frame: 4', dict(regression_cells=4)),
-    Variant('label band: ignored', dict(label_band='ignore')),
+    Variant('regression cells a frame: 4', assigned(regression_cells=4)),
+    Variant('label band: ignored', assigned(label_band='ignore')),
     Variant('steps never halved', unhalved()),
     Variant('cell offset: 0, as of ResNet', dict(cell_offset=0.0)),
     Variant('cell offset: 15, as the padding has it', dict(cell_offset=15.0)),
@@ -194,7 +205,7 @@ def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) 
     arguments = {'cell_offset': cell_offset, **variant.head}
     head = DCCHead(channels, channels, **arguments).eval()
     if not variant.affine:
-        head.affine_moves.zero_()
+        head.filter.affine_moves.zero_()
     crops = slice(0, UNWARPED + variant.warps)
     overlaps = []
     for sequence in sequences:

@@ -45,10 +45,10 @@ from torch import Tensor
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.models.heads import DCCHead
-from tlpg_mmtrack.models.heads.target_model import TargetModel, TemplateSamples
 from tlpg_mmtrack.models.learners import Parameters, ResidualProblem, SDOptimizer
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.structures import TargetModel, TemplateSamples
 from tlpg_mmtrack.utils.checkpoint import read_manifest
 from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
@@ -184,8 +184,8 @@ def courses(model: TLPG, video: FolderVideo) -> list[Course]:
         offsets, iterates = follow(
             video.name,
             f'stage {number}, offset kernel',
-            head.offset_optimizer,
-            head.regression_problem(start, samples),
+            head.learner.offset_optimizer,
+            head.problems.of_boxes(start, samples),
             (start.affine, start.free),
         )
         affine, free = iterates[model.options.first_iters]
@@ -193,8 +193,8 @@ def courses(model: TLPG, video: FolderVideo) -> list[Course]:
         filters, _ = follow(
             video.name,
             f'stage {number}, filter',
-            head.filter_optimizer,
-            head.filter_problem(moved, samples),
+            head.learner.filter_optimizer,
+            head.problems.of_filter(moved, samples),
             (moved.filter,),
         )
         found += [offsets, filters]

@@ -27,8 +27,9 @@ def check_parts(model: TLPG, name: str) -> None:
     design, _, variant = name.partition('_')
     refiner = type(model.refiner).__name__
     if design in ('rc', 'dc', 'dc-reg', 'dcc'):
-        heads = dict(rc='RigidHead', dc='DeformableHead')
-        assert type(model.head).__name__ == heads.get(design, 'DCCHead')
+        learners = dict(rc='FilterLearner', dc='JointLearner')
+        assert type(model.head.learner).__name__ == learners.get(design, 'AlternateLearner')
+        assert model.head.proposes == (design not in learners)
         assert model.refiner is None
     elif design.partition('-')[0] in REFINERS:
         kind, _, enhanced = design.partition('-')

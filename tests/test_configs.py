@@ -164,8 +164,8 @@ def test_r50_learning_rates_are_those_of_the_paper_and_dimp(r50: TLPG) -> None:
         'head.initial_free': 5e-5,
         'refiner.head.filter_features.weight': 5e-5,
         'refiner.enhancer.combine.weight': 5e-5,
-        'head.filter_optimizer.log_step': 5e-4,
-        'refiner.head.offset_optimizer.log_regularisation': 5e-4,
+        'head.learner.filter_optimizer.log_step': 5e-4,
+        'refiner.head.learner.offset_optimizer.log_regularisation': 5e-4,
         'iou_head.predictor.weight': 1e-3,
     }.items():
         assert by_name[name] == pytest.approx(rate), name
@@ -182,7 +182,7 @@ def test_small_learning_rates_leave_what_starts_each_target_as_it_is() -> None:
         'head.initial_free': 0.0,
         'refiner.head.log_initial_gain': 0.0,
         'refiner.enhancer.combine.weight': 1e-3,
-        'head.filter_optimizer.log_step': 2e-3,
+        'head.learner.filter_optimizer.log_step': 2e-3,
         'box_head.match.weight': 1e-3,
     }.items():
         assert by_name[name] == pytest.approx(rate), name

@@ -8,7 +8,9 @@ from .models import (  # noqa: F401
     backbones,
     data_preprocessors,
     heads,
+    label_assignment,
     learners,
+    losses,
     necks,
     trackers,
 )

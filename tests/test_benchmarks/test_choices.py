@@ -53,8 +53,10 @@ def test_every_choice_changes_what_it_names(benchmark: ModuleType) -> None:
     reference = benchmark.build(benchmark.Choice(benchmark.REFERENCE)).model
     changed = benchmark.build(benchmark.Choice('x', options=dict(box_rate=0.7))).model
     assert changed.options == replace(reference.options, box_rate=0.7)
-    heads = benchmark.build(benchmark.Choice('x', head=dict(label_band='ignore'))).model
-    assert [head.label_band for head in heads.stage_heads()] == ['ignore', 'ignore']
+    heads = benchmark.build(
+        benchmark.Choice('x', head=benchmark.assigned(label_band='ignore'))
+    ).model
+    assert [head.assigner.label_band for head in heads.stage_heads()] == ['ignore', 'ignore']
     trained, fresh = (dict(model.named_parameters()) for model in (reference, heads))
     for name in trained:
         same = bool((trained[name] == fresh[name]).all())
@@ -74,7 +76,7 @@ def test_gains_are_over_the_row_that_a_choice_is_compared_with(
         benchmark.Choice(benchmark.REFERENCE),
         benchmark.Choice('standing still', dict(box_rate=0.0)),
         benchmark.Choice(benchmark.UNTRAINED, head={}),
-        benchmark.Choice('other head', head=dict(label_band='ignore')),
+        benchmark.Choice('other head', head=benchmark.assigned(label_band='ignore')),
     )
     built = []
 

@@ -31,12 +31,11 @@ def _grid(dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 class TestPointsToBox:
-    @pytest.mark.parametrize('mode', ['minmax', 'moment'])
     @pytest.mark.parametrize(
         'dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64]
     )
-    def test_smoke(self, mode, dtype):
-        distances = points_to_box(_random(2, 50, 4, 5, dtype=dtype), mode)
+    def test_smoke(self, dtype):
+        distances = points_to_box(_random(2, 50, 4, 5, dtype=dtype))
         assert distances.dtype == dtype
         assert torch.isfinite(distances).all()
 
@@ -45,8 +44,6 @@ class TestPointsToBox:
         assert points_to_box(_random(*shape)).shape == (shape[0], 4, *shape[2:])
 
     def test_exceptions(self):
-        with pytest.raises(ValueError, match=r"mode: must be one of .*'minmax'.* got 'mean'"):
-            points_to_box(_random(2, 50), 'mean')
         for shape in [(2, 7, 3), (2, 0), (6,)]:
             with pytest.raises(ValueError, match=r'points: expected shape \(N, 2K, ...\)'):
                 points_to_box(_random(*shape))
@@ -55,32 +52,16 @@ class TestPointsToBox:
         with pytest.raises(ValueError, match='distances: expected shape'):
             distances_to_boxes(_random(2, 3), _random(2, 2))
 
-    def test_minmax_by_hand(self):
+    def test_by_hand(self):
         points = torch.tensor([[-1.0, 2.0, 3.0, -4.0, 0.5, 0.5]])  # (dy, dx) three times
         assert points_to_box(points).tolist() == [[4.0, 1.0, 2.0, 3.0]]
 
-    def test_minmax_of_points_on_one_side_has_a_negative_distance(self):
+    def test_points_on_one_side_have_a_negative_distance(self):
         points = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
         assert points_to_box(points).tolist() == [[-2.0, -1.0, 4.0, 3.0]]
 
-    def test_moment_by_hand(self):
-        points = torch.tensor([[0.0, 1.0, 4.0, 3.0]])  # y: mean 2, deviation 2; x: 2 and 1
-        assert points_to_box(points, 'moment').tolist() == [[-1.0, 0.0, 3.0, 4.0]]
-        scale = torch.tensor([3.0, 0.5]).log()  # (x, y)
-        torch.testing.assert_close(
-            points_to_box(points, 'moment', scale), torch.tensor([[1.0, -1.0, 5.0, 3.0]])
-        )
-
-    @pytest.mark.parametrize('mode', ['minmax', 'moment'])
-    def test_gradcheck(self, mode):
-        points = _random(2, 10, 2, 2).requires_grad_()
-        scale = _random(2, seed=1).requires_grad_()
-        assert gradcheck(lambda p, s: points_to_box(p, mode, s), (points, scale))
-
-    def test_moment_of_coincident_points_has_a_finite_gradient(self):
-        points = torch.ones(1, 10, requires_grad=True)
-        points_to_box(points, 'moment').sum().backward()
-        assert torch.isfinite(points.grad).all()
+    def test_gradcheck(self):
+        assert gradcheck(points_to_box, _random(2, 10, 2, 2).requires_grad_())
 
 
 class TestJacobian:

@@ -8,8 +8,9 @@ import re
 from typing import Any
 
 import pytest
-from mmtrack.registry import DATASETS, METRICS, MODELS, TRANSFORMS
+from mmtrack.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 
+import tlpg_mmtrack.components  # noqa: F401
 from tlpg_mmtrack.models.trackers import TrackingOptions
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -23,7 +24,6 @@ WRONG = {
     'str': ('unheard of', 3, None),
     'dict': ('DCCHead', None),
     'dict | None': ('DCCHead', 3),
-    'dict[str, float] | None': ({'unheard of': 1.0}, {'cls': NAN}, 3),
     'Sequence[int]': ((2.5, 3), (), '12', 8, None),
     'Sequence[float]': ((NAN, 1.0), (), 8, None),
     'Sequence[float] | None': ((NAN, 1.0), (), 8),
@@ -72,7 +72,7 @@ CLASSES = [
     TrackingOptions,
     *(
         cls
-        for registry in (MODELS, DATASETS, TRANSFORMS, METRICS)
+        for registry in (MODELS, DATASETS, TRANSFORMS, METRICS, TASK_UTILS)
         for cls in registry.module_dict.values()
         if cls.__module__.startswith('tlpg_mmtrack')
     ),
@@ -119,11 +119,3 @@ def test_options_without_effect_in_prdimp_are_refused():
     config = dict(type='DCCClsHead', head=dict(type='DCCHead', in_channels=8))
     with pytest.raises(InputError, match=r"options must .* keys .*, got {'crop_size': 320}"):
         MODELS.build(dict(config, options=dict(crop_size=320)))
-
-
-@pytest.mark.parametrize(
-    ('name', 'value'), [('learning', 'joint'), ('offset_optimizer', dict(type='SDOptimizer'))]
-)
-def test_a_rigid_head_has_no_options_for_offsets(name: str, value: Any):
-    with pytest.raises(TypeError, match=name):
-        MODELS.build({'type': 'RigidHead', 'in_channels': 8, name: value})

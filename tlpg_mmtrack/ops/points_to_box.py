@@ -15,41 +15,23 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-MODES = ('minmax', 'moment')
 
+def points_to_box(points: Tensor) -> Tensor:
+    """Turn each cell's points into the distances to the sides of the tightest box around them.
 
-def points_to_box(
-    points: Tensor, mode: str = 'minmax', moment_scale: Tensor | None = None
-) -> Tensor:
-    """Turn each cell's points into the distances to its box's sides.
+    The gradient reaches the extreme points only, shared evenly among ties.
 
     Args:
         points: (N, 2K, ...) in the order ``(dy_0, dx_0, ...)``.
-        mode: ``'minmax'``: the tightest box around the points (the paper's). Its gradient
-            reaches the extreme points only, shared evenly among ties. ``'moment'``: the mean
-            plus and minus ``exp(moment_scale)`` standard deviations (RepPoints,
-            arXiv 1904.11490, section 3.2).
-        moment_scale: (2,) logarithms of the factors for (x, y), normally learned; None stands
-            for zeros. ``'moment'`` only.
 
     Returns:
         (N, 4, ...) distances (l, t, r, b).
 
     Raises:
-        ValueError: ``mode`` is unknown or the shape is not (N, 2K, ...).
+        ValueError: The shape is not (N, 2K, ...).
     """
     pairs = _as_pairs(points)
-    if mode == 'minmax':
-        lower, upper = pairs.amin(dim=1), pairs.amax(dim=1)
-    elif mode == 'moment':
-        spread, mean = torch.std_mean(pairs, dim=1, correction=0)
-        if moment_scale is not None:
-            factor = moment_scale.exp().flip(0)
-            spread = spread * factor.view(1, 2, *[1] * (spread.dim() - 2))
-        lower, upper = mean - spread, mean + spread
-    else:
-        raise ValueError(f'mode: must be one of {MODES}, got {mode!r}')
-    return _as_distances(lower, upper)
+    return _as_distances(pairs.amin(dim=1), pairs.amax(dim=1))
 
 
 class ExtremeWeights(NamedTuple):

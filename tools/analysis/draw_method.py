@@ -111,7 +111,7 @@ def draw_offsets(model: TLPG, view: Look) -> Figure:
     peak = int(prediction.scores.argmax())
     cell = np.array(divmod(peak, prediction.scores.shape[-1]))
     displaced = prediction.points[0, 0, :, peak].view(-1, 2).numpy()
-    grid = head.unit_grid.view(-1, 2).numpy() * view.sizes[0]
+    grid = head.filter.unit_grid.view(-1, 2).numpy() * view.sizes[0]
     figure, axes = panels(2)
     box = head.proposal_boxes(prediction.distances[0])[0, peak].numpy()
     for axis, points, colour in (

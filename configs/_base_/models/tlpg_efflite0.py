@@ -4,7 +4,8 @@ stage = dict(
     in_channels=112,
     feat_channels=112,
     cell_offset=9.0,
-    loss_weights=dict(cls=1.0, reg=4.0, neg=20.0),
+    loss_reg=dict(type='mmdet.SmoothL1Loss', beta=0.1, loss_weight=4.0),
+    loss_neg=dict(type='OverlapLoss', loss_weight=20.0),
 )
 model = dict(
     type='TLPG',

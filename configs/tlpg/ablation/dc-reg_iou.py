@@ -3,7 +3,7 @@
 # its proposal overlaps, and no negative is pushed off it in training.
 _base_ = 'base_efflite0.py'
 model = dict(
-    head=dict(center_shrink=0.0, positive_iou=0.0),
+    head=dict(assigner=dict(type='DCCAssigner', center_shrink=0.0, positive_iou=0.0)),
     refiner=None,
     test_cfg=dict(postprocess='iou_search'),
 )

@@ -2,7 +2,7 @@
 # the target, and IoU-Net searches around it.
 _base_ = 'base_efflite0.py'
 model = dict(
-    head=dict(type='RigidHead'),
+    head=dict(learner=dict(type='FilterLearner'), offset_prior='square'),
     refiner=None,
     test_cfg=dict(postprocess='iou_search'),
 )

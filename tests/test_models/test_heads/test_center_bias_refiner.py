@@ -9,7 +9,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.models.heads import CenterBiasRefiner
-from tlpg_mmtrack.models.heads.target_model import Prediction
+from tlpg_mmtrack.structures import Prediction
 
 SIZE = (6, 8)
 HEAD = dict(type='DCCHead', in_channels=4, feat_channels=4, cell_offset=9.0)

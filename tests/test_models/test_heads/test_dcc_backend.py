@@ -14,7 +14,8 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
-from tlpg_mmtrack.models.heads import DCCHead, dcc_head
+from tlpg_mmtrack.models import deformable_filter
+from tlpg_mmtrack.models.heads import DCCHead
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs/tlpg/tlpg_efflite0_small.py'
 compiled = pytest.mark.skipif(not check_ops_exist(), reason='mmcv has no compiled operators')
@@ -26,7 +27,7 @@ def test_an_unknown_backend_is_named() -> None:
 
 
 def test_missing_operators_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dcc_head, 'check_ops_exist', lambda: False)
+    monkeypatch.setattr(deformable_filter, 'check_ops_exist', lambda: False)
     with pytest.raises(MissingOperatorError, match=r"backend='mmcv' needs .* set backend='torch'"):
         DCCHead(8, feat_channels=8, backend='mmcv')
 

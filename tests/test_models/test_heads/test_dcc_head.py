@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -13,18 +14,28 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.models.heads import DCCHead
-from tlpg_mmtrack.models.heads.target_model import Learned, Prediction, TargetModel
-from tlpg_mmtrack.models.learners import hinge_residual
+from tlpg_mmtrack.models.learners import Learned
+from tlpg_mmtrack.models.losses import hinge_residual
 from tlpg_mmtrack.ops import prroi_pool
+from tlpg_mmtrack.structures import Prediction, TargetModel
 
 CELLS, STRIDE, CHANNELS = 18, 16, 25
 BOX = torch.tensor([114.0, 119.0, 174.0, 169.0], dtype=torch.float64)
 """The template: 60 x 50 pixels in the middle of a crop of 288."""
+ASSIGNED = ('center_shrink', 'label_band', 'positive_iou', 'regression_cells')
+LEARNERS = ('AlternateLearner', 'JointLearner')
+NEGATIVES = dict(type='OverlapLoss', loss_weight=1.0)
 
 
-def _head(channels: int = CHANNELS, **kwargs) -> DCCHead:
+def _head(
+    channels: int = CHANNELS, learner: dict | str = 'AlternateLearner', **kwargs: Any
+) -> DCCHead:
+    """A head of such a learner, with options of its own or of :class:`DCCAssigner`."""
+    assigned = {name: kwargs.pop(name) for name in ASSIGNED if name in kwargs}
     settings = dict(type='DCCHead', in_channels=channels, feat_channels=channels)
-    return MODELS.build(settings | kwargs).double()
+    learner = dict(type=learner) if isinstance(learner, str) else learner
+    assigner = dict(type='DCCAssigner', **assigned)
+    return MODELS.build(dict(**settings, learner=learner, assigner=assigner, **kwargs)).double()
 
 
 def _maps(boxes: Tensor, cell_offset: float = 0.0) -> Tensor:
@@ -83,35 +94,29 @@ class TestSetUp:
         with pytest.raises(ValueError, match='DCCHead: kernel_size must be at least 3, got 1'):
             DCCHead(8, kernel_size=1)
 
-    def test_loss_weights_that_are_not_given_are_the_defaults(self):
-        head = DCCHead(8, loss_weights=dict(reg=2.0))
-        assert head.loss_weights == dict(cls=1.0, reg=2.0, neg=0.1)
-
     def test_an_unknown_prior_is_named(self):
         with pytest.raises(ValueError, match="offset_prior must be 'template' or 'square'"):
             DCCHead(8, offset_prior='round')
 
-    def test_an_unknown_label_band_is_named(self):
-        with pytest.raises(ValueError, match="label_band must be 'gaussian' or 'ignore', got 'x'"):
-            DCCHead(8, label_band='x')
+    def test_weights_of_before_optimisers_belonged_to_a_learner_are_taken(self):
+        head, other = _head(), _head()
+        with torch.no_grad():
+            for parameter in head.parameters():
+                parameter.add_(1.0)
+        stored = {
+            f'stage.{name.replace("learner.", "")}': value
+            for name, value in head.state_dict().items()
+        }
+        assert 'stage.offset_optimizer.log_step' in stored
+        torch.nn.ModuleDict(dict(stage=other)).load_state_dict(stored)
+        for name, value in head.state_dict().items():
+            assert torch.equal(other.state_dict()[name], value), name
 
-    def test_an_unknown_learning_is_named(self):
-        with pytest.raises(ValueError, match="learning must be 'alternate' or 'joint', got 'x'"):
-            DCCHead(8, learning='x')
-
-    def test_joint_learning_has_one_optimiser(self):
-        with pytest.raises(ValueError, match='pass its config as filter_optimizer'):
-            DCCHead(8, learning='joint', offset_optimizer=dict(type='SDOptimizer'))
-
-    def test_wrong_channels_name_the_option(self):
-        with pytest.raises(ValueError, match='in_channels is 25, but the input has 7 channels'):
-            _head().features(torch.zeros(1, 7, 18, 18))
-
-    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
+    @pytest.mark.parametrize('learner', LEARNERS)
     @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
     @pytest.mark.parametrize('size', [(18, 18), (9, 14)])
-    def test_shapes(self, dtype, size, learning):
-        head = _head(6, kernel_size=3, learning=learning).to(dtype)
+    def test_shapes(self, dtype, size, learner):
+        head = _head(6, kernel_size=3, learner=learner).to(dtype)
         generator = torch.Generator().manual_seed(0)
         x = torch.rand(2 * 3, 6, *size, generator=generator, dtype=dtype)
         boxes = torch.tensor([40.0, 50.0, 90.0, 100.0], dtype=dtype).expand(2, 3, 4)
@@ -212,9 +217,9 @@ class TestSamples:
         expected = torch.exp(torch.tensor(-0.5 * (4 + 4 / 9), dtype=torch.float64))
         torch.testing.assert_close(labels[4, 4], expected)
 
-    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
-    def test_an_ignored_band_teaches_nothing(self, learning):
-        head = _head(label_band='ignore', learning=learning)
+    @pytest.mark.parametrize('learner', LEARNERS)
+    def test_an_ignored_band_teaches_nothing(self, learner):
+        head = _head(label_band='ignore', learner=learner)
         with torch.no_grad():
             model = head.initialise(head.features(_maps(BOX[None]))[None], BOX.view(1, 1, 4))
             features = head.features(_maps(_boxes(3, 0))).unsqueeze(0)
@@ -235,7 +240,7 @@ class TestSamples:
         head = _head(label_band='ignore', center_shrink=0.1)
         features = torch.rand(1, 1, CHANNELS, 12, 10, dtype=torch.float64)
         samples = head.samples(features, torch.tensor([[[50.0, 66.0, 100.0, 120.0]]]).double())
-        problem = head.filter_problem(
+        problem = head.problems.of_filter(
             head.initialise(features, self.SAMPLED.view(1, 1, 4)), samples
         )
         positive = (problem.roots > 0) & (samples.labels > 0)
@@ -276,11 +281,9 @@ class TestSamples:
         samples, *_ = self._samples(regression_cells=500)
         assert samples.targets.shape == (1, 2, 120, 4)
 
-    def test_weights_are_equal_unless_given(self):
-        samples, head, features = self._samples()
+    def test_frames_weigh_alike(self):
+        samples, *_ = self._samples()
         assert samples.weights.tolist() == [[0.5, 0.5]]
-        given = torch.tensor([[0.9, 0.1]], dtype=torch.float64)
-        assert head.samples(features, self.SAMPLED.expand(1, 2, 4), given).weights is given
 
     def test_frames_select(self):
         samples, *_ = self._samples()
@@ -362,12 +365,12 @@ class TestLearn:
             samples = head.samples(features, boxes)
             start = head.initialise(features[:, :1], boxes[:, :1])
             model = head.learn(start, samples, 3).model
-            problem = head.regression_problem(model, samples)
-            error = problem.error(problem.predict((model.affine, model.free)))
+            problem = head.problems.of_boxes(model, samples)
+            boxes_learned = problem.boxes(problem.predict((model.affine, model.free)))
             distances = head.predict(model, features).distances
         assert not torch.allclose(model.free[0], model.free[1])
         sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
-        learned = (error + problem.targets).view_as(samples.targets) * sides
+        learned = boxes_learned.view_as(samples.targets) * sides
         corners = head.grid.to_cells(boxes).unsqueeze(2)
         columns, rows = (corners[..., :2] + samples.targets[..., :2]).round().long().unbind(-1)
         index = (rows * CELLS + columns).unsqueeze(2).expand(-1, -1, 4, -1)
@@ -394,7 +397,9 @@ class TestLearn:
         weights = torch.tensor([[0.5, 0.5, 0, 0, 0, 0]], dtype=torch.float64)
         model = head.initialise(features[:, :1], boxes[None, :1])
         with torch.no_grad():
-            weighed = head.learn(model, head.samples(features, boxes[None], weights), 5).model
+            weighed = head.learn(
+                model, replace(head.samples(features, boxes[None]), weights=weights), 5
+            ).model
             samples = head.samples(features[:, :2], boxes[None, :2])
             two = head.learn(model, samples, 5).model
         torch.testing.assert_close(weighed.filter, two.filter)
@@ -402,7 +407,7 @@ class TestLearn:
 
 
 class TestLearnJointly:
-    """`learning='joint'`: the filter and the points together."""
+    """`JointLearner`: the filter and the points together."""
 
     def _samples(self, head: DCCHead, distractor: float = 0.0) -> tuple[TargetModel, ...]:
         """A start and 12 frames, each with a part of the target's look beside the target."""
@@ -414,7 +419,7 @@ class TestLearnJointly:
 
     @pytest.mark.parametrize('distractor', [0.0, 0.8])
     def test_its_objective_falls_and_so_do_both_losses(self, distractor):
-        head = _head(learning='joint')
+        head = _head(learner='JointLearner')
         start, samples = self._samples(head, distractor)
         with torch.no_grad():
             learned = head.learn(start, samples, 10)
@@ -425,40 +430,42 @@ class TestLearnJointly:
         losses = []
         for model in (start, learned.model):
             problems = (
-                (head.filter_problem(model, samples), (model.filter,)),
-                (head.regression_problem(start, samples), (model.affine, model.free)),
+                (head.problems.of_filter(model, samples), (model.filter,)),
+                (head.problems.of_boxes(start, samples), (model.affine, model.free)),
             )
             losses.append([p.evaluate(blocks).residual.square().sum() for p, blocks in problems])
         assert losses[1][0] < losses[0][0]
         assert losses[1][1] < losses[0][1]
 
     def test_its_residual_is_that_of_both_problems(self):
-        head = _head(learning='joint')
+        head = _head(learner='JointLearner')
         start, samples = self._samples(head)
         with torch.no_grad():
             model = head.learn(start, samples, 2).model
             blocks = (model.filter, model.affine, model.free)
-            residual = head.joint_problem(model, samples).evaluate(blocks).residual
-            scores = head.filter_problem(model, samples).evaluate(blocks[:1]).residual
-            boxes = head.regression_problem(model, samples).evaluate(blocks[1:]).residual
+            residual = head.problems.of_both(model, samples).evaluate(blocks).residual
+            scores = head.problems.of_filter(model, samples).evaluate(blocks[:1]).residual
+            boxes = head.problems.of_boxes(model, samples).evaluate(blocks[1:]).residual
         torch.testing.assert_close(residual, torch.cat((scores, boxes), dim=1))
 
     def test_the_scores_move_the_points(self):
         """Without a regression loss only the classification is left to."""
         moved = []
         for scale in (0.1, 0.0):
-            head = _head(learning='joint', offset_gradient_scale=scale)
+            head = _head(learner=dict(type='JointLearner', gradient_scale=scale))
             start, samples = self._samples(head, distractor=0.8)
-            problem = head.joint_problem(start, samples)
+            problem = head.problems.of_both(start, samples)
             problem.regression.roots = torch.zeros_like(problem.regression.roots)
             blocks = (start.filter, start.affine, start.free)
             with torch.no_grad():
-                moved.append(head.filter_optimizer.minimise(problem, blocks, 3).parameters[2])
+                moved.append(
+                    head.learner.filter_optimizer.minimise(problem, blocks, 3).parameters[2]
+                )
         assert moved[0].any()
         assert not moved[1].any()
 
     def test_the_filter_alone_is_updated_too(self):
-        head = _head(learning='joint')
+        head = _head(learner='JointLearner')
         start, samples = self._samples(head)
         with torch.no_grad():
             course = head.learn_filter(start, samples, 3)
@@ -474,9 +481,9 @@ class TestLoss:
         maps = [_maps(boxes.flatten(0, 1)).unflatten(0, (2, -1)) for boxes in (template, search)]
         return _head(**kwargs), (maps[0], template, maps[1], search)
 
-    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
-    def test_gradients_reach_every_parameter_and_the_input(self, learning):
-        head, (template, template_boxes, search, search_boxes) = self._case(learning=learning)
+    @pytest.mark.parametrize('learner', LEARNERS)
+    def test_gradients_reach_every_parameter_and_the_input(self, learner):
+        head, (template, template_boxes, search, search_boxes) = self._case(learner=learner)
         template.requires_grad_()
         search.requires_grad_()
         sum(head.loss(template, template_boxes, search, search_boxes).values()).backward()
@@ -490,29 +497,43 @@ class TestLoss:
             assert value.grad.isfinite().all()
             assert value.grad.any()
 
-    def test_weights_scale_their_terms(self):
+    def test_losses_are_those_of_the_config(self):
+        """Each term scaled by its weight, and another loss in the place of one."""
         head, case = self._case()
         losses = head.loss(*case)
-        head.loss_weights = dict(cls=2.0, reg=0.5, neg=0.0)
-        scaled = head.loss(*case)
+        scaled = _head(
+            loss_cls=dict(type='HingeGridLoss', loss_weight=2.0),
+            loss_reg=dict(type='mmdet.SmoothL1Loss', beta=0.1, loss_weight=0.5),
+            loss_neg=dict(type='OverlapLoss', loss_weight=0.0),
+        ).loss(*case)
         torch.testing.assert_close(scaled['loss_cls'], 2 * losses['loss_cls'])
         torch.testing.assert_close(scaled['loss_reg'], 0.5 * losses['loss_reg'])
         assert scaled['loss_neg'] == 0
+        other = _head(loss_reg=dict(type='mmdet.L1Loss')).loss(*case)
+        assert losses['loss_reg'] < other['loss_reg'] < losses['loss_reg'] + 4 * 0.05
 
-    @pytest.mark.parametrize('learning', ['alternate', 'joint'])
-    def test_every_filter_is_judged_at_its_own_points(self, learning):
+    def test_forward_is_learning_and_predicting(self):
+        head, (template, template_boxes, search, _) = self._case()
+        with torch.no_grad():
+            found = head(template, template_boxes, search)
+            features = head.features(template)
+            model = head.initialise(features, template_boxes)
+            model = head.learn(model, head.samples(features, template_boxes), 5).model
+            expected = head.predict(model, head.features(search))
+        assert torch.equal(found.scores, expected.scores)
+        assert torch.equal(found.distances, expected.distances)
+
+    @pytest.mark.parametrize('learner', LEARNERS)
+    def test_every_filter_is_judged_at_its_own_points(self, learner):
         """Jointly learned, filter and points of an iterate go together."""
-        head, (template, template_boxes, search, search_boxes) = self._case(learning=learning)
+        head, (template, template_boxes, search, search_boxes) = self._case(learner=learner)
         with torch.no_grad():
             loss = head.loss(template, template_boxes, search, search_boxes)['loss_cls']
-            template, search = (
-                head.features(maps.flatten(0, 1)).unflatten(0, (2, -1))
-                for maps in (template, search)
-            )
+            template, search = head.features(template), head.features(search)
             start = head.initialise(template, template_boxes)
             learned = head.learn(start, head.samples(template, template_boxes), 5)
             offsets = learned.regression.iterates
-            if learning == 'alternate':
+            if learner == 'AlternateLearner':
                 offsets = [offsets[-1]] * len(offsets)
             losses = []
             for (weight,), (affine, free) in zip(
@@ -527,14 +548,12 @@ class TestLoss:
 
     def test_an_ignored_band_is_no_part_of_the_score_loss(self):
         """The residuals of eq. 6 outside of the band, of the initial filter, by hand."""
-        head, (template, template_boxes, search, search_boxes) = self._case(label_band='ignore')
-        head.num_training_iters = 0
+        head, (template, template_boxes, search, search_boxes) = self._case(
+            label_band='ignore', num_training_iters=0
+        )
         with torch.no_grad():
             loss = head.loss(template, template_boxes, search, search_boxes)['loss_cls']
-            template, search = (
-                head.features(maps.flatten(0, 1)).unflatten(0, (2, -1))
-                for maps in (template, search)
-            )
+            template, search = head.features(template), head.features(search)
             scores = head.predict(head.initialise(template, template_boxes), search).scores
         labels = head.samples(search, search_boxes).labels
         inside = (labels == 1).flatten(2).any(dim=2)
@@ -546,10 +565,9 @@ class TestLoss:
     @pytest.mark.parametrize('positive_iou', [0.6, 0.3])
     def test_without_iterations_negatives_overlap_as_the_undisplaced_grid_does(self, positive_iou):
         """`loss_neg` by hand: template boxes about every cell, compared with the true box."""
-        head, case = self._case()
-        head.positive_iou = positive_iou
-        head.num_training_iters = 0
-        head.loss_weights = dict(cls=1.0, reg=1.0, neg=1.0)
+        head, case = self._case(
+            positive_iou=positive_iou, num_training_iters=0, loss_neg=NEGATIVES
+        )
         total, count, fitting, half = 0.0, 0, 0, (BOX[2:] - BOX[:2]) / 2
         for sequence, frame in product(range(2), repeat=2):
             truth = case[3][sequence, frame]
@@ -570,10 +588,9 @@ class TestLoss:
         torch.testing.assert_close(head.loss(*case)['loss_neg'].item(), total / count)
 
     def test_learning_more_lowers_the_score_loss_on_the_frames_learned_from(self):
-        head, (template, template_boxes, *_) = self._case()
         losses = []
         for iterations in (1, 10):
-            head.num_training_iters = iterations
+            head, (template, template_boxes, *_) = self._case(num_training_iters=iterations)
             with torch.no_grad():
                 losses.append(head.loss(template, template_boxes, template, template_boxes))
         assert losses[1]['loss_cls'] < losses[0]['loss_cls']
@@ -581,7 +598,7 @@ class TestLoss:
     def test_gradient_through_the_sampling_positions_is_scaled(self):
         gradients = []
         for scale in (1.0, 0.1):
-            head = _head(offset_gradient_scale=scale)
+            head = _head(learner=dict(type='AlternateLearner', gradient_scale=scale))
             features = _maps(BOX[None]).unsqueeze(0)
             model = head.initialise(features, BOX[None, None])
             scores = head.predict(model, features).scores

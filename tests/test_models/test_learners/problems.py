@@ -6,13 +6,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tlpg_mmtrack.models.deformable_filter import OffsetField
+from tlpg_mmtrack.models.label_assignment import gaussian_labels
 from tlpg_mmtrack.models.learners import (
     FilterProblem,
     JointProblem,
-    OffsetField,
     Parameters,
     RegressionProblem,
-    gaussian_labels,
     plain_sampler,
 )
 from tlpg_mmtrack.ops import kernel_points, kernel_sampler

@@ -12,12 +12,12 @@ import torch
 from problems import draw_joint_problem, generator_of
 from torch import Tensor
 
+from tlpg_mmtrack.models.deformable_filter import scale_gradient
 from tlpg_mmtrack.models.learners import (
     FilterProblem,
     JointProblem,
     Parameters,
     residual_problems,
-    scale_gradient,
 )
 from tlpg_mmtrack.ops import kernel_sampler
 

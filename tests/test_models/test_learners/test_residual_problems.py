@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Residual problems: their Jacobian products against autograd, and the labels."""
+"""Residual problems: their Jacobian products against autograd."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from tlpg_mmtrack.models.learners import (
     Evaluation,
     Parameters,
     ResidualProblem,
-    gaussian_labels,
-    hinge_residual,
 )
 
 PROBLEMS = {
@@ -88,7 +86,7 @@ class TestJacobian:
 class TestRegressionResidual:
     def test_square_is_twice_smooth_l1(self):
         problem, parameters = draw_regression_problem(1)
-        error = problem.error(problem.predict(parameters))
+        error = problem.boxes(problem.predict(parameters)) - problem.targets
         loss = torch.nn.functional.smooth_l1_loss(
             error, torch.zeros_like(error), beta=problem.beta, reduction='none'
         )
@@ -113,82 +111,3 @@ class TestRegressionResidual:
         exact = problem.evaluate(parameters).vjp(cotangent)
         for own, other in zip(problem.evaluate(noise).vjp(cotangent), exact, strict=True):
             torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-4)
-
-
-class TestHingeResidual:
-    @pytest.mark.parametrize(
-        ('score', 'label', 'expected'),
-        [
-            (0.3, 1.0, -0.7),
-            (-0.3, 1.0, -1.3),
-            (0.4, 0.0, 0.4),
-            (-0.4, 0.0, 0.0),
-            (0.5, 0.5, 0.0),
-            (-0.5, 0.5, -0.75),
-        ],
-    )
-    def test_eq_6(self, score, label, expected):
-        residual = hinge_residual(torch.tensor(score), torch.tensor(label))
-        torch.testing.assert_close(residual, torch.tensor(expected))
-
-
-class TestGaussianLabels:
-    BOX = torch.tensor([2.0, 1.0, 8.0, 5.0])
-    """Centre (5, 3), 6 cells wide and 4 high."""
-
-    def test_by_hand(self):
-        labels = gaussian_labels(self.BOX, (8, 10), center_shrink=0.5, sigma=0.25)
-        # The centre region reaches 1.5 cells to each side and 1 cell up and down.
-        assert (labels[2:5, 4:7] == 1).all()
-        assert (labels == 1).sum() == 9
-        # Two cells right of the centre are a third of the width, 4/3 sigma.
-        expected = torch.exp(torch.tensor(-0.5 * (4 / 3) ** 2))
-        torch.testing.assert_close(labels[3, 7], expected)
-        torch.testing.assert_close(labels[3, 3], expected)
-        # Two cells down are half the height, 2 sigma: the box's edge still counts.
-        torch.testing.assert_close(labels[5, 5], torch.exp(torch.tensor(-2.0)))
-        both = torch.exp(torch.tensor(-2.0 - 0.5 * (4 / 3) ** 2))
-        torch.testing.assert_close(labels[5, 7], both)
-
-    def test_zero_outside_the_box(self):
-        labels = gaussian_labels(self.BOX, (8, 10))
-        inside = torch.zeros(8, 10, dtype=torch.bool)
-        inside[1:6, 2:9] = True
-        assert not labels[~inside].any()
-        assert labels[inside].all()
-
-    def test_fall_monotonically(self):
-        labels = gaussian_labels(torch.tensor([0.0, 0.0, 20.0, 20.0]), (21, 21))
-        assert (labels[10, 10:].diff() <= 0).all()
-        assert (labels[10:, 10].diff() <= 0).all()
-
-    @pytest.mark.parametrize('box', [(3.4, 3.4, 3.4, 3.4), (3.2, 3.1, 3.4, 3.3)])
-    def test_a_box_smaller_than_a_cell_labels_the_nearest_cell(self, box):
-        labels = gaussian_labels(torch.tensor(box), (8, 8))
-        assert labels.argmax() == 3 * 8 + 3
-        assert (labels > 0).sum() == 1
-
-    @pytest.mark.parametrize('aspect', [1.0, 2.5, 5.0, 10.0])
-    @pytest.mark.parametrize('upright', [False, True])
-    def test_a_box_of_any_aspect_has_a_cell_of_label_1_wherever_it_lies(self, aspect, upright):
-        """Of the tracker's target size, 3.2 cells: a centre region of down to 0.3 cells."""
-        size = torch.tensor([3.2 * aspect**0.5, 3.2 / aspect**0.5])
-        size = size.flip(0) if upright else size
-        places = torch.arange(16) / 16
-        centers = 8 + torch.cartesian_prod(places, places)
-        labels = gaussian_labels(torch.cat((centers - size / 2, centers + size / 2), 1), (18, 18))
-        cells = labels.flatten(1)
-        assert (cells.amax(1) == 1).all()
-        # Of thinner ones no more than the row, or the two rows, that the middle lies on.
-        rows, columns = (labels == 1).any(2).sum(1), (labels == 1).any(1).sum(1)
-        for count, length in ((columns, size[0]), (rows, size[1])):
-            assert count.max() <= max(2, 0.3 * length + 1)
-
-    def test_a_box_outside_the_map_labels_nothing(self):
-        assert not gaussian_labels(torch.tensor([50.0, 50.0, 60.0, 60.0]), (8, 8)).any()
-
-    def test_leading_dimensions_are_kept(self):
-        boxes = self.BOX.expand(2, 3, 4)
-        labels = gaussian_labels(boxes, (8, 10))
-        assert labels.shape == (2, 3, 8, 10)
-        assert torch.equal(labels[1, 2], gaussian_labels(self.BOX, (8, 10)))

@@ -15,8 +15,8 @@ from moving_target import CONFIG, track
 from torch import Tensor
 
 from tlpg_mmtrack.models import torchscript
-from tlpg_mmtrack.models.heads.target_model import TargetModel
 from tlpg_mmtrack.models.trackers import TLPG, FrameNetwork
+from tlpg_mmtrack.structures import TargetModel
 
 
 def test_bgr_to_rgb_is_the_order_that_the_backbone_gets(model, monkeypatch):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tlpg_mmtrack.models.heads.target_model import FilterSamples, TemplateSamples
 from tlpg_mmtrack.models.trackers.memory import SampleMemory
+from tlpg_mmtrack.structures import FilterSamples, TemplateSamples
 
 
 def _samples(*values: float) -> TemplateSamples:

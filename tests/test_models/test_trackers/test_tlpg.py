@@ -142,8 +142,8 @@ def test_a_frozen_part_s_statistics_stay_as_they_are() -> None:
     assert (neck[0].running_mean == 0).all()
 
 
-OVERFIT_WEIGHTS = dict(cls=1.0, reg=4.0, neg=40.0)
-"""Of both stages. At the shipped weight of 1, ``neg`` is so small that it yields to the others."""
+OVERFIT_WEIGHTS = dict(loss_reg=4.0, loss_neg=40.0)
+"""Of both stages. At the shipped weight ``loss_neg`` is so small that it yields to the others."""
 
 
 @pytest.fixture(scope='module')
@@ -156,7 +156,8 @@ def overfit() -> list[dict[str, float]]:
         with torch.no_grad():
             model.backbone = _Remembered(model.extract(images).levels)
         for head in (model.head, model.refiner.head):
-            head.loss_weights = OVERFIT_WEIGHTS
+            for name, weight in OVERFIT_WEIGHTS.items():
+                getattr(head, name).loss_weight = weight
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=2e-3)
         for _ in range(24):

@@ -5,13 +5,12 @@ from .center_bias_box_head import CenterBiasBoxHead
 from .dcc_cls_head import DCCClsHead
 from .enhanced_neck import EnhancedNeck
 from .mmtrack_iou_head import MMTrackIoUHead
-from .repaired_prdimp import HingeGridLoss, RepairedPrDiMP, RepairedPrDiMPClsHead
+from .repaired_prdimp import RepairedPrDiMP, RepairedPrDiMPClsHead
 
 __all__ = [
     'CenterBiasBoxHead',
     'DCCClsHead',
     'EnhancedNeck',
-    'HingeGridLoss',
     'MMTrackIoUHead',
     'RepairedPrDiMP',
     'RepairedPrDiMPClsHead',

@@ -11,10 +11,10 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.structures import TargetModel
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
-from ..heads.target_model import TargetModel
 from ..ranking import rankable
 from ..shape_checks import MapShape, check_maps, empty_maps
 from .dcc_cls_head import sequences_first

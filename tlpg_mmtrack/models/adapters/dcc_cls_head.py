@@ -13,10 +13,10 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.structures import Prediction, TargetModel
 from tlpg_mmtrack.utils.option_rules import CONFIG, Rule, checked, keys, optional
 
 from ..heads.dcc_head import DCCHead
-from ..heads.target_model import Prediction, TargetModel
 from ..shape_checks import MapShape, check_maps
 from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory, Schedule

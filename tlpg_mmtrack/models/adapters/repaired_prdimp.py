@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, checked, optional
 
-from ..learners import hinge_residual
 from ..shape_checks import (
     MapShape,
     backbone_shapes,
@@ -216,23 +215,3 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
             require(name, key, value, x.stride, f'the stride of {source}')
         offset = getattr(self.filter_optimizer, 'cell_offset', x.stride / 2)
         require(name, 'filter_optimizer.cell_offset', offset, x.stride / 2, 'half a cell')
-
-
-@MODELS.register_module()
-class HingeGridLoss(nn.Module):
-    """Squared hinge residual of score maps (eq. 3 and 6), for ``PrDiMPClsHead(loss_cls=...)``.
-
-    mmtrack's ``KLGridLoss`` takes scores for logits. :class:`SDOptimizer` makes the scores
-    themselves approach labels in [0, 1], and this loss judges them so. The labels must then be no
-    density: ``train_cfg=dict(use_gauss_density=False, label_density_norm=False)``.
-    """
-
-    def forward(self, scores: Tensor, labels: Tensor, grid_dim: Sequence[int]) -> Tensor:
-        """Mean over the maps of the sum over their cells.
-
-        Args:
-            scores: (n, B, H, W).
-            labels: y in [0, 1], same shape.
-            grid_dim: The two dimensions of the cells.
-        """
-        return hinge_residual(scores, labels).square().sum(dim=tuple(grid_dim)).mean()

@@ -5,16 +5,12 @@ from .box_regression_head import BoxRegressionHead
 from .box_regression_refiner import BoxRegressionRefiner
 from .center_bias_refiner import CenterBiasRefiner
 from .dcc_head import DCCHead
-from .deformable_head import DeformableHead
 from .iou_net_head import IoUNetHead
-from .rigid_head import RigidHead
 
 __all__ = [
     'BoxRegressionHead',
     'BoxRegressionRefiner',
     'CenterBiasRefiner',
     'DCCHead',
-    'DeformableHead',
     'IoUNetHead',
-    'RigidHead',
 ]

@@ -10,10 +10,10 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from tlpg_mmtrack.structures import Prediction
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 
 from ..ranking import rankable
-from .target_model import Prediction
 
 
 @MODELS.register_module()

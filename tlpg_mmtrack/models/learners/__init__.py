@@ -1,8 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""The target model's optimiser and the problems it solves."""
+"""How target models are learned: learners, the problems they minimise, and the optimiser."""
 
-from .joint_problem import JointProblem, scale_gradient
-from .offset_field import OffsetField
+from .joint_problem import JointProblem
+from .learners import AlternateLearner, FilterLearner, JointLearner, Learner
 from .residual_problems import (
     Evaluation,
     FilterProblem,
@@ -10,27 +10,28 @@ from .residual_problems import (
     Parameters,
     RegressionProblem,
     ResidualProblem,
-    gaussian_labels,
-    hinge_residual,
     plain_sampler,
     weighted_hinge,
 )
 from .sd_optimizer import Minimisation, SDOptimizer
+from .target_problems import Learned, TargetProblems
 
 __all__ = [
+    'AlternateLearner',
     'Evaluation',
+    'FilterLearner',
     'FilterProblem',
+    'JointLearner',
     'JointProblem',
+    'Learned',
+    'Learner',
     'Line',
     'Minimisation',
-    'OffsetField',
     'Parameters',
     'RegressionProblem',
     'ResidualProblem',
     'SDOptimizer',
-    'gaussian_labels',
-    'hinge_residual',
+    'TargetProblems',
     'plain_sampler',
-    'scale_gradient',
     'weighted_hinge',
 ]

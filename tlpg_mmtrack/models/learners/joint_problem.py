@@ -16,15 +16,8 @@ from torch import Tensor
 
 from tlpg_mmtrack.ops import kernel_sampler, project, project_transpose
 
-from .offset_field import OffsetField
+from ..deformable_filter import OffsetField, scale_gradient
 from .residual_problems import Parameters, RegressionProblem, ResidualProblem, weighted_hinge
-
-
-def scale_gradient(value: Tensor, scale: float) -> Tensor:
-    """The value itself; its gradient is multiplied by ``scale``."""
-    if not value.requires_grad:
-        return value
-    return scale * value + (1 - scale) * value.detach()
 
 
 class JointProblem(ResidualProblem):

@@ -26,6 +26,8 @@ from tlpg_mmtrack.ops import (
     project_transpose,
 )
 
+from ..losses import hinge_residual
+
 Parameters = tuple[Tensor, ...]
 """Blocks of parameters, each with the leading dimension B (sequences)."""
 
@@ -116,19 +118,6 @@ class ResidualProblem(ABC):
         """Residual (B, M) of a prediction, with its Jacobian's product and transposed product."""
 
 
-def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
-    """Residual of eq. 6: linear for the target, hinged at 0 for the background.
-
-    Args:
-        scores: Score map.
-        labels: y in [0, 1], same shape.
-
-    Returns:
-        ``y * s + (1 - y) * max(0, s) - y``, same shape.
-    """
-    return labels * scores + (1 - labels) * scores.clamp(min=0) - labels
-
-
 def weighted_hinge(
     scores: Tensor, labels: Tensor, roots: Tensor
 ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
@@ -149,38 +138,6 @@ def weighted_hinge(
         lambda tangent: (slope * tangent).flatten(1),
         lambda cotangent: slope * cotangent.view_as(slope),
     )
-
-
-def gaussian_labels(
-    boxes: Tensor, size: tuple[int, int], center_shrink: float = 0.3, sigma: float = 0.25
-) -> Tensor:
-    """Classification labels of section 3.2: 1 in the centre region, 0 outside the box.
-
-    Between the two they fall off as a Gaussian centred on the box. The centre region, like the
-    box, is never thinner than a cell: a thin target too has a cell of label 1, wherever it lies.
-
-    Args:
-        boxes: (..., 4), (x1, y1, x2, y2) in cells; a cell's centre is its index.
-        size: (H, W) of the label maps.
-        center_shrink: sigma_c, the centre region's size relative to the box.
-        sigma: The Gaussian's standard deviation relative to the box.
-
-    Returns:
-        (..., H, W) labels in [0, 1].
-    """
-    centers = (boxes[..., :2] + boxes[..., 2:]) / 2
-    sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
-    relative, central = [], []
-    for axis, length in ((1, size[0]), (0, size[1])):
-        cells = torch.arange(length, device=boxes.device, dtype=boxes.dtype)
-        distance = (cells - centers[..., axis, None]).abs()
-        extent = sizes[..., axis, None]
-        relative.append(distance / extent)
-        central.append(distance <= (center_shrink / 2 * extent).clamp(min=0.5))
-    rows, columns = relative[0].unsqueeze(-1), relative[1].unsqueeze(-2)
-    labels = torch.exp(-(rows**2 + columns**2) / (2 * sigma**2))
-    labels = torch.where(central[0].unsqueeze(-1) & central[1].unsqueeze(-2), 1.0, labels)
-    return torch.where(torch.maximum(rows, columns) <= 0.5, labels, 0.0)
 
 
 def plain_sampler(features: Tensor, kernel_size: int) -> BilinearSampler:
@@ -276,10 +233,10 @@ class RegressionProblem(ResidualProblem):
         free = self.descriptors.transpose(1, 2) @ cotangent
         return free @ self.affine.t(), free
 
-    def error(self, prediction: Tensor) -> Tensor:
-        """Proposal minus target, (B, M, 4), in target sizes."""
+    def boxes(self, prediction: Tensor) -> Tensor:
+        """The proposals (l, t, r, b), (B, M, 4), in target sizes."""
         points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
-        return points_to_box(points).view_as(self.targets) - self.targets
+        return points_to_box(points).view_as(self.targets)
 
     def residual(
         self, prediction: Tensor
@@ -290,7 +247,7 @@ class RegressionProblem(ResidualProblem):
         """
         points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
         extremes = extreme_weights((points / TIE_TOLERANCE).round())
-        error = self.error(prediction)
+        error = self.boxes(prediction) - self.targets
         size = error.abs()
         # Beyond beta sqrt(2 * (|e| - beta / 2)); the clamp keeps the unused branch's slope finite.
         root = (2 * size - self.beta).clamp(min=self.beta).sqrt()

@@ -31,13 +31,13 @@ from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.option_rules import NUMBER, POSITIVE, checked, each, whole
 
 from ..full_precision import at_least_float32, in_full_precision
+from ..label_assignment import gaussian_labels
 from .residual_problems import (
     Evaluation,
     FilterProblem,
     Line,
     Parameters,
     ResidualProblem,
-    gaussian_labels,
     plain_sampler,
 )
 

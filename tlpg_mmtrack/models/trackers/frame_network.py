@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from tlpg_mmtrack.structures import Prediction, TargetModel
+
 from ..heads.dcc_head import DCCHead
 from ..heads.iou_net_head import IoUNetHead
-from ..heads.target_model import Prediction, TargetModel
 from ..torchscript import TracedFunction, tensors_of
 from .postprocess import Postprocess
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-from ..heads.target_model import FilterSamples, TemplateSamples
+from tlpg_mmtrack.structures import FilterSamples, TemplateSamples
 
 Samples = TemplateSamples | FilterSamples
 

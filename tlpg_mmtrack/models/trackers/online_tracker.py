@@ -12,13 +12,12 @@ import torch
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
-from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.structures import TargetModel, TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 
 from ...ops.crop import contrast
 from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead
-from ..heads.target_model import TargetModel
 from ..torchscript import tensors_of
 from .augmentation import first_frame_crops
 from .frame_network import FrameNetwork, Observation, StageOutput

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from tlpg_mmtrack.ops import BilinearSampler
 
-from ..learners import Minimisation
-
 
 @dataclass(frozen=True)
 class TargetModel:
@@ -84,27 +82,25 @@ class FilterSamples(_Frames):
     row_fractions: Tensor
     column_fractions: Tensor
 
+    @classmethod
+    def of(
+        cls,
+        features: Tensor,
+        labels: Tensor,
+        weights: Tensor,
+        scores: Tensor,
+        sampler: BilinearSampler,
+    ) -> FilterSamples:
+        """Samples whose filter samples all B*n frames by one sampler."""
+        places = (sampler.index, *sampler.fractions)
+        frames = (place.unflatten(0, features.shape[:2]) for place in places)
+        return cls(features, labels, weights, scores, *frames)
+
     @property
     def sampler(self) -> BilinearSampler:
         """Samples all frames; to build it anew would cost a third of an update."""
         fractions = self.row_fractions.flatten(0, 1), self.column_fractions.flatten(0, 1)
         return BilinearSampler(self.index.flatten(0, 1), fractions, tuple(self.labels.shape[-2:]))
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A target model after learning, with its course.
-
-    Attributes:
-        model: The result.
-        regression: Course of the offset kernel.
-        classification: Course of the filter, at the learned offsets. In joint learning both
-            courses are parts of one, with its objectives.
-    """
-
-    model: TargetModel
-    regression: Minimisation
-    classification: Minimisation
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,270 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The deformable filter f(x; w, o): where it samples, what it scores, the boxes it spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from mmcv.utils.ext_loader import check_ops_exist
+from torch import Tensor, nn
+
+from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
+from tlpg_mmtrack.ops import (
+    BilinearSampler,
+    deformable_correlation,
+    kernel_points,
+    points_to_box,
+    project,
+    project_transpose,
+    prroi_pool_boxes,
+)
+from tlpg_mmtrack.structures import TargetModel
+from tlpg_mmtrack.utils.errors import InputError
+
+
+def cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
+    """(H*W, 2), (x, y) of every cell of a map, in cells."""
+    rows = torch.arange(size[0], device=like.device, dtype=like.dtype)
+    columns = torch.arange(size[1], device=like.device, dtype=like.dtype)
+    grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
+    return grid.flip(-1).reshape(-1, 2)
+
+
+def scale_gradient(value: Tensor, scale: float) -> Tensor:
+    """The value itself; its gradient is multiplied by ``scale``."""
+    if not value.requires_grad:
+        return value
+    return scale * value + (1 - scale) * value.detach()
+
+
+@dataclass(frozen=True)
+class OffsetField:
+    """``V -> features * V``: a convolution with one kernel per sequence, and a constant input.
+
+    Attributes:
+        features: (B, n, C, H, W), what the kernel sees in n frames of B sequences.
+        kernel_size: Odd side k of the kernel.
+        constant: The constant input beside the features.
+    """
+
+    features: Tensor
+    kernel_size: int
+    constant: float
+
+    def apply(self, kernel: Tensor) -> Tensor:
+        """Convolve, zero outside the map.
+
+        Args:
+            kernel: (B, C*k*k + 1, P), P outputs for each channel, row and column, then for the
+                constant.
+
+        Returns:
+            (B*n, P, H*W).
+        """
+        sequences, frames, channels, height, width = self.features.shape
+        side = self.kernel_size
+        # One group per sequence, so that each frame meets its own sequence's kernel.
+        outputs = F.conv2d(
+            self.features.transpose(0, 1).reshape(frames, -1, height, width),
+            kernel[:, :-1].transpose(1, 2).reshape(-1, channels, side, side),
+            (kernel[:, -1] * self.constant).flatten(),
+            padding=side // 2,
+            groups=sequences,
+        )
+        outputs = outputs.view(frames, sequences, -1, height * width).transpose(0, 1)
+        return outputs.flatten(0, 1)
+
+    def transpose(self, cotangent: Tensor) -> Tensor:
+        """Transpose of :meth:`apply`.
+
+        Args:
+            cotangent: (B*n, P, H*W).
+
+        Returns:
+            (B, C*k*k + 1, P).
+        """
+        sequences, _, _, height, width = self.features.shape
+        side = self.kernel_size
+        padded = F.pad(self.features, [side // 2] * 4)
+        taps = [
+            project_transpose(padded[..., i : i + height, j : j + width], cotangent)
+            for i in range(side)
+            for j in range(side)
+        ]
+        constant = self.constant * cotangent.sum(-1).unflatten(0, (sequences, -1)).sum(1)
+        kernel = torch.stack(taps, dim=2).flatten(1, 2)
+        return torch.cat((kernel, constant.unsqueeze(1)), dim=1)
+
+
+class DeformableFilter(nn.Module):
+    """What every target's deformable filter has in common; it has no parameters.
+
+    Args:
+        kernel_size: Odd side of the filter, at least 3.
+        offset_kernel_size: Odd side of the offset kernel.
+        offset_prior: What the undisplaced grid spans; see :class:`DCCHead`, as for ``backend``.
+        gradient_scale: Factor on the scores' gradient through the sampling positions.
+        backend: What computes score maps.
+
+    Raises:
+        InputError: When the filter has one point.
+        MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
+
+    Attributes:
+        unit_grid: (2K,), the undisplaced points (dy, dx), in sizes of the grid.
+        affine_moves: (4, 2K), the points' moves for the four affine coordinates: shift along x and
+            y, stretch along x and y.
+        constant: The offset kernel's constant input beside the features, as large as a feature
+            vector is on average.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int,
+        offset_kernel_size: int,
+        offset_prior: str,
+        gradient_scale: float,
+        backend: str,
+    ) -> None:
+        super().__init__()
+        if kernel_size < 3:
+            raise InputError(
+                f'DCCHead: kernel_size must be at least 3, got {kernel_size}; the points of one '
+                'cell span no box'
+            )
+        if backend == 'mmcv' and not check_ops_exist():
+            raise MissingOperatorError(
+                "DCCHead: backend='mmcv' needs mmcv with compiled operators, and mmcv-lite is "
+                'installed; set up the full flavour (`make setup MMCV=full`), or set '
+                "backend='torch'"
+            )
+        self.kernel_size = kernel_size
+        self.offset_kernel_size = offset_kernel_size
+        self.offset_prior = offset_prior
+        self.gradient_scale = gradient_scale
+        self.backend = backend
+        self.constant = 1.0 / kernel_size
+        unit = kernel_points(kernel_size, dtype=torch.float32) / (kernel_size - 1)
+        zeros = torch.zeros_like(unit[:, 0])
+        moves = [
+            torch.stack((zeros, torch.ones_like(zeros)), -1),
+            torch.stack((torch.ones_like(zeros), zeros), -1),
+            torch.stack((zeros, unit[:, 1]), -1),
+            torch.stack((unit[:, 0], zeros), -1),
+        ]
+        self.register_buffer('unit_grid', unit.flatten(), persistent=False)
+        self.register_buffer('affine_moves', torch.stack(moves).flatten(1), persistent=False)
+
+    def offset_kernel(self, model: TargetModel) -> Tensor:
+        """V, (B, D, 2K)."""
+        return model.affine @ self.affine_moves + model.free
+
+    def offset_field(self, features: Tensor) -> OffsetField:
+        """The offset kernel's convolution over (B, n, C, H, W) filter features."""
+        return OffsetField(features, self.offset_kernel_size, self.constant)
+
+    def descriptors(self, features: Tensor, cells: Tensor) -> Tensor:
+        """What the offset kernel sees at given cells: a neighbourhood of features and a constant.
+
+        Args:
+            features: (N, C, H, W).
+            cells: (N, R) flat indices of cells.
+
+        Returns:
+            (N, R, D), zeros outside the map.
+        """
+        side = self.offset_kernel_size
+        columns = features.shape[-1]
+        padded = F.pad(features, [side // 2] * 4)
+        steps = torch.arange(side, device=features.device)
+        corner = cells // columns * padded.shape[-1] + cells % columns
+        index = corner.unsqueeze(-1) + (steps.view(-1, 1) * padded.shape[-1] + steps).flatten()
+        index = index.flatten(1).unsqueeze(1).expand(-1, features.shape[1], -1)
+        patches = padded.flatten(2).gather(2, index).unflatten(2, (cells.shape[1], -1))
+        patches = patches.transpose(1, 2).flatten(2)
+        constant = patches.new_full((*patches.shape[:2], 1), self.constant)
+        return torch.cat((patches, constant), dim=-1)
+
+    def pool(self, features: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Features around each sampling point of the undisplaced grid (section 3.5).
+
+        Args:
+            features: (B, n, C, H, W), filter features.
+            boxes: (B, n, 4), (x1, y1, x2, y2) in cells.
+
+        Returns:
+            (B, C, K), means over the frames, and (B, 2), the grid's (height, width) in cells.
+        """
+        sequences = features.shape[0]
+        extent = boxes[..., 2:] - boxes[..., :2]
+        if self.offset_prior == 'template':
+            size = extent[:, 0].flip(-1)
+        else:
+            size = torch.full_like(extent[:, 0], self.kernel_size - 1)
+        half = (size.flip(-1) / 2 * self.kernel_size / (self.kernel_size - 1)).unsqueeze(1)
+        centers = (boxes[..., :2] + boxes[..., 2:]) / 2
+        regions = torch.cat((centers - half, centers + half), -1)
+        pooled = prroi_pool_boxes(
+            features.flatten(0, 1), regions.flatten(0, 1).unsqueeze(1), self.kernel_size
+        )
+        pooled = pooled.flatten(3).view(sequences, -1, *pooled.shape[2:3], self.kernel_size**2)
+        return pooled.mean(dim=1), size
+
+    def points(self, model: TargetModel, features: Tensor) -> Tensor:
+        """(B*n, 2K, H*W), sampling points (dy, dx) relative to every cell, in cells."""
+        points = self.offset_field(features).apply(self.offset_kernel(model))
+        points = points + self.unit_grid.unsqueeze(-1)
+        size = model.size.repeat(1, self.kernel_size**2).unsqueeze(-1)
+        return points * size.repeat_interleave(features.shape[1], dim=0)
+
+    def distances(self, points: Tensor, features: Tensor) -> Tensor:
+        """(B, n, 4, H, W), the boxes (l, t, r, b) that :meth:`points` span, in cells."""
+        sequences, frames, _, height, width = features.shape
+        return points_to_box(points).view(sequences, frames, 4, height, width)
+
+    def sampler(self, points: Tensor, features: Tensor) -> BilinearSampler:
+        """Where the filter samples, for B*n frames and all cells."""
+        points = scale_gradient(points, self.gradient_scale)
+        cells = cell_centers(features.shape[-2:], features).t()
+        return BilinearSampler.at(
+            points[:, 0::2] + cells[1], points[:, 1::2] + cells[0], tuple(features.shape[-2:])
+        )
+
+    def scorer(self, points: Tensor, features: Tensor) -> Callable[[Tensor], Tensor]:
+        """Score maps (B, n, H, W) of filters (B, C, K), at points prepared once."""
+        sequences, frames, _, height, width = features.shape
+        if self.backend == 'torch':
+            sampler = self.sampler(points, features)
+            return lambda weight: (
+                sampler.sample(project(features, weight))
+                .sum(dim=1)
+                .view(sequences, frames, height, width)
+            )
+        points = scale_gradient(points, self.gradient_scale)
+        # The operator adds the regular grid of one cell's spacing to the offsets it is given.
+        grid = kernel_points(self.kernel_size, device=points.device, dtype=points.dtype)
+        offsets = (points - grid.flatten().unsqueeze(-1)).view(
+            sequences, frames, -1, height, width
+        )
+
+        def score(weight: Tensor) -> Tensor:
+            filters = weight.unflatten(2, (self.kernel_size, self.kernel_size)).unsqueeze(1)
+            maps = map(partial(deformable_correlation, backend='mmcv'), features, filters, offsets)
+            return torch.stack([each.squeeze(1) for each in maps])
+
+        return score
+
+    def scores(self, models: Sequence[TargetModel], features: Tensor) -> Tensor:
+        """(I, B, n, H, W) score maps of I times B target models, each at its own points."""
+        scores, last = [], None
+        for model in models:
+            # Where the filter alone was learned, all iterates have the same points.
+            if last is None or model.affine is not last.affine:
+                score = self.scorer(self.points(model, features), features)
+            scores.append(score(model.filter))
+            last = model
+        return torch.stack(scores)

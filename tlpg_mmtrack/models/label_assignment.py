@@ -1,0 +1,142 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Which cells of a map are the target's, in learning online and in training (section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmtrack.registry import TASK_UTILS
+from torch import Tensor
+
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, checked, one_of, whole
+
+# theta_lo: a cell with a lower label is a negative, offline only.
+_NEGATIVE_LABEL = 0.5
+
+
+def gaussian_labels(
+    boxes: Tensor, size: tuple[int, int], center_shrink: float = 0.3, sigma: float = 0.25
+) -> Tensor:
+    """Classification labels of section 3.2: 1 in the centre region, 0 outside the box.
+
+    Between the two they fall off as a Gaussian centred on the box. The centre region, like the
+    box, is never thinner than a cell: a thin target too has a cell of label 1, wherever it lies.
+
+    Args:
+        boxes: (..., 4), (x1, y1, x2, y2) in cells; a cell's centre is its index.
+        size: (H, W) of the label maps.
+        center_shrink: sigma_c, the centre region's size relative to the box.
+        sigma: The Gaussian's standard deviation relative to the box.
+
+    Returns:
+        (..., H, W) labels in [0, 1].
+    """
+    centers = (boxes[..., :2] + boxes[..., 2:]) / 2
+    sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
+    relative, central = [], []
+    for axis, length in ((1, size[0]), (0, size[1])):
+        cells = torch.arange(length, device=boxes.device, dtype=boxes.dtype)
+        distance = (cells - centers[..., axis, None]).abs()
+        extent = sizes[..., axis, None]
+        relative.append(distance / extent)
+        central.append(distance <= (center_shrink / 2 * extent).clamp(min=0.5))
+    rows, columns = relative[0].unsqueeze(-1), relative[1].unsqueeze(-2)
+    labels = torch.exp(-(rows**2 + columns**2) / (2 * sigma**2))
+    labels = torch.where(central[0].unsqueeze(-1) & central[1].unsqueeze(-2), 1.0, labels)
+    return torch.where(torch.maximum(rows, columns) <= 0.5, labels, 0.0)
+
+
+@TASK_UTILS.register_module()
+class DCCAssigner:
+    """Labels, positives and negatives of deformable central correlation.
+
+    Args:
+        center_shrink: sigma_c, the centre region's size relative to the box.
+        label_band: Between the centre region and the box section 3.2 has two labels:
+            ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing.
+        positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
+        regression_cells: Cells nearest the target at which each frame's box is learned.
+
+    Raises:
+        InputError: When an option is out of its range.
+    """
+
+    @checked(
+        center_shrink=PROBABILITY,
+        label_band=one_of('gaussian', 'ignore'),
+        positive_iou=PROBABILITY,
+        regression_cells=whole(1),
+    )
+    def __init__(
+        self,
+        center_shrink: float = 0.3,
+        label_band: str = 'gaussian',
+        positive_iou: float = 0.6,
+        regression_cells: int = 16,
+    ) -> None:
+        self.center_shrink = center_shrink
+        self.label_band = label_band
+        self.positive_iou = positive_iou
+        self.regression_cells = regression_cells
+
+    def labels(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        """Classification labels y of (..., 4) boxes in cells; see :func:`gaussian_labels`."""
+        return gaussian_labels(boxes, size, self.center_shrink)
+
+    def counted(self, labels: Tensor) -> Tensor:
+        """1 where a cell's label counts, 0 in a band that is ignored; same shape (..., H, W)."""
+        if self.label_band == 'gaussian':
+            return torch.ones_like(labels)
+        return ((labels == 0) | (labels == 1)).to(labels.dtype)
+
+    def regressed(self, boxes: Tensor, cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The cells at which a target's box is learned.
+
+        Args:
+            boxes: (B, n, 4), (x1, y1, x2, y2) in cells.
+            cells: (P, 2), (x, y) of all cells.
+
+        Returns:
+            (B, n, R) indices of the nearest cells, (B, n, R, 4) distances (l, t, r, b) from each
+            to the box's sides, and (B, n, R) whether it is central: always a positive, for being
+            in the centre region or the nearest of all.
+        """
+        centers = (boxes[..., :2] + boxes[..., 2:]) / 2
+        extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-3)
+        relative = ((cells - centers.unsqueeze(2)) / extent.unsqueeze(2)).abs().amax(-1)
+        distance, nearest = relative.topk(
+            min(self.regression_cells, len(cells)), dim=-1, largest=False
+        )
+        central = distance <= self.center_shrink / 2
+        central[..., 0] = True
+        places, corners = cells[nearest], boxes.unsqueeze(2)
+        targets = torch.cat((places - corners[..., :2], corners[..., 2:] - places), -1)
+        return nearest, targets, central
+
+    def positives(self, proposals: Tensor, targets: Tensor, central: Tensor) -> Tensor:
+        """Where a box is to be regressed: the central cells, and where the proposal fits.
+
+        Args:
+            proposals: (B, n, R, 4), distances (l, t, r, b) in cells.
+            targets: (B, n, R, 4), those to the true box.
+            central: (B, n, R), 1 where the cell is always a positive.
+
+        Returns:
+            (B, n, R), 1 or 0.
+        """
+        signs = proposals.new_tensor([-1.0, -1.0, 1.0, 1.0])
+        overlaps = bbox_overlaps(
+            (proposals * signs).flatten(0, 2), (targets * signs).flatten(0, 2), is_aligned=True
+        )
+        return torch.maximum(central, (overlaps.view_as(central) >= self.positive_iou).float())
+
+    def negatives(self, labels: Tensor, overlaps: Tensor) -> Tensor:
+        """Cells whose proposals are to leave the target alone; the arguments' shape, 1 or 0.
+
+        A proposal that fits is a positive, wherever its cell lies.
+
+        Args:
+            labels: y in [0, 1].
+            overlaps: IoU of each cell's proposal with the true box, same shape.
+        """
+        return ((labels < _NEGATIVE_LABEL) & (overlaps < self.positive_iou)).float()

@@ -1,0 +1,207 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""How a target model is learned from samples: the parts of :class:`DCCHead` that choose it.
+
+A learner minimises one or several of the :class:`TargetProblems` by its optimisers. To learn a
+target in another way, register a subclass of :class:`Learner` and name it in
+``DCCHead(learner=dict(type=...))``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+
+from tlpg_mmtrack.structures import FilterSamples, TargetModel, TemplateSamples
+from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, PROBABILITY, checked
+
+from .sd_optimizer import Minimisation, SDOptimizer
+from .target_problems import Learned, TargetProblems
+
+FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
+OFFSET_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.03, 0.1))
+JOINT_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1, 0.03, 0.1))
+
+
+class Learner(BaseModule, ABC):
+    """Improves target models.
+
+    Attributes:
+        filter_optimizer: The filter's optimiser.
+        gradient_scale: Factor on the classification loss's gradient through the sampling
+            positions.
+        learns_offsets: Whether the points leave their regular grid.
+        learns_boxes: Whether the points' extremes are proposals, learned from the boxes.
+    """
+
+    filter_optimizer: SDOptimizer
+    gradient_scale = 1.0
+    learns_offsets = True
+    learns_boxes = True
+
+    @abstractmethod
+    def learn(
+        self,
+        problems: TargetProblems,
+        model: TargetModel,
+        samples: TemplateSamples,
+        num_iters: int,
+    ) -> Learned:
+        """Improve all that is learned of a target model.
+
+        Args:
+            problems: What can be minimised.
+            model: Where to start.
+            samples: What to learn from.
+            num_iters: Iterations of each minimisation.
+        """
+
+    def learn_filter(
+        self,
+        problems: TargetProblems,
+        model: TargetModel,
+        samples: TemplateSamples | FilterSamples,
+        num_iters: int,
+    ) -> Minimisation:
+        """Improve a target model's filter alone, at its sampling points as they are.
+
+        The scores of :class:`FilterSamples` are changed in place to those of the new filter.
+        """
+        problem = problems.of_filter(model, samples)
+        if not isinstance(samples, FilterSamples):
+            return self.filter_optimizer.minimise(problem, (model.filter,), num_iters)
+        course = self.filter_optimizer.minimise(
+            problem, (model.filter,), num_iters, samples.scores
+        )
+        samples.scores.copy_(course.prediction)
+        return course
+
+
+@MODELS.register_module()
+class FilterLearner(Learner):
+    """RC of table 1: a regular correlation filter, learned as in DiMP.
+
+    The points stay where they are, so a target model is its filter alone, and there are no
+    proposals: the tracker puts the last box on every cell, and IoU-Net is what changes its size.
+
+    Args:
+        filter_optimizer: Config of the filter's optimiser.
+    """
+
+    learns_offsets = False
+    learns_boxes = False
+
+    @checked(filter_optimizer=CONFIG)
+    def __init__(self, filter_optimizer: dict = FILTER_OPTIMIZER) -> None:
+        super().__init__()
+        self.filter_optimizer = MODELS.build(filter_optimizer)
+
+    def learn(
+        self,
+        problems: TargetProblems,
+        model: TargetModel,
+        samples: TemplateSamples,
+        num_iters: int,
+    ) -> Learned:
+        """Improve the filter."""
+        course = self.learn_filter(problems, model, samples, num_iters)
+        return Learned(_with_filters(model, course), course)
+
+
+@MODELS.register_module()
+class AlternateLearner(Learner):
+    """First the offset kernel, from the boxes; then the filter, at the points that it gives.
+
+    Args:
+        filter_optimizer: Config of the filter's optimiser.
+        offset_optimizer: Config of the offset kernel's optimiser.
+        gradient_scale: Factor on the classification loss's gradient through the sampling
+            positions, in training.
+    """
+
+    @checked(filter_optimizer=CONFIG, offset_optimizer=CONFIG, gradient_scale=PROBABILITY)
+    def __init__(
+        self,
+        filter_optimizer: dict = FILTER_OPTIMIZER,
+        offset_optimizer: dict = OFFSET_OPTIMIZER,
+        gradient_scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.filter_optimizer = MODELS.build(filter_optimizer)
+        self.gradient_scale = gradient_scale
+        self.offset_optimizer = MODELS.build(offset_optimizer)
+
+    def learn(
+        self,
+        problems: TargetProblems,
+        model: TargetModel,
+        samples: TemplateSamples,
+        num_iters: int,
+    ) -> Learned:
+        """Improve the offset kernel, then the filter."""
+        regression = self.offset_optimizer.minimise(
+            problems.of_boxes(model, samples), (model.affine, model.free), num_iters
+        )
+        affine, free = regression.parameters
+        model = replace(model, affine=affine, free=free)
+        classification = self.learn_filter(problems, model, samples, num_iters)
+        return Learned(_with_filters(model, classification), classification, regression)
+
+
+@MODELS.register_module()
+class JointLearner(Learner):
+    """Filter and offset kernel in one problem, in which the scores move the points too.
+
+    Without boxes it is DC of table 1, a raw deformable filter whose points go where the
+    classification loss sends them. Their extremes are then no proposals.
+
+    Args:
+        filter_optimizer: Config of the optimiser, with three lambdas: of the filter, the affine
+            and the free kernel.
+        boxes: Whether the boxes have a part in the problem.
+        gradient_scale: Factor on the classification loss's gradient through the sampling
+            positions, in training and in learning; 1 where no other loss pulls at them.
+    """
+
+    @checked(filter_optimizer=CONFIG, boxes=FLAG, gradient_scale=PROBABILITY)
+    def __init__(
+        self,
+        filter_optimizer: dict = JOINT_OPTIMIZER,
+        boxes: bool = True,
+        gradient_scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.filter_optimizer = MODELS.build(filter_optimizer)
+        self.gradient_scale = gradient_scale
+        self.learns_boxes = boxes
+
+    def learn(
+        self,
+        problems: TargetProblems,
+        model: TargetModel,
+        samples: TemplateSamples,
+        num_iters: int,
+    ) -> Learned:
+        """Improve both; the two courses are parts of one."""
+        problem = problems.of_both(model, samples)
+        if not self.learns_boxes:
+            problem.regression.roots = torch.zeros_like(problem.regression.roots)
+        course = self.filter_optimizer.minimise(
+            problem, (model.filter, model.affine, model.free), num_iters
+        )
+        return Learned(
+            [
+                replace(model, filter=weight, affine=affine, free=free)
+                for weight, affine, free in course.iterates
+            ],
+            classification=replace(course, iterates=[blocks[:1] for blocks in course.iterates]),
+            regression=replace(course, iterates=[blocks[1:] for blocks in course.iterates]),
+        )
+
+
+def _with_filters(model: TargetModel, course: Minimisation) -> list[TargetModel]:
+    """A target model with each filter of a course."""
+    return [replace(model, filter=weight) for (weight,) in course.iterates]
