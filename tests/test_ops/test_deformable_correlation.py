@@ -289,10 +289,10 @@ class TestBilinearSampler:
             torch.testing.assert_close(own, other)
         assert expected[0].any()
 
-    def test_kernel_sampler_takes_given_points(self):
+    def test_kernel_sampler_reads_at_every_cell_s_points(self):
         """A 'kernel' of one point, two rows up."""
         maps = torch.arange(12.0).view(1, 1, 12)
-        sampler = kernel_sampler(torch.zeros(1, 2, 4, 3), (4, 3), torch.tensor([[-2.0, 0.0]]))
+        sampler = kernel_sampler(torch.tensor([-2.0, 0.0]).view(1, 2, 1, 1).expand(-1, -1, 4, 3))
         read = sampler.sample(maps).view(4, 3)
         assert torch.equal(read[2:], maps.view(4, 3)[:2])
         assert not read[:2].any()

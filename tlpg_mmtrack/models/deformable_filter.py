@@ -17,6 +17,7 @@ from tlpg_mmtrack.ops import (
     BilinearSampler,
     deformable_correlation,
     kernel_points,
+    kernel_sampler,
     points_to_box,
     project,
     project_transpose,
@@ -24,14 +25,6 @@ from tlpg_mmtrack.ops import (
 )
 from tlpg_mmtrack.structures import TargetModel
 from tlpg_mmtrack.utils.errors import InputError
-
-
-def cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
-    """(H*W, 2), (x, y) of every cell of a map, in cells."""
-    rows = torch.arange(size[0], device=like.device, dtype=like.dtype)
-    columns = torch.arange(size[1], device=like.device, dtype=like.dtype)
-    grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
-    return grid.flip(-1).reshape(-1, 2)
 
 
 def scale_gradient(value: Tensor, scale: float) -> Tensor:
@@ -229,10 +222,7 @@ class DeformableFilter(nn.Module):
     def sampler(self, points: Tensor, features: Tensor) -> BilinearSampler:
         """Where the filter samples, for B*n frames and all cells."""
         points = scale_gradient(points, self.gradient_scale)
-        cells = cell_centers(features.shape[-2:], features).t()
-        return BilinearSampler.at(
-            points[:, 0::2] + cells[1], points[:, 1::2] + cells[0], tuple(features.shape[-2:])
-        )
+        return kernel_sampler(points.unflatten(2, features.shape[-2:]))
 
     def scorer(self, points: Tensor, features: Tensor) -> Callable[[Tensor], Tensor]:
         """Score maps (B, n, H, W) of filters (B, C, K), at points prepared once."""

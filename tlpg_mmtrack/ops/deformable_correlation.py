@@ -143,30 +143,22 @@ class BilinearSampler:
             yield padded[..., shift : shift + length]
 
 
-def kernel_sampler(
-    offsets: Tensor, size: tuple[int, int], points: Tensor | None = None
-) -> BilinearSampler:
-    """Sampler for a kernel that visits every cell of a map, displaced by an offset field.
+def kernel_sampler(points: Tensor) -> BilinearSampler:
+    """Sampler for a kernel that visits every cell of a map.
 
     Args:
-        offsets: (N, 2*K, H, W), (dy, dx) per kernel point in cells, mmcv's order.
-        size: (H, W) of the maps to sample.
-        points: (K, 2) undisplaced points, (dy, dx) in cells; a square kernel's by default.
+        points: (N, 2*K, H, W), (dy, dx) per kernel point, relative to every cell, in cells.
 
     Returns:
         A sampler whose P positions are the H*W cells, row by row.
     """
-    batch, channels, height, width = offsets.shape
-    count = channels // 2
-    if points is None:
-        points = kernel_points(round(count**0.5), device=offsets.device, dtype=offsets.dtype)
-    rows = torch.arange(height, device=offsets.device, dtype=offsets.dtype)
-    columns = torch.arange(width, device=offsets.device, dtype=offsets.dtype)
-    displaced = offsets.view(batch, count, 2, height, width) + points.view(count, 2, 1, 1)
+    height, width = points.shape[-2:]
+    rows = torch.arange(height, device=points.device, dtype=points.dtype)
+    columns = torch.arange(width, device=points.device, dtype=points.dtype)
     return BilinearSampler.at(
-        (displaced[:, :, 0] + rows.view(-1, 1)).flatten(2),
-        (displaced[:, :, 1] + columns).flatten(2),
-        size,
+        (points[:, 0::2] + rows.view(-1, 1)).flatten(2),
+        (points[:, 1::2] + columns).flatten(2),
+        (height, width),
     )
 
 
@@ -240,6 +232,7 @@ def deformable_correlation(
     if backend != 'torch':
         raise ValueError(f"backend: expected 'torch' or 'mmcv', got {backend!r}")
     maps = project(features.unsqueeze(0), weight.flatten(2))
-    sampler = kernel_sampler(offsets, tuple(features.shape[-2:]))
+    grid = kernel_points(weight.shape[-1], device=offsets.device, dtype=offsets.dtype)
+    sampler = kernel_sampler(offsets + grid.view(-1, 1, 1))
     scores = sampler.sample(maps).sum(dim=1)
     return scores.view(-1, 1, *features.shape[-2:])

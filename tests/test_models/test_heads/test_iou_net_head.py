@@ -65,6 +65,21 @@ class TestInterface:
         assert head.predict_iou(modulation, features, boxes[:, :0]).shape == (6, 0)
         assert head.search(modulation, features, crops['search_boxes']).shape == (6, 4)
 
+    def test_forward_predicts_for_several_crops_of_each_target(self, synthetic_crops):
+        head, crops = _head(), synthetic_crops(seed=0)
+        modulation, features = _prepare(head, crops)
+        boxes = crops['search_boxes'][:, None].expand(-1, 5, -1)
+        targets = head.modulation(crops['template_feats'], crops['template_boxes'])
+        assert len(targets[0]) == 3
+        iou = head(targets, crops['search_feats'], boxes)
+        assert torch.equal(iou, head.predict_iou(modulation, features, boxes))
+
+    def test_the_loss_is_that_of_the_config(self):
+        predicted, iou = torch.tensor([[0.5, 1.0]]), torch.tensor([[0.0, 1.0]])
+        assert _head().loss_by_feat(predicted, iou) == {'loss_iou': 0.5}
+        other = _head(loss_iou=dict(type='mmdet.L1Loss', loss_weight=3.0))
+        assert other.loss_by_feat(predicted, iou) == {'loss_iou': 1.5}
+
     def test_one_level_is_enough(self):
         head = _head(
             in_channels=(8,),

@@ -54,7 +54,8 @@ def draw_filter_problem(
     weights = torch.rand(2, 3, 1, 1, generator=generator, dtype=torch.float64)
     sampler = plain_sampler(features, kernel)
     if displaced:
-        sampler = kernel_sampler(draw(6, 2 * kernel**2, side, side), (side, side))
+        grid = kernel_points(kernel, dtype=torch.float64).view(-1, 1, 1)
+        sampler = kernel_sampler(grid + draw(6, 2 * kernel**2, side, side))
     problem = FilterProblem(features, labels, weights.expand_as(labels), sampler)
     return problem, (draw(2, channels, kernel**2) / kernel,)
 

@@ -39,7 +39,7 @@ def _filter_problem(problem: JointProblem, parameters: Parameters) -> FilterProb
     kernel = affine @ problem.regression.affine + free
     points = problem.unit * problem.field.apply(kernel) + problem.grid
     size = tuple(problem.labels.shape[2:])
-    sampler = kernel_sampler(points.unflatten(2, size), size, torch.zeros(9, 2).double())
+    sampler = kernel_sampler(points.unflatten(2, size))
     return FilterProblem(problem.features, problem.labels, problem.roots**2, sampler)
 
 

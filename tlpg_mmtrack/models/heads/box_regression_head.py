@@ -18,23 +18,26 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
-from mmengine.model import BaseModule
+from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import NUMBER, checked, each, multiple_of, optional, whole
-
-from ...ops import prroi_pool_boxes
-from .feature_levels import (
-    CHANNELS_PER_GROUP,
-    check_feats,
-    conv_norm_relu,
-    level_grids,
-    search_crops_per_template,
+from tlpg_mmtrack.utils.option_rules import (
+    CONFIG,
+    NUMBER,
+    checked,
+    each,
+    multiple_of,
+    optional,
+    whole,
 )
 
+from ...ops import prroi_pool_boxes
+from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu
+
+L1 = dict(type='mmdet.L1Loss', loss_weight=2.0)
+GIOU = dict(type='mmdet.GIoULoss')
 # Side of the window in sides of the proposal, which leaves half a proposal around it.
 _WINDOW = 2.0
 # Training proposals: widest spread of the normal variates, and their bound, in box sizes. Half of
@@ -68,7 +71,7 @@ class Template:
 
 
 @MODELS.register_module()
-class BoxRegressionHead(BaseModule):
+class BoxRegressionHead(TemplateHead):
     """Regress the target's box from a proposal that overlaps it.
 
     All boxes are (x1, y1, x2, y2) in pixels of the crop.
@@ -80,10 +83,12 @@ class BoxRegressionHead(BaseModule):
         channels: Width of the head, a multiple of 16.
         bins: Side of the grid that is pooled from the finest level, a multiple of 4; a coarser
             level's is smaller by the ratio of the strides.
+        loss_side: Config of the loss of the sides, in target sizes.
+        loss_giou: Config of the loss of the boxes.
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: The arguments do not describe the same number of levels, or ``channels`` or
+        InputError: The arguments do not describe the same number of levels, or ``channels`` or
             ``bins`` do not divide.
 
     Example:
@@ -100,6 +105,8 @@ class BoxRegressionHead(BaseModule):
         cell_offsets=optional(each(NUMBER)),
         channels=multiple_of(CHANNELS_PER_GROUP),
         bins=multiple_of(4),
+        loss_side=CONFIG,
+        loss_giou=CONFIG,
     )
     def __init__(
         self,
@@ -108,17 +115,19 @@ class BoxRegressionHead(BaseModule):
         cell_offsets: Sequence[float] | None = None,
         channels: int = 64,
         bins: int = 16,
+        loss_side: dict = L1,
+        loss_giou: dict = GIOU,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.grids = level_grids('BoxRegressionHead', in_channels, strides, cell_offsets)
+        super().__init__(in_channels, strides, cell_offsets, init_cfg)
+        self.loss_side = MODELS.build(loss_side)
+        self.loss_giou = MODELS.build(loss_giou)
         self.bins_per_level = [bins * strides[0] // stride for stride in strides]
         if min(self.bins_per_level) < 2:
             raise InputError(
                 'BoxRegressionHead: bins must be enough that 2 are left at the coarsest of the '
                 f'strides {tuple(strides)}, got {bins}'
             )
-        self.in_channels = tuple(in_channels)
 
         # The finest level has the detail, the others say what it belongs to.
         self.level_convs = nn.ModuleList(
@@ -149,12 +158,14 @@ class BoxRegressionHead(BaseModule):
             boxes: (B, 4) the targets.
 
         Raises:
-            ValueError: The number of maps or their channels differ from ``in_channels``.
+            InputError: The number of maps or their channels differ from ``in_channels``.
         """
         windows = self._windows(feats, boxes.unsqueeze(1))
         gains = self.gains(windows[..., self._on_target].mean(dim=2))
         kernels, context = self._first_convolution(windows, gains)
         return Template(kernels, context, F.normalize(self.match(windows), dim=1))
+
+    describe = template
 
     def _first_convolution(self, windows: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
         """What the trunk's first convolution does for each target.
@@ -178,19 +189,18 @@ class BoxRegressionHead(BaseModule):
 
         Args:
             template: What :meth:`template` returned, for B targets.
-            feats: The backbone's maps (B, C_l, H_l, W_l) of the search crops.
-            boxes: (B, R, 4) proposals of positive size.
+            feats: The backbone's maps of B * T search crops, T of each target in a row.
+            boxes: (B * T, R, 4) proposals of positive size.
 
         Returns:
-            (B, R, 4), inside the window of twice the proposal's size. Its sides may be in the
+            (B * T, R, 4), inside the window of twice the proposal's size. Its sides may be in the
             wrong order where the head is untrained.
 
         Raises:
-            ValueError: The number of maps or their channels differ from ``in_channels``.
+            InputError: The number of maps or their channels differ from ``in_channels``.
         """
-        count = boxes.shape[1]
         windows = self._windows(feats, boxes)
-        template = template.repeat(count)
+        template = template.repeat(len(windows) // len(template.keys))
         matches = self._matches(template.keys, windows)
         hidden = _convolve_each(torch.cat((windows, matches), dim=1), template.kernels)
         _, norm, relu = self.trunk[0]
@@ -202,47 +212,22 @@ class BoxRegressionHead(BaseModule):
         half = size * _WINDOW / 2
         return center.repeat(1, 1, 2) + sides * half.repeat(1, 1, 2)
 
-    def loss(
-        self,
-        template_feats: Sequence[Tensor],
-        template_boxes: Tensor,
-        search_feats: Sequence[Tensor],
-        search_boxes: Tensor,
-        generator: torch.Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Regress the true box from boxes around it: the training loss.
-
-        Args:
-            template_feats: The backbone's maps of B template crops, one for each sequence.
-            template_boxes: (B, 4) their targets.
-            search_feats: Maps of B * T search crops; those of sequence b are rows
-                ``b * T .. b * T + T - 1``.
-            search_boxes: (B * T, 4) their targets.
-            generator: Draws the proposals; torch's own by default.
-
-        Returns:
-            ``loss_side``: twice the mean distance of the sides, in target sizes; ``loss_giou``.
-
-        Raises:
-            ValueError: The search crops are not a multiple of the templates, or maps do not fit.
-        """
-        times = search_crops_per_template(template_boxes, search_boxes)
-        template = self.template(template_feats, template_boxes).repeat(times)
-        proposals = draw_proposals(search_boxes, generator).unsqueeze(1)
-        return self.loss_by_feat(self(template, search_feats, proposals)[:, 0], search_boxes)
+    def draw(self, boxes: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """(B, 1, 4) boxes around (B, 4), which they should give; see :func:`draw_proposals`."""
+        return draw_proposals(boxes, generator).unsqueeze(1), boxes.unsqueeze(1)
 
     def loss_by_feat(self, regressed: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-        """Distance of regressed (B, 4) from true (B, 4) boxes."""
+        """``loss_side`` and ``loss_giou`` of regressed against true (..., 4) boxes."""
+        regressed, boxes = regressed.reshape(-1, 4), boxes.reshape(-1, 4)
         size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-        overlaps = bbox_overlaps(regressed, boxes, mode='giou', is_aligned=True)
         return dict(
-            loss_side=2 * ((regressed - boxes) / size).abs().mean(),
-            loss_giou=1 - overlaps.mean(),
+            loss_side=self.loss_side(regressed / size, boxes / size),
+            loss_giou=self.loss_giou(regressed, boxes),
         )
 
     def _windows(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
-        check_feats(self, feats)
+        self.check_feats(feats)
         center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
         half = size * _WINDOW / 2
         windows = torch.cat((center - half, center + half), dim=-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
@@ -19,6 +18,7 @@ from ..ranking import rankable
 from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
 
+SMOOTH_L1 = dict(type='mmdet.SmoothL1Loss', beta=1.0)
 # Bins a side of a pooled proposal, and the overlap from which on one is trained on.
 _BINS = 5
 _POSITIVE_IOU = 0.5
@@ -39,6 +39,7 @@ class BoxRegressionRefiner(BaseModule):
         stride: Crop pixels per cell.
         cell_offset: Crop pixel of the centre of cell 0.
         max_proposals: N_c, the most proposals of stage 1 that are refined.
+        loss_box: Config of the loss of the residuals.
         init_cfg: Initialisation config of mmengine.
 
     Raises:
@@ -55,6 +56,7 @@ class BoxRegressionRefiner(BaseModule):
         stride=whole(1),
         cell_offset=NUMBER,
         max_proposals=whole(1),
+        loss_box=CONFIG,
     )
     def __init__(
         self,
@@ -64,6 +66,7 @@ class BoxRegressionRefiner(BaseModule):
         stride: int = 16,
         cell_offset: float = 0.0,
         max_proposals: int = 25,
+        loss_box: dict = SMOOTH_L1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -71,6 +74,7 @@ class BoxRegressionRefiner(BaseModule):
         self.in_channels = in_channels
         self.grid = CellGrid(stride, cell_offset)
         self.max_proposals = max_proposals
+        self.loss_box = MODELS.build(loss_box)
         # Faster R-CNN's scale of the residuals.
         self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
         self.convs = nn.Sequential(
@@ -87,7 +91,7 @@ class BoxRegressionRefiner(BaseModule):
             return x
         return self.enhancer(x, levels[0], levels[-1])
 
-    def residuals(self, x: Tensor, boxes: Tensor) -> Tensor:
+    def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
         """What is to be added to proposals, in the coder's units.
 
         Args:
@@ -113,12 +117,12 @@ class BoxRegressionRefiner(BaseModule):
         """
         best = rankable(scores).topk(min(self.max_proposals, len(scores))).indices
         boxes, scores = boxes[best], scores[best]
-        return self.coder.decode(boxes, self.residuals(x, boxes[None])[0]), scores
+        return self.coder.decode(boxes, self(x, boxes[None])[0]), scores
 
     def loss(
         self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
     ) -> dict[str, Tensor]:
-        """Smooth L1 of the residuals of jittered boxes.
+        """Loss of the residuals of jittered boxes.
 
         Args:
             template: Not needed: what is regressed does not depend on the target.
@@ -136,6 +140,11 @@ class BoxRegressionRefiner(BaseModule):
             proposals.flatten(0, 1),
             truth.repeat_interleave(TRAINING_PROPOSALS, dim=0),
         ).view_as(proposals)
-        answers = self.residuals(search.flatten(0, 1), proposals)
-        error = F.smooth_l1_loss(answers, targets, reduction='none').sum(-1)
-        return {'refine.loss_box': (error * positive).sum() / positive.sum().clamp(min=1)}
+        residuals = self(search.flatten(0, 1), proposals)
+        loss = self.loss_box(
+            residuals,
+            targets,
+            weight=positive.unsqueeze(-1).expand_as(residuals),
+            avg_factor=positive.sum().clamp(min=1),
+        )
+        return {'refine.loss_box': loss}

@@ -21,7 +21,7 @@ from tlpg_mmtrack.structures import (
 )
 from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, ODD, checked, one_of, whole
 
-from ..deformable_filter import DeformableFilter, cell_centers
+from ..deformable_filter import DeformableFilter
 from ..full_precision import at_least_float32, in_full_precision
 from ..label_assignment import DCCAssigner
 from ..learners import Learned, Learner, Minimisation, TargetProblems
@@ -162,7 +162,7 @@ class DCCHead(BaseModule):
         Returns:
             (N, H*W, 4), (x1, y1, x2, y2) in crop pixels.
         """
-        centers = cell_centers(distances.shape[-2:], distances).t().unsqueeze(0)
+        centers = _cell_centers(distances.shape[-2:], distances).t().unsqueeze(0)
         boxes = distances_to_boxes(distances.flatten(2), centers)
         return self.grid.to_pixels(boxes.transpose(1, 2))
 
@@ -175,7 +175,7 @@ class DCCHead(BaseModule):
         """
         size = tuple(features.shape[-2:])
         boxes = self.grid.to_cells(boxes)
-        cells, targets, central = self.assigner.regressed(boxes, cell_centers(size, features))
+        cells, targets, central = self.assigner.regressed(boxes, _cell_centers(size, features))
         descriptors = self.filter.descriptors(features.flatten(0, 1), cells.flatten(0, 1))
         return TemplateSamples(
             features=features,
@@ -334,3 +334,11 @@ class DCCHead(BaseModule):
             weight=negative.flatten(),
             avg_factor=negative.sum().clamp(min=1),
         )
+
+
+def _cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
+    """(H*W, 2), (x, y) of every cell of a map, in cells."""
+    rows = torch.arange(size[0], device=like.device, dtype=like.dtype)
+    columns = torch.arange(size[1], device=like.device, dtype=like.dtype)
+    grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
+    return grid.flip(-1).reshape(-1, 2)

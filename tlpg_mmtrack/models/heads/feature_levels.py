@@ -3,92 +3,124 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
+import torch
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
+from tlpg_mmtrack.utils.errors import InputError
 
 CHANNELS_PER_GROUP = 16
 """Of the group norm."""
 
 
-def check_levels(name: str, in_channels: Sequence[int], **per_level: Sequence[float]) -> None:
-    """Raise unless every argument of a head's constructor has one entry a level.
+class TemplateHead(BaseModule, ABC):
+    """Compares boxes of search crops with the targets of template crops.
+
+    All boxes are (x1, y1, x2, y2) in pixels of the crop.
 
     Args:
-        name: The head's.
-        in_channels: Channels of the maps.
-        **per_level: The other arguments.
+        in_channels: Channels of the backbone's maps, one entry a level, the finest first.
+        strides: Strides of those maps in crop pixels.
+        cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
+        init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: Naming the head and the argument.
+        InputError: When an argument has not one entry a level.
     """
-    for key, values in per_level.items():
-        if len(values) != len(in_channels):
-            raise ValueError(
-                f'{name}.{key}: expected {len(in_channels)} entries, one for each of '
-                f'in_channels {tuple(in_channels)}, got {tuple(values)}'
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        cell_offsets: Sequence[float] | None,
+        init_cfg: dict | list[dict] | None,
+    ) -> None:
+        super().__init__(init_cfg)
+        offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
+        self.in_channels = tuple(in_channels)
+        self.check_levels(strides=strides, cell_offsets=offsets)
+        self.grids = tuple(map(CellGrid, strides, offsets))
+
+    def check_levels(self, **per_level: Sequence[float]) -> None:
+        """Raise unless arguments of the constructor have one entry a level.
+
+        Raises:
+            InputError: Naming the head and the argument.
+        """
+        for key, values in per_level.items():
+            if len(values) != len(self.in_channels):
+                raise InputError(
+                    f'{type(self).__name__}.{key}: expected {len(self.in_channels)} entries, one '
+                    f'for each of in_channels {self.in_channels}, got {tuple(values)}'
+                )
+
+    def check_feats(self, feats: Sequence[Tensor]) -> None:
+        """Raise unless there is one map (B, C_l, H_l, W_l) for each of ``in_channels``.
+
+        Raises:
+            InputError: Naming the head and what it got.
+        """
+        got = tuple(feat.shape[1] for feat in feats)
+        if got != self.in_channels:
+            raise InputError(
+                f'{type(self).__name__}.in_channels: configured for maps of {self.in_channels} '
+                f'channels, got {got}; pass those maps, or set in_channels={got}'
             )
 
+    @abstractmethod
+    def describe(self, feats: Sequence[Tensor], boxes: Tensor) -> Any:
+        """Describe the targets of template crops.
 
-def level_grids(
-    name: str,
-    in_channels: Sequence[int],
-    strides: Sequence[int],
-    cell_offsets: Sequence[float] | None,
-) -> tuple[CellGrid, ...]:
-    """Where the cells of each of a head's maps lie on the crop.
+        Args:
+            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
+            boxes: (B, 4) the targets.
 
-    Args:
-        name: The head's.
-        in_channels: Channels of the maps.
-        strides: Crop pixels per cell of each map.
-        cell_offsets: Crop pixel of the centre of each map's cell 0; None for zeros.
+        Raises:
+            InputError: The number of maps or their channels differ from ``in_channels``.
+        """
 
-    Raises:
-        ValueError: Naming the head and the argument that has not one entry a level.
-    """
-    offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets
-    check_levels(name, in_channels, strides=strides, cell_offsets=offsets)
-    return tuple(map(CellGrid, strides, offsets))
+    @abstractmethod
+    def draw(self, boxes: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Draw (B, R, 4) boxes to train on around true ones, (B, 4), and what they should give."""
 
+    def loss(
+        self,
+        template_feats: Sequence[Tensor],
+        template_boxes: Tensor,
+        search_feats: Sequence[Tensor],
+        search_boxes: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Training losses of boxes drawn around the true ones.
 
-def check_feats(head: nn.Module, feats: Sequence[Tensor]) -> None:
-    """Raise unless there is one map for each of a head's ``in_channels``, with that many.
+        Args:
+            template_feats: The backbone's maps of B template crops, one for each sequence.
+            template_boxes: (B, 4) their targets.
+            search_feats: Maps of B * T search crops; those of sequence b are rows
+                ``b * T .. b * T + T - 1``.
+            search_boxes: (B * T, 4) their targets.
+            generator: Draws the boxes; torch's own by default.
 
-    Args:
-        head: The head.
-        feats: Maps (B, C_l, H_l, W_l).
+        Returns:
+            See the head's ``loss_by_feat``.
 
-    Raises:
-        ValueError: Naming the head and what it got.
-    """
-    got = tuple(feat.shape[1] for feat in feats)
-    if got != head.in_channels:
-        raise ValueError(
-            f'{type(head).__name__}.in_channels: configured for maps of {head.in_channels} '
-            f'channels, got {got}; pass those maps, or set in_channels={got}'
-        )
-
-
-def search_crops_per_template(template_boxes: Tensor, search_boxes: Tensor) -> int:
-    """T, the number of search crops of each sequence, of one template crop each.
-
-    Args:
-        template_boxes: (B, 4).
-        search_boxes: (B * T, 4).
-
-    Raises:
-        ValueError: If there are not equally many for each.
-    """
-    templates, searches = len(template_boxes), len(search_boxes)
-    if searches % templates:
-        raise ValueError(
-            f'search_boxes: expected the same number for each of the {templates} templates, '
-            f'got {searches} in all'
-        )
-    return searches // templates
+        Raises:
+            InputError: The search crops are not a multiple of the templates, or maps do not fit.
+        """
+        templates, searches = len(template_boxes), len(search_boxes)
+        if searches % templates:
+            raise InputError(
+                f'search_boxes: expected the same number for each of the {templates} templates, '
+                f'got {searches} in all'
+            )
+        proposals, targets = self.draw(search_boxes, generator)
+        template = self.describe(template_feats, template_boxes)
+        return self.loss_by_feat(self(template, search_feats, proposals), targets)
 
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:

@@ -14,23 +14,24 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
-from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.utils.option_rules import NUMBER, checked, each, multiple_of, optional, whole
+from tlpg_mmtrack.utils.option_rules import (
+    CONFIG,
+    NUMBER,
+    checked,
+    each,
+    multiple_of,
+    optional,
+    whole,
+)
 
 from ...ops import prroi_pool_boxes
 from ..ranking import rankable
-from .feature_levels import (
-    CHANNELS_PER_GROUP,
-    check_feats,
-    check_levels,
-    conv_norm_relu,
-    level_grids,
-    search_crops_per_template,
-)
+from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu
 
+MSE = dict(type='mmdet.MSELoss')
 TRAINING_PROPOSALS = 16
 """Boxes drawn around each search box in training."""
 
@@ -46,7 +47,7 @@ _BEST_VARIATIONS = 5
 
 
 @MODELS.register_module()
-class IoUNetHead(BaseModule):
+class IoUNetHead(TemplateHead):
     """Predict the IoU of boxes with the target of a template (ATOM's IoU predictor).
 
     All boxes are (x1, y1, x2, y2) in pixels of the crop.
@@ -63,10 +64,11 @@ class IoUNetHead(BaseModule):
         template_pool_sizes: Bins a side when the template's box is pooled, for each level.
         search_pool_sizes: Bins a side when a search box is pooled, for each level.
         hidden_channels: Length of the vector each level of a pooled box is reduced to.
+        loss_iou: Config of the loss of IoU scaled to [-1, 1], as in ATOM.
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: An argument is out of its range, or they do not describe the same number of
+        InputError: An argument is out of its range, or they do not describe the same number of
             levels.
 
     Example:
@@ -74,7 +76,7 @@ class IoUNetHead(BaseModule):
         >>> feats = (torch.rand(1, 40, 36, 36), torch.rand(1, 112, 18, 18))
         >>> modulation = head.modulation(feats, torch.tensor([[115.0, 115.0, 173.0, 173.0]]))
         >>> boxes = torch.tensor([[[115.0, 115.0, 173.0, 173.0], [90.0, 90.0, 150.0, 150.0]]])
-        >>> head.predict_iou(modulation, head.features(feats), boxes).shape
+        >>> head(modulation, feats, boxes).shape
         torch.Size([1, 2])
     """
 
@@ -86,6 +88,7 @@ class IoUNetHead(BaseModule):
         template_pool_sizes=each(whole(1)),
         search_pool_sizes=each(whole(1)),
         hidden_channels=whole(1),
+        loss_iou=CONFIG,
     )
     def __init__(
         self,
@@ -96,18 +99,16 @@ class IoUNetHead(BaseModule):
         template_pool_sizes: Sequence[int] = (3, 1),
         search_pool_sizes: Sequence[int] = (5, 3),
         hidden_channels: int = 256,
+        loss_iou: dict = MSE,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        check_levels(
-            'IoUNetHead',
-            in_channels,
+        super().__init__(in_channels, strides, cell_offsets, init_cfg)
+        self.check_levels(
             feat_channels=feat_channels,
             template_pool_sizes=template_pool_sizes,
             search_pool_sizes=search_pool_sizes,
         )
-        self.in_channels = tuple(in_channels)
-        self.grids = level_grids('IoUNetHead', in_channels, strides, cell_offsets)
+        self.loss_iou = MODELS.build(loss_iou)
         self.template_pool_sizes = tuple(template_pool_sizes)
         self.search_pool_sizes = tuple(search_pool_sizes)
 
@@ -130,6 +131,23 @@ class IoUNetHead(BaseModule):
         self.predictor = nn.Linear(hidden_channels * len(in_channels), 1)
         self.register_buffer('variations', box_variations(), persistent=False)
 
+    def forward(
+        self, modulation: Sequence[Tensor], feats: Sequence[Tensor], boxes: Tensor
+    ) -> Tensor:
+        """Predict the IoU of boxes with the target.
+
+        Args:
+            modulation: What :meth:`modulation` returned, for B targets.
+            feats: The backbone's maps of B * T search crops, T of each target in a row.
+            boxes: (B * T, R, 4).
+
+        Returns:
+            (B * T, R).
+        """
+        times = len(boxes) // len(modulation[0])
+        modulation = [vector.repeat_interleave(times, dim=0) for vector in modulation]
+        return self.predict_iou(modulation, self.features(feats), boxes)
+
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
         """Describe the targets of template crops.
 
@@ -141,14 +159,16 @@ class IoUNetHead(BaseModule):
             A (B, feat_channels[l]) vector for each level.
 
         Raises:
-            ValueError: The number of maps or their channels differ from ``in_channels``.
+            InputError: The number of maps or their channels differ from ``in_channels``.
         """
-        check_feats(self, feats)
+        self.check_feats(feats)
         maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
         pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
         vectors = [fc(level[:, 0]) for fc, level in zip(self.template_fcs, pooled, strict=True)]
         target = torch.cat(vectors, dim=1)
         return tuple(modulator(target) for modulator in self.modulators)
+
+    describe = modulation
 
     def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Prepare the maps of search crops, once for any number of boxes.
@@ -160,9 +180,9 @@ class IoUNetHead(BaseModule):
             A (B, feat_channels[l], H_l, W_l) map for each level.
 
         Raises:
-            ValueError: The number of maps or their channels differ from ``in_channels``.
+            InputError: The number of maps or their channels differ from ``in_channels``.
         """
-        check_feats(self, feats)
+        self.check_feats(feats)
         # As pooling reads them, so that it need not copy them for each set of boxes.
         return tuple(
             conv(feat).contiguous(memory_format=torch.channels_last)
@@ -230,42 +250,13 @@ class IoUNetHead(BaseModule):
             boxes = variations.gather(1, best.expand(-1, -1, 4)).mean(dim=1)
         return boxes
 
-    def loss(
-        self,
-        template_feats: Sequence[Tensor],
-        template_boxes: Tensor,
-        search_feats: Sequence[Tensor],
-        search_boxes: Tensor,
-        generator: torch.Generator | None = None,
-    ) -> dict[str, Tensor]:
-        """Regress the IoU of jittered boxes: the training loss.
-
-        Args:
-            template_feats: The backbone's maps of B template crops, one for each sequence.
-            template_boxes: (B, 4) their targets.
-            search_feats: Maps of B * T search crops; those of sequence b are rows
-                ``b * T .. b * T + T - 1``.
-            search_boxes: (B * T, 4) their targets.
-            generator: Draws the jitter; torch's own by default.
-
-        Returns:
-            ``loss_iou``: mean squared error, for IoU scaled to [-1, 1] as in ATOM.
-
-        Raises:
-            ValueError: The search crops are not a multiple of the templates, or maps do not fit.
-        """
-        times = search_crops_per_template(template_boxes, search_boxes)
-        proposals, iou = jitter_boxes(search_boxes, TRAINING_PROPOSALS, generator)
-        modulation = [
-            vector.repeat_interleave(times, dim=0)
-            for vector in self.modulation(template_feats, template_boxes)
-        ]
-        predicted = self.predict_iou(modulation, self.features(search_feats), proposals)
-        return self.loss_by_feat(predicted, iou)
+    def draw(self, boxes: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """(B, 16, 4) boxes around (B, 4) and their (B, 16) IoU; see :func:`jitter_boxes`."""
+        return jitter_boxes(boxes, TRAINING_PROPOSALS, generator)
 
     def loss_by_feat(self, predicted: Tensor, iou: Tensor) -> dict[str, Tensor]:
-        """Squared error of predicted (B, R) against true (B, R) IoU, both scaled to [-1, 1]."""
-        return {'loss_iou': F.mse_loss(2 * predicted.float() - 1, 2 * iou - 1)}
+        """``loss_iou`` of predicted (B, R) against true (B, R) IoU."""
+        return {'loss_iou': self.loss_iou(2 * predicted.float() - 1, 2 * iou - 1)}
 
     def _pool(self, maps: Sequence[Tensor], boxes: Tensor, sizes: Sequence[int]) -> list[Tensor]:
         """Pool (B, R, 4) boxes of each level's map to (B, R, bins * channels)."""

@@ -87,10 +87,7 @@ class JointProblem(ResidualProblem):
         """Hinge residuals of every cell, then the regression's, (B, n*H*W + M*4)."""
         maps, displacements, positives = self._unpack(prediction)
         points = self.grid + scale_gradient(displacements, self.gradient_scale)
-        size = tuple(self.labels.shape[2:])
-        sampler = kernel_sampler(
-            points.unflatten(2, size), size, points.new_zeros(len(maps[0]), 2)
-        )
+        sampler = kernel_sampler(points.unflatten(2, self.labels.shape[2:]))
         scores = sampler.sample(maps).sum(dim=1).view_as(self.labels)
         # Change of each cell's score with its points, in their order (dy, dx).
         slopes = self.gradient_scale * torch.stack(sampler.derivative(maps), 2).flatten(1, 2)

@@ -18,6 +18,7 @@ from torch import Tensor
 from tlpg_mmtrack.ops import (
     BilinearSampler,
     extreme_weights,
+    kernel_points,
     kernel_sampler,
     points_to_box,
     points_to_box_jvp,
@@ -142,9 +143,9 @@ def weighted_hinge(
 
 def plain_sampler(features: Tensor, kernel_size: int) -> BilinearSampler:
     """Sampler of an undeformed kernel for (B, n, C, H, W) features."""
-    sequences, frames, _, height, width = features.shape
-    offsets = features.new_zeros(sequences * frames, 2 * kernel_size**2, height, width)
-    return kernel_sampler(offsets, (height, width))
+    points = kernel_points(kernel_size, device=features.device, dtype=features.dtype)
+    frames = features.shape[0] * features.shape[1]
+    return kernel_sampler(points.view(1, -1, 1, 1).expand(frames, -1, *features.shape[-2:]))
 
 
 class FilterProblem(ResidualProblem):
