@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,10 @@ LEVELS = (0, 128, 255)
 @pytest.fixture(scope='module')
 def tracker() -> Tracker:
     """The shipped tracker; each test starts it anew."""
-    return Tracker.from_pretrained(device='cpu')
+    tracker = Tracker.from_pretrained(device='cpu')
+    # Nothing here depends on them, and they take most of the time.
+    tracker.model.options = replace(tracker.model.options, warps=0)
+    return tracker
 
 
 @pytest.fixture(scope='module')

@@ -13,7 +13,6 @@ from mmtrack.registry import MODELS
 from torch import nn
 
 from tlpg_mmtrack.models.shape_checks import MapShape, backbone_shapes, neck_shapes
-from tlpg_mmtrack.utils.errors import InputError
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 FPN = dict(_delete_=True, type='mmdet.FPN', out_channels=64, num_outs=3)
@@ -105,7 +104,7 @@ TLPG = {
 
 @pytest.mark.parametrize(('changes', 'message'), TLPG.values(), ids=TLPG)
 def test_tlpg_refuses(changes: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(ValueError, match=message):
         _build('tlpg/tlpg_efflite0_small.py', changes)
 
 
@@ -116,7 +115,7 @@ def test_tlpg_refuses(changes: dict, message: str) -> None:
 def test_a_second_stage_without_a_target_model_is_held_against_its_map(
     key: str, value: float, right: str
 ) -> None:
-    with pytest.raises(InputError, match=rf'BoxRegressionRefiner: {key} is .* is {right}; set'):
+    with pytest.raises(ValueError, match=rf'BoxRegressionRefiner: {key} is .* is {right}; set'):
         _build('tlpg/ablation/breg-en_iou.py', {f'refiner.{key}': value})
 
 
@@ -174,7 +173,7 @@ PRDIMP = {
 
 @pytest.mark.parametrize(('changes', 'message'), PRDIMP.values(), ids=PRDIMP)
 def test_prdimp_refuses(changes: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(ValueError, match=message):
         _build('mix/prdimp_efflite0.py', changes)
 
 
@@ -195,7 +194,7 @@ def test_a_neck_that_declares_nothing_is_tried() -> None:
     )
     levels = (MapShape(40, 8), MapShape(112, 16))
     assert neck_shapes(neck, levels) == (MapShape(32, 8), MapShape(32, 16))
-    with pytest.raises(InputError, match=r'ChannelMapper: in_channels .* \(112, 40\) channels'):
+    with pytest.raises(ValueError, match=r'ChannelMapper: in_channels .* \(112, 40\) channels'):
         neck_shapes(neck, (MapShape(112, 8), MapShape(40, 16)))
 
 

@@ -146,8 +146,9 @@ def build_with(config: dict, **found: Any) -> nn.Module:
 def _run(module: nn.Module, inputs: Any) -> tuple[MapShape, ...]:
     """Shapes of the maps of an image of ``PROBE_SIZE``; no statistic of batch norm changes."""
     training = module.training
+    module.eval()
     with torch.no_grad():
-        maps = module.eval()(inputs)
+        maps = module(inputs)
     module.train(training)
     # Without padding a map is a little smaller than its stride says; strides are powers of two.
     return tuple(
