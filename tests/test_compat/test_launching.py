@@ -18,6 +18,7 @@ from mmengine.model.wrappers import MMDistributedDataParallel
 from torch import Tensor, nn
 
 from tlpg_mmtrack.compat import launching
+from tlpg_mmtrack.utils.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,7 @@ class TestTools:
         assert callable(launching.load_mmtrack_tool(name).main)
 
     def test_missing_tool_is_explained(self) -> None:
-        with pytest.raises(FileNotFoundError, match=r'tools/no\.py.*--force-reinstall mmtrack'):
+        with pytest.raises(InputError, match=r'tools/no\.py.*--force-reinstall mmtrack'):
             launching.load_mmtrack_tool('no.py')
 
 

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from command_line import command
 
+from tlpg_mmtrack.compat import stack
 from tlpg_mmtrack.compat.releases import NEEDED, check_releases
 from tlpg_mmtrack.utils.errors import InputError, PackageError
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -79,19 +77,15 @@ def test_a_missing_package_is_named(
         check_releases()
 
 
-def test_a_command_says_so_in_one_line(tmp_path: Path) -> None:
+def test_a_command_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Before mmdet, whose own answer is an AssertionError with advice that does not help."""
     fake = tmp_path / 'mmdet-3.3.0.dist-info'
     fake.mkdir()
     (fake / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmdet\nVersion: 3.3.0\n')
-    done = subprocess.run(
-        [sys.executable, REPOSITORY / 'tools' / 'train.py', 'config.py'],
-        env={'PYTHONPATH': str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert command()(stack.prepare)() == 2
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith('error: tlpg_mmtrack needs mmdet')
     assert '(installed: 3.3.0): pip install mmdet==3.0.0rc5' in line

@@ -18,52 +18,63 @@ from tlpg_mmtrack.compat import stack
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run_python(code: str) -> str:
-    """What code prints in a fresh interpreter that finds this repository."""
+SCRIPTS = {
+    'mmdet first': """
+import importlib.util
+try:
+    import mmdet
+except AssertionError as error:
+    print('is used but incompatible' in str(error))
+import mmcv; before = mmcv.__version__
+import tlpg_mmtrack, mmdet, mmtrack
+print(mmcv.__version__ == before)
+print(importlib.util.find_spec('mmdet').origin == mmdet.__file__)
+from mmtrack.registry import MODELS
+print(MODELS.get('PrDiMP').__name__, MODELS.get('DCCHead').__name__)
+""",
+    'a component first': """
+import tlpg_mmtrack.models.heads.dcc_head
+from mmengine.registry import MODELS
+print(MODELS.get('mmtrack.TLPG').__name__)
+""",
+    'the tracker alone': """
+import sys; from tlpg_mmtrack import Tracker
+print([name for name in ('torch', 'mmengine', 'mmtrack') if name in sys.modules])
+""",
+}
+
+
+@pytest.fixture(scope='module')
+def printed() -> dict[str, str]:
+    """What each script prints in a fresh interpreter that finds this repository."""
     environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout + done.stderr[-2000:]
+    started = {
+        name: subprocess.Popen(
+            [sys.executable, '-W', 'ignore', '-c', script],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name, script in SCRIPTS.items()
+    }
+    return {name: process.communicate()[0] for name, process in started.items()}
 
 
 class TestInstall:
     """``import tlpg_mmtrack`` prepares the stack for whoever imports it next."""
 
-    def test_importing_imports_nothing_else(self) -> None:
-        code = (
-            'import sys; from tlpg_mmtrack import Tracker\n'
-            'print([name for name in ("torch", "mmengine", "mmtrack") if name in sys.modules])'
-        )
-        assert run_python(code) == '[]\n'
-
-    def test_mmdet_first(self) -> None:
-        code = (
-            'import importlib.util\n'
-            'try:\n'
-            '    import mmdet\n'
-            'except AssertionError as error:\n'
-            '    print("is used but incompatible" in str(error))\n'
-            'import mmcv; before = mmcv.__version__\n'
-            'import tlpg_mmtrack, mmdet, mmtrack\n'
-            'print(mmcv.__version__ == before)\n'
-            'print(importlib.util.find_spec("mmdet").origin == mmdet.__file__)\n'
-            'from mmtrack.registry import MODELS\n'
-            'print(MODELS.get("PrDiMP").__name__, MODELS.get("DCCHead").__name__)'
-        )
-        assert run_python(code) == 'True\nTrue\nTrue\nPrDiMP DCCHead\n'
-
-    def test_a_component_first_then_mmengine_s_registry(self) -> None:
-        code = (
-            'import tlpg_mmtrack.models.heads.dcc_head\n'
-            'from mmengine.registry import MODELS\n'
-            'print(MODELS.get("mmtrack.TLPG").__name__)'
-        )
-        assert run_python(code) == 'TLPG\n'
+    @pytest.mark.parametrize(
+        ('name', 'expected'),
+        [
+            ('mmdet first', 'True\nTrue\nTrue\nPrDiMP DCCHead\n'),
+            ('a component first', 'TLPG\n'),
+            # It imports nothing else.
+            ('the tracker alone', '[]\n'),
+        ],
+    )
+    def test_in_every_order(self, name: str, expected: str, printed: dict[str, str]) -> None:
+        assert printed[name] == expected
 
     def test_preparing_again_changes_nothing(self) -> None:
         extension, finders = sys.modules['mmcv._ext'], list(sys.meta_path)
