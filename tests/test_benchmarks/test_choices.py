@@ -54,7 +54,7 @@ def test_every_choice_changes_what_it_names(benchmark: ModuleType) -> None:
     changed = benchmark.build(benchmark.Choice('x', options=dict(box_rate=0.7))).model
     assert changed.options == replace(reference.options, box_rate=0.7)
     heads = benchmark.build(benchmark.Choice('x', head=dict(label_band='ignore'))).model
-    assert [head.label_band for head in heads.stage_heads()] == ['ignore', 'ignore']
+    assert [head.label_band for head in heads.network.heads] == ['ignore', 'ignore']
     trained, fresh = (dict(model.named_parameters()) for model in (reference, heads))
     for name in trained:
         same = bool((trained[name] == fresh[name]).all())
