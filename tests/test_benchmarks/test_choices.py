@@ -56,7 +56,7 @@ def test_every_choice_changes_what_it_names(benchmark: ModuleType) -> None:
     heads = benchmark.build(
         benchmark.Choice('x', head=benchmark.assigned(label_band='ignore'))
     ).model
-    assert [head.assigner.label_band for head in heads.stage_heads()] == ['ignore', 'ignore']
+    assert [head.assigner.label_band for head in heads.network.heads] == ['ignore', 'ignore']
     trained, fresh = (dict(model.named_parameters()) for model in (reference, heads))
     for name in trained:
         same = bool((trained[name] == fresh[name]).all())

@@ -77,8 +77,8 @@ class TrackingOptions:
         hard_negative_threshold: A second peak this high is worth learning from.
         neighbourhood: Side of the region around a peak, in target sizes, that no second peak
             counts in.
-        displacement: A peak farther than this from the last place, in target sizes, is not
-            trusted over a nearer one.
+        displacement: A peak farther than this from the last place, in target sizes, does not win
+            over a nearer one.
         postprocess: What picks the final proposal, with which those that overlap it are averaged:
             ``'nms'``, as the paper calls it, the predicted score; ``'iou'``, the IoU that IoU-Net
             predicts; ``'iou_search'``, the score, and then IoU-Net searches
@@ -90,9 +90,9 @@ class TrackingOptions:
         box_rate: Share of the new box's size in the reported size.
         size_penalty: Predicted IoU that a search must gain for a change of the last size's
             logarithm by 1, in width or in height, beside what it gains without one.
-        trusted_iou: (low, high), predicted IoU. A box at or above ``high`` is fully trusted; below
-            it trust falls linearly to zero at ``low``, but never under 0.1. The trust is a factor
-            on ``box_rate`` and on the frame's weight in memory. None trusts every box.
+        trusted_iou: (low, high), predicted IoU. The confidence in a box is 1 at or above ``high``
+            and falls linearly to zero at ``low``, but never under 0.1. It is a factor on
+            ``box_rate`` and on the frame's weight in memory. None: it is always 1.
     """
 
     test_mode: str = 'OPE'
