@@ -185,7 +185,7 @@ def courses(model: TLPG, video: FolderVideo) -> list[Course]:
             video.name,
             f'stage {number}, offset kernel',
             head.learner.offset_optimizer,
-            head.problems.of_boxes(start, samples),
+            head.problems(samples).of_boxes(start),
             (start.affine, start.free),
         )
         affine, free = iterates[model.options.first_iters]
@@ -194,7 +194,7 @@ def courses(model: TLPG, video: FolderVideo) -> list[Course]:
             video.name,
             f'stage {number}, filter',
             head.learner.filter_optimizer,
-            head.problems.of_filter(moved, samples),
+            head.problems(samples).of_filter(moved),
             (moved.filter,),
         )
         found += [offsets, filters]

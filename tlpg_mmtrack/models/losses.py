@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmdet.models.losses.utils import weighted_loss
 from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
@@ -25,8 +26,15 @@ def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
     return labels * scores + (1 - labels) * scores.clamp(min=0) - labels
 
 
+class _Weighted(nn.Module):
+    @checked(loss_weight=at_least(0))
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+
 @MODELS.register_module()
-class HingeGridLoss(nn.Module):
+class HingeGridLoss(_Weighted):
     """Squared hinge residual of score maps (eq. 3 and 6).
 
     It also fills the slot of mmtrack's ``KLGridLoss``, ``PrDiMPClsHead(loss_cls=...)``, which
@@ -37,11 +45,6 @@ class HingeGridLoss(nn.Module):
     Args:
         loss_weight: Weight of the loss.
     """
-
-    @checked(loss_weight=at_least(0))
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
 
     def forward(
         self,
@@ -67,18 +70,18 @@ class HingeGridLoss(nn.Module):
         return self.loss_weight * (maps.mean() if avg_factor is None else maps.sum() / avg_factor)
 
 
+@weighted_loss
+def _overlap(pred: Tensor, target: Tensor) -> Tensor:
+    return bbox_overlaps(pred, target, is_aligned=True)
+
+
 @MODELS.register_module()
-class OverlapLoss(nn.Module):
+class OverlapLoss(_Weighted):
     """IoU of boxes with what they should leave alone (section 3.2, negatives).
 
     Args:
         loss_weight: Weight of the loss.
     """
-
-    @checked(loss_weight=at_least(0))
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
 
     def forward(
         self,
@@ -87,16 +90,5 @@ class OverlapLoss(nn.Module):
         weight: Tensor | None = None,
         avg_factor: float | None = None,
     ) -> Tensor:
-        """Weighted mean IoU.
-
-        Args:
-            pred: (N, 4), (x1, y1, x2, y2).
-            target: (N, 4).
-            weight: (N,), 1 by default.
-            avg_factor: What the weighted sum is divided by instead of N.
-        """
-        overlaps = bbox_overlaps(pred, target, is_aligned=True)
-        if weight is not None:
-            overlaps = overlaps * weight
-        total = overlaps.mean() if avg_factor is None else overlaps.sum() / avg_factor
-        return self.loss_weight * total
+        """Mean IoU of (N, 4) boxes (x1, y1, x2, y2), as of mmdet's losses."""
+        return self.loss_weight * _overlap(pred, target, weight, avg_factor=avg_factor)

@@ -17,8 +17,6 @@ from .points_to_box import (
     distances_to_boxes,
     extreme_weights,
     points_to_box,
-    points_to_box_jvp,
-    points_to_box_vjp,
 )
 from .prroi_pool import PrRoIPool, prroi_pool, prroi_pool_boxes
 
@@ -32,8 +30,6 @@ __all__ = [
     'kernel_points',
     'kernel_sampler',
     'points_to_box',
-    'points_to_box_jvp',
-    'points_to_box_vjp',
     'project',
     'project_transpose',
     'prroi_pool',

@@ -15,7 +15,7 @@ _TILES = 8
 
 
 def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: int) -> np.ndarray:
-    """Cut a square out of a frame: the search region.
+    """Cut a square out of a frame: the search region; see :func:`window_matrix`, :func:`warp`.
 
     Args:
         frame: (H, W, 3) uint8.
@@ -24,38 +24,28 @@ def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: in
         size: The crop's side in crop pixels.
 
     Returns:
-        (size, size, 3) uint8; see :func:`window_matrix` and :func:`warp`.
+        (size, size, 3) uint8.
     """
     return warp(frame, window_matrix(center, side, size), size, size)
 
 
 def window_matrix(center: Sequence[float], side: float, size: int) -> np.ndarray:
-    """The affine map of a square window of the frame onto the whole crop.
+    """The affine map, (2, 3) float64, of a square window of the frame onto the whole crop.
 
-    Frame pixel ``u`` lands on crop pixel ``(u - center) * size / side + (size - 1) / 2``.
-
-    Args:
-        center: (x, y) of the window's centre in frame pixels.
-        side: The window's side in frame pixels.
-        size: The crop's side in crop pixels.
-
-    Returns:
-        (2, 3) float64.
+    Frame pixel ``u`` lands on crop pixel ``(u - center) * size / side + (size - 1) / 2``. The
+    arguments are those of :func:`crop_patch`.
     """
     middle = np.full(2, (size - 1) / 2)
     return affine_map(np.eye(2) * (size / side), np.asarray(center), middle)
 
 
 def linear_map(scale_x: float, scale_y: float, degrees: float = 0.0) -> np.ndarray:
-    """Stretch along the axes, then rotate.
+    """Stretch along the axes, then rotate: (2, 2) float64.
 
     Args:
         scale_x: Factor along x; negative mirrors left and right.
         scale_y: Factor along y.
         degrees: Clockwise rotation as seen on the image (y points down).
-
-    Returns:
-        (2, 2) float64.
     """
     angle = np.deg2rad(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -63,16 +53,7 @@ def linear_map(scale_x: float, scale_y: float, degrees: float = 0.0) -> np.ndarr
 
 
 def affine_map(linear: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The affine map of a given linear part that takes one point to another.
-
-    Args:
-        linear: (2, 2) stretch and rotation.
-        source: (2,) a point (x, y).
-        target: (2,) where it lands.
-
-    Returns:
-        (2, 3) float64.
-    """
+    """The affine map, (2, 3), of a (2, 2) linear part that takes one point (x, y) to another."""
     return np.column_stack((linear, target - linear @ source))
 
 
@@ -125,13 +106,8 @@ def resample(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> 
 def contrast(crop: np.ndarray) -> float:
     """How much there is to see in a crop: the standard deviation of its tiles' mean colours.
 
-    There are 8 x 8 tiles, over which a sensor's or a codec's noise averages out.
-
-    Args:
-        crop: (S, S, 3) uint8.
-
-    Returns:
-        Mean over the channels, 0..255.
+    There are 8 x 8 tiles, over which a sensor's or a codec's noise averages out. Of an (S, S, 3)
+    uint8 crop it is 0..255, the mean over the channels.
     """
     tiles = cv2.resize(crop, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
     return float(cv2.meanStdDev(tiles)[1].mean())

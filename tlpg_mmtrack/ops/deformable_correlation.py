@@ -77,14 +77,7 @@ class BilinearSampler:
         return cls(index, (rows - top, columns - left), size)
 
     def sample(self, maps: Tensor) -> Tensor:
-        """Values of the maps at the positions.
-
-        Args:
-            maps: (N, K, H*W).
-
-        Returns:
-            (N, K, P).
-        """
+        """(N, K, P) values of (N, K, H*W) maps at the positions."""
         top_left, top_right, bottom_left, bottom_right = self._neighbours(maps)
         fraction_y, fraction_x = self.fractions
         top = torch.lerp(top_left, top_right, fraction_x)
@@ -92,14 +85,7 @@ class BilinearSampler:
         return torch.lerp(top, bottom, fraction_y)
 
     def derivative(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Derivatives of :meth:`sample` in the row and the column coordinates.
-
-        Args:
-            maps: (N, K, H*W).
-
-        Returns:
-            Two (N, K, P), per cell of displacement.
-        """
+        """Derivatives of :meth:`sample` in the row and the column coordinates, per cell."""
         top_left, top_right, bottom_left, bottom_right = self._neighbours(maps)
         fraction_y, fraction_x = self.fractions
         left, right = bottom_left - top_left, bottom_right - top_right
@@ -107,14 +93,7 @@ class BilinearSampler:
         return torch.lerp(left, right, fraction_x), torch.lerp(top, bottom, fraction_y)
 
     def splat(self, values: Tensor) -> Tensor:
-        """Transpose of :meth:`sample`: add values back into the maps they would be read from.
-
-        Args:
-            values: (N, K, P).
-
-        Returns:
-            (N, K, H*W).
-        """
+        """Transpose of :meth:`sample`: (N, K, H*W) maps to which (N, K, P) values are added."""
         height, width = (side + 2 * _MARGIN for side in self.size)
         fraction_y, fraction_x = self.fractions
         bottom = values * fraction_y
@@ -177,14 +156,11 @@ def project(features: Tensor, weight: Tensor) -> Tensor:
 
 
 def project_transpose(features: Tensor, maps: Tensor) -> Tensor:
-    """Transpose of :func:`project` in the weight: correlate the features with the maps.
+    """Transpose of :func:`project` in the weight: (B, C, K), summed over the frames.
 
     Args:
         features: (B, n, C, H, W).
         maps: (B*n, K, H*W).
-
-    Returns:
-        (B, C, K), summed over the frames.
     """
     sequences, frames = features.shape[:2]
     maps = maps.view(sequences, frames, *maps.shape[1:])
@@ -208,14 +184,10 @@ def deformable_correlation(
         (N, 1, H, W) score map.
 
     Raises:
-        ValueError: When a shape does not fit or the backend is unknown.
+        ValueError: When the weight's or the offsets' shape does not fit or the backend is unknown.
     """
     if weight.dim() != 4 or weight.shape[0] != 1 or weight.shape[-1] % 2 == 0:
         raise ValueError(f'weight: expected (1, C, k, k) with odd k, got {tuple(weight.shape)}')
-    if features.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f'weight: has {weight.shape[1]} channels but features have {features.shape[1]}'
-        )
     expected = (features.shape[0], 2 * weight[0, 0].numel(), *features.shape[-2:])
     if tuple(offsets.shape) != expected:
         raise ValueError(f'offsets: expected {expected}, got {tuple(offsets.shape)}')

@@ -35,7 +35,7 @@ def points_to_box(points: Tensor) -> Tensor:
 
 
 class ExtremeWeights(NamedTuple):
-    """Which points make the min-max box: its Jacobian in the points.
+    """Which points make the min-max box: the Jacobian of :func:`points_to_box`.
 
     Attributes:
         minimum: (N, K, 2, ...) share of each point's (y, x) in the smallest; they sum to 1
@@ -45,6 +45,18 @@ class ExtremeWeights(NamedTuple):
 
     minimum: Tensor
     maximum: Tensor
+
+    def jvp(self, tangent: Tensor) -> Tensor:
+        """Change of (l, t, r, b), (N, 4, ...), for a change of the points, (N, 2K, ...)."""
+        change = _as_pairs(tangent)
+        return _as_distances((self.minimum * change).sum(1), (self.maximum * change).sum(1))
+
+    def vjp(self, cotangent: Tensor) -> Tensor:
+        """Gradient in the points, (N, 2K, ...), for one in (l, t, r, b), (N, 4, ...)."""
+        left, top, right, bottom = cotangent.unbind(1)
+        lower = torch.stack((-top, -left), dim=1).unsqueeze(1)
+        upper = torch.stack((bottom, right), dim=1).unsqueeze(1)
+        return (self.minimum * lower + self.maximum * upper).flatten(1, 2)
 
 
 def extreme_weights(points: Tensor) -> ExtremeWeights:
@@ -64,46 +76,6 @@ def extreme_weights(points: Tensor) -> ExtremeWeights:
     )
 
 
-def points_to_box_jvp(
-    points: Tensor, tangent: Tensor, weights: ExtremeWeights | None = None
-) -> Tensor:
-    """Change of the min-max distances for a change of the points (J v).
-
-    Args:
-        points: (N, 2K, ...) where the derivative is taken.
-        tangent: (N, 2K, ...) change of the points.
-        weights: ``extreme_weights(points)`` where it is already known.
-
-    Returns:
-        (N, 4, ...) change of (l, t, r, b).
-    """
-    weights = extreme_weights(points) if weights is None else weights
-    change = _as_pairs(tangent)
-    return _as_distances(
-        (weights.minimum * change).sum(dim=1), (weights.maximum * change).sum(dim=1)
-    )
-
-
-def points_to_box_vjp(
-    points: Tensor, cotangent: Tensor, weights: ExtremeWeights | None = None
-) -> Tensor:
-    """Gradient in the points for a gradient in the min-max distances (J^T u).
-
-    Args:
-        points: (N, 2K, ...) where the derivative is taken.
-        cotangent: (N, 4, ...) gradient in (l, t, r, b).
-        weights: ``extreme_weights(points)`` where it is already known.
-
-    Returns:
-        (N, 2K, ...) gradient in the points.
-    """
-    weights = extreme_weights(points) if weights is None else weights
-    left, top, right, bottom = _check_distances('cotangent', cotangent).unbind(1)
-    lower = torch.stack((-top, -left), dim=1).unsqueeze(1)
-    upper = torch.stack((bottom, right), dim=1).unsqueeze(1)
-    return (weights.minimum * lower + weights.maximum * upper).flatten(1, 2)
-
-
 def distances_to_boxes(distances: Tensor, centers: Tensor) -> Tensor:
     """Boxes from the distances of their sides to given centres.
 
@@ -114,7 +86,6 @@ def distances_to_boxes(distances: Tensor, centers: Tensor) -> Tensor:
     Returns:
         (N, 4, ...) boxes (x1, y1, x2, y2).
     """
-    _check_distances('distances', distances)
     return torch.cat((centers - distances[:, :2], centers + distances[:, 2:]), dim=1)
 
 
@@ -131,10 +102,3 @@ def _as_pairs(points: Tensor) -> Tensor:
 def _as_distances(lower: Tensor, upper: Tensor) -> Tensor:
     """(N, 4, ...) distances (l, t, r, b) from (N, 2, ...) extremes in the order (y, x)."""
     return torch.stack((-lower[:, 1], -lower[:, 0], upper[:, 1], upper[:, 0]), dim=1)
-
-
-def _check_distances(name: str, values: Tensor) -> Tensor:
-    """Return the values if they are (N, 4, ...), else raise under their name."""
-    if values.dim() < 2 or values.shape[1] != 4:
-        raise ValueError(f'{name}: expected shape (N, 4, ...), got {tuple(values.shape)}')
-    return values

@@ -122,14 +122,8 @@ def _finite_boxes(boxes: Tensor) -> Tensor:
 def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     """Mean of every cell's hat function over every bin of an interval.
 
-    Args:
-        start: (...) lower ends, in cells, finite.
-        end: (...) upper ends.
-        bins: Number of equal bins.
-        length: Number of cells, centred on 0 .. length - 1.
-
-    Returns:
-        (..., bins, length); 0 where a bin has no length.
+    (..., bins, length) for (...) lower and upper ends in cells, finite, and cells that are centred
+    on 0 .. length - 1; 0 where a bin has no length.
     """
     fractions = torch.linspace(0, 1, bins + 1, dtype=start.dtype, device=start.device)
     edges = torch.lerp(start[..., None], end[..., None], fractions)
@@ -159,12 +153,6 @@ class PrRoIPool(nn.Module):
     Args:
         output_size: Bins per box, (Ph, Pw) or one number for both.
         spatial_scale: Factor from the boxes' unit to cells.
-
-    Example:
-        >>> pool = PrRoIPool(3, 1 / 16)
-        >>> rois = torch.tensor([[0.0, 32.0, 32.0, 96.0, 64.0]])
-        >>> pool(torch.rand(2, 8, 18, 18), rois).shape
-        torch.Size([1, 8, 3, 3])
     """
 
     def __init__(self, output_size: int | tuple[int, int], spatial_scale: float = 1.0) -> None:
@@ -182,12 +170,7 @@ class PrRoIPool(nn.Module):
 
 
 class CompiledPrRoIPool(PrRoIPool):
-    """``mmcv.ops.PrRoIPool`` for what it can pool, float32 on CUDA; PyTorch for the rest.
-
-    Args:
-        output_size: Bins per box, (Ph, Pw) or one number for both.
-        spatial_scale: Factor from the boxes' unit to cells.
-    """
+    """``mmcv.ops.PrRoIPool`` for what it can pool, float32 on CUDA; PyTorch for the rest."""
 
     def __init__(self, output_size: int | tuple[int, int], spatial_scale: float = 1.0) -> None:
         super().__init__(output_size, spatial_scale)

@@ -240,9 +240,8 @@ class TestSamples:
         head = _head(label_band='ignore', center_shrink=0.1)
         features = torch.rand(1, 1, CHANNELS, 12, 10, dtype=torch.float64)
         samples = head.samples(features, torch.tensor([[[50.0, 66.0, 100.0, 120.0]]]).double())
-        problem = head.problems.of_filter(
-            head.initialise(features, self.SAMPLED.view(1, 1, 4)), samples
-        )
+        model = head.initialise(features, self.SAMPLED.view(1, 1, 4))
+        problem = head.problems(samples).of_filter(model)
         positive = (problem.roots > 0) & (samples.labels > 0)
         # The box's centre is (75, 93) pixels: row 5.8, column 4.7.
         assert positive[0, 0].nonzero().tolist() == [[6, 5]]
@@ -365,7 +364,7 @@ class TestLearn:
             samples = head.samples(features, boxes)
             start = head.initialise(features[:, :1], boxes[:, :1])
             model = head.learn(start, samples, 3).model
-            problem = head.problems.of_boxes(model, samples)
+            problem = head.problems(samples).of_boxes(model)
             boxes_learned = problem.boxes(problem.predict((model.affine, model.free)))
             distances = head.predict(model, features).distances
         assert not torch.allclose(model.free[0], model.free[1])
@@ -430,8 +429,8 @@ class TestLearnJointly:
         losses = []
         for model in (start, learned.model):
             problems = (
-                (head.problems.of_filter(model, samples), (model.filter,)),
-                (head.problems.of_boxes(start, samples), (model.affine, model.free)),
+                (head.problems(samples).of_filter(model), (model.filter,)),
+                (head.problems(samples).of_boxes(start), (model.affine, model.free)),
             )
             losses.append([p.evaluate(blocks).residual.square().sum() for p, blocks in problems])
         assert losses[1][0] < losses[0][0]
@@ -443,9 +442,9 @@ class TestLearnJointly:
         with torch.no_grad():
             model = head.learn(start, samples, 2).model
             blocks = (model.filter, model.affine, model.free)
-            residual = head.problems.of_both(model, samples).evaluate(blocks).residual
-            scores = head.problems.of_filter(model, samples).evaluate(blocks[:1]).residual
-            boxes = head.problems.of_boxes(model, samples).evaluate(blocks[1:]).residual
+            residual = head.problems(samples).of_both(model).evaluate(blocks).residual
+            scores = head.problems(samples).of_filter(model).evaluate(blocks[:1]).residual
+            boxes = head.problems(samples).of_boxes(model).evaluate(blocks[1:]).residual
         torch.testing.assert_close(residual, torch.cat((scores, boxes), dim=1))
 
     def test_the_scores_move_the_points(self):
@@ -454,7 +453,7 @@ class TestLearnJointly:
         for scale in (0.1, 0.0):
             head = _head(learner=dict(type='JointLearner', gradient_scale=scale))
             start, samples = self._samples(head, distractor=0.8)
-            problem = head.problems.of_both(start, samples)
+            problem = head.problems(samples).of_both(start)
             problem.regression.roots = torch.zeros_like(problem.regression.roots)
             blocks = (start.filter, start.affine, start.free)
             with torch.no_grad():

@@ -156,7 +156,7 @@ class TestTracking:
             anew = head.filter_samples(samples.features, nowhere, prediction)
             anew = replace(anew, labels=samples.labels, weights=samples.weights)
             stored, computed = (
-                head.problems.of_filter(stage.model, some).evaluate((stage.model.filter,)).residual
+                head.problems(some).of_filter(stage.model).evaluate((stage.model.filter,)).residual
                 for some in (samples, anew)
             )
             torch.testing.assert_close(stored, computed, rtol=1e-4, atol=1e-5)

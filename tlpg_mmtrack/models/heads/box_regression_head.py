@@ -74,12 +74,10 @@ class Template:
 class BoxRegressionHead(TemplateHead):
     """Regress the target's box from a proposal that overlaps it.
 
-    All boxes are (x1, y1, x2, y2) in pixels of the crop.
-
     Args:
         in_channels: Channels of the backbone's maps, one entry a level, the finest first.
-        strides: Strides of those maps in crop pixels.
-        cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
+        strides: See :class:`TemplateHead`.
+        cell_offsets: Likewise.
         channels: Width of the head, a multiple of 16.
         bins: Side of the grid that is pooled from the finest level, a multiple of 4; a coarser
             level's is smaller by the ratio of the strides.
@@ -151,11 +149,7 @@ class BoxRegressionHead(TemplateHead):
         self.register_buffer('_on_target', near[:, None] & near, persistent=False)
 
     def template(self, feats: Sequence[Tensor], boxes: Tensor) -> Template:
-        """Describe the targets of template crops.
-
-        Args:
-            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
-            boxes: (B, 4) the targets.
+        """Describe the (B, 4) targets of template crops.
 
         Raises:
             InputError: The number of maps or their channels differ from ``in_channels``.
@@ -244,11 +238,7 @@ class BoxRegressionHead(TemplateHead):
         return sum(coarse, start=maps[0])
 
     def _matches(self, keys: Tensor, windows: Tensor) -> Tensor:
-        """How much each bin of a search window looks like the bins of the template's window.
-
-        Args:
-            keys: (N, C / 2, bins, bins), of :class:`Template`.
-            windows: (N, C, bins, bins).
+        """How much each bin of (N, C, bins, bins) search windows looks like the template's bins.
 
         Returns:
             (N, bins**2 / 4 + 1, bins, bins), cosines: with each bin of the target, and the highest

@@ -66,7 +66,6 @@ class DCCHead(BaseModule):
 
     Attributes:
         grid: Where the map's cells lie on the crop.
-        problems: What learning can minimise.
         proposes: Whether the extremes of the points are proposals, with losses of their own.
     """
 
@@ -113,7 +112,6 @@ class DCCHead(BaseModule):
         self.filter = DeformableFilter(
             kernel_size, offset_kernel_size, offset_prior, self.learner.gradient_scale, backend
         )
-        self.problems = TargetProblems(self.filter, self.assigner)
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_reg = MODELS.build(loss_reg)
         self.loss_neg = MODELS.build(loss_neg)
@@ -204,6 +202,10 @@ class DCCHead(BaseModule):
             sampler=self.filter.sampler(prediction.points.flatten(0, 1), features),
         )
 
+    def problems(self, samples: TemplateSamples | FilterSamples) -> TargetProblems:
+        """What can be minimised to learn from samples."""
+        return TargetProblems(self.filter, self.assigner, samples)
+
     @in_full_precision
     def initialise(self, features: Tensor, boxes: Tensor) -> TargetModel:
         """Initial target model: region pooling inside the template boxes (section 3.5).
@@ -226,14 +228,14 @@ class DCCHead(BaseModule):
     @in_full_precision
     def learn(self, model: TargetModel, samples: TemplateSamples, num_iters: int) -> Learned:
         """Improve a target model on samples; see :meth:`Learner.learn`."""
-        return self.learner.learn(self.problems, model, samples, num_iters)
+        return self.learner.learn(self.problems(samples), model, num_iters)
 
     @in_full_precision
     def learn_filter(
         self, model: TargetModel, samples: TemplateSamples | FilterSamples, num_iters: int
     ) -> Minimisation:
         """Improve a target model's filter alone; see :meth:`Learner.learn_filter`."""
-        return self.learner.learn_filter(self.problems, model, samples, num_iters)
+        return self.learner.learn_filter(self.problems(samples), model, num_iters)
 
     @in_full_precision
     def predict(self, model: TargetModel, features: Tensor) -> Prediction:
@@ -256,10 +258,7 @@ class DCCHead(BaseModule):
         Args:
             template: (B, n, in_channels, H, W).
             template_boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
-            search: (B, m, in_channels, H, W).
-
-        Returns:
-            Scores and proposals of the m search frames.
+            search: (B, m, in_channels, H, W), on which the prediction is.
         """
         model = self._learn_from(template, template_boxes).model
         return self.predict(model, self.features(search))
@@ -312,13 +311,12 @@ class DCCHead(BaseModule):
 
     def _positives_loss(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Of the positives' proposals in target sizes, over all iterates."""
-        boxes, targets, positive = self.problems.boxes(learned, truth)
-        return self.loss_reg(
-            boxes,
-            targets.expand_as(boxes),
-            weight=positive.unsqueeze(-1).expand_as(boxes),
-            avg_factor=positive.sum() * len(boxes),
-        )
+        problems, offsets = self.problems(truth), learned.regression.iterates
+        problem = problems.of_boxes(learned.model)
+        boxes = torch.stack([problem.boxes(problem.predict(kernels)) for kernels in offsets])
+        weight = problems.positives(learned.model).view(1, *boxes.shape[1:3], 1).expand_as(boxes)
+        total = weight[..., 0].sum()
+        return self.loss_reg(boxes, problem.targets.expand_as(boxes), weight, avg_factor=total)
 
     def _negatives_loss(self, model: TargetModel, truth: TemplateSamples, boxes: Tensor) -> Tensor:
         """Of all negatives' proposals with the true box."""

@@ -74,15 +74,7 @@ class TemplateHead(BaseModule, ABC):
 
     @abstractmethod
     def describe(self, feats: Sequence[Tensor], boxes: Tensor) -> Any:
-        """Describe the targets of template crops.
-
-        Args:
-            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
-            boxes: (B, 4) the targets.
-
-        Raises:
-            InputError: The number of maps or their channels differ from ``in_channels``.
-        """
+        """Describe the (B, 4) targets of template crops, of which there are maps."""
 
     @abstractmethod
     def draw(self, boxes: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -50,16 +50,14 @@ _BEST_VARIATIONS = 5
 class IoUNetHead(TemplateHead):
     """Predict the IoU of boxes with the target of a template (ATOM's IoU predictor).
 
-    All boxes are (x1, y1, x2, y2) in pixels of the crop.
-
     Normalisation is per sample (group norm for maps, layer norm for vectors), not by batch as in
     ATOM: a modulation vector's batch is the 4 to 8 sequences of a step, too few for statistics,
     and a target tracked alone must be treated as it was in training.
 
     Args:
         in_channels: Channels of the backbone's maps, one entry a level.
-        strides: Strides of those maps in crop pixels.
-        cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
+        strides: See :class:`TemplateHead`.
+        cell_offsets: Likewise.
         feat_channels: Width of each level inside the head, multiples of 16.
         template_pool_sizes: Bins a side when the template's box is pooled, for each level.
         search_pool_sizes: Bins a side when a search box is pooled, for each level.
@@ -149,11 +147,7 @@ class IoUNetHead(TemplateHead):
         return self.predict_iou(modulation, self.features(feats), boxes)
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
-        """Describe the targets of template crops.
-
-        Args:
-            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
-            boxes: (B, 4) the targets.
+        """Describe the (B, 4) targets of template crops.
 
         Returns:
             A (B, feat_channels[l]) vector for each level.
@@ -172,9 +166,6 @@ class IoUNetHead(TemplateHead):
 
     def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Prepare the maps of search crops, once for any number of boxes.
-
-        Args:
-            feats: The backbone's maps (B, C_l, H_l, W_l), one for each of ``in_channels``.
 
         Returns:
             A (B, feat_channels[l], H_l, W_l) map for each level.

@@ -9,15 +9,19 @@ no correlation, only the sampling.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from tlpg_mmtrack.ops import kernel_sampler, project, project_transpose
 
 from ..deformable_filter import OffsetField, scale_gradient
-from .residual_problems import Parameters, RegressionProblem, ResidualProblem, weighted_hinge
+from .residual_problems import (
+    Parameters,
+    RegressionProblem,
+    Residual,
+    ResidualProblem,
+    weighted_hinge,
+)
 
 
 class JointProblem(ResidualProblem):
@@ -81,9 +85,7 @@ class JointProblem(ResidualProblem):
             free + kernel,
         )
 
-    def residual(
-        self, prediction: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def residual(self, prediction: Tensor) -> Residual:
         """Hinge residuals of every cell, then the regression's, (B, n*H*W + M*4)."""
         maps, displacements, positives = self._unpack(prediction)
         points = self.grid + scale_gradient(displacements, self.gradient_scale)

@@ -15,7 +15,7 @@ import torch
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 
-from tlpg_mmtrack.structures import FilterSamples, TargetModel, TemplateSamples
+from tlpg_mmtrack.structures import TargetModel
 from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, PROBABILITY, checked
 
 from .sd_optimizer import Minimisation, SDOptimizer
@@ -43,40 +43,26 @@ class Learner(BaseModule, ABC):
     learns_boxes = True
 
     @abstractmethod
-    def learn(
-        self,
-        problems: TargetProblems,
-        model: TargetModel,
-        samples: TemplateSamples,
-        num_iters: int,
-    ) -> Learned:
+    def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve all that is learned of a target model.
 
         Args:
-            problems: What can be minimised.
+            problems: What can be minimised, on the samples to learn from.
             model: Where to start.
-            samples: What to learn from.
             num_iters: Iterations of each minimisation.
         """
 
     def learn_filter(
-        self,
-        problems: TargetProblems,
-        model: TargetModel,
-        samples: TemplateSamples | FilterSamples,
-        num_iters: int,
+        self, problems: TargetProblems, model: TargetModel, num_iters: int
     ) -> Minimisation:
         """Improve a target model's filter alone, at its sampling points as they are.
 
         The scores of :class:`FilterSamples` are changed in place to those of the new filter.
         """
-        problem = problems.of_filter(model, samples)
-        if not isinstance(samples, FilterSamples):
-            return self.filter_optimizer.minimise(problem, (model.filter,), num_iters)
-        course = self.filter_optimizer.minimise(
-            problem, (model.filter,), num_iters, samples.scores
-        )
-        samples.scores.copy_(course.prediction)
+        problem, scores = problems.of_filter(model), getattr(problems.samples, 'scores', None)
+        course = self.filter_optimizer.minimise(problem, (model.filter,), num_iters, scores)
+        if scores is not None:
+            scores.copy_(course.prediction)
         return course
 
 
@@ -99,15 +85,9 @@ class FilterLearner(Learner):
         super().__init__()
         self.filter_optimizer = MODELS.build(filter_optimizer)
 
-    def learn(
-        self,
-        problems: TargetProblems,
-        model: TargetModel,
-        samples: TemplateSamples,
-        num_iters: int,
-    ) -> Learned:
+    def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve the filter."""
-        course = self.learn_filter(problems, model, samples, num_iters)
+        course = self.learn_filter(problems, model, num_iters)
         return Learned(_with_filters(model, course), course)
 
 
@@ -134,20 +114,14 @@ class AlternateLearner(Learner):
         self.gradient_scale = gradient_scale
         self.offset_optimizer = MODELS.build(offset_optimizer)
 
-    def learn(
-        self,
-        problems: TargetProblems,
-        model: TargetModel,
-        samples: TemplateSamples,
-        num_iters: int,
-    ) -> Learned:
+    def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve the offset kernel, then the filter."""
         regression = self.offset_optimizer.minimise(
-            problems.of_boxes(model, samples), (model.affine, model.free), num_iters
+            problems.of_boxes(model), (model.affine, model.free), num_iters
         )
         affine, free = regression.parameters
         model = replace(model, affine=affine, free=free)
-        classification = self.learn_filter(problems, model, samples, num_iters)
+        classification = self.learn_filter(problems, model, num_iters)
         return Learned(_with_filters(model, classification), classification, regression)
 
 
@@ -178,15 +152,9 @@ class JointLearner(Learner):
         self.gradient_scale = gradient_scale
         self.learns_boxes = boxes
 
-    def learn(
-        self,
-        problems: TargetProblems,
-        model: TargetModel,
-        samples: TemplateSamples,
-        num_iters: int,
-    ) -> Learned:
+    def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve both; the two courses are parts of one."""
-        problem = problems.of_both(model, samples)
+        problem = problems.of_both(model)
         if not self.learns_boxes:
             problem.regression.roots = torch.zeros_like(problem.regression.roots)
         course = self.filter_optimizer.minimise(

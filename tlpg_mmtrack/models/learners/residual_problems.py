@@ -21,8 +21,6 @@ from tlpg_mmtrack.ops import (
     kernel_points,
     kernel_sampler,
     points_to_box,
-    points_to_box_jvp,
-    points_to_box_vjp,
     project,
     project_transpose,
 )
@@ -31,6 +29,9 @@ from ..losses import hinge_residual
 
 Parameters = tuple[Tensor, ...]
 """Blocks of parameters, each with the leading dimension B (sequences)."""
+
+Residual = tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
+"""A residual (B, M), with the product and the transposed product of its Jacobian."""
 
 TIE_TOLERANCE = 1e-3
 """Points this close (in target sizes) to an extreme share its gradient: rounding must not pick one
@@ -113,24 +114,17 @@ class ResidualProblem(ABC):
         """Transpose of :meth:`predict`."""
 
     @abstractmethod
-    def residual(
-        self, prediction: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """Residual (B, M) of a prediction, with its Jacobian's product and transposed product."""
+    def residual(self, prediction: Tensor) -> Residual:
+        """What is squared, of a prediction."""
 
 
-def weighted_hinge(
-    scores: Tensor, labels: Tensor, roots: Tensor
-) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+def weighted_hinge(scores: Tensor, labels: Tensor, roots: Tensor) -> Residual:
     """Residuals of eq. 6 with their Jacobian in the scores.
 
     Args:
         scores: (B, n, H, W).
         labels: y in [0, 1], same shape.
         roots: Root of each squared residual's weight, same shape or broadcastable.
-
-    Returns:
-        Residual (B, n*H*W), and its Jacobian's product and transposed product.
     """
     slope = roots * (labels + (1 - labels) * (scores > 0).to(scores.dtype))
     residual = roots * hinge_residual(scores, labels)
@@ -184,9 +178,7 @@ class FilterProblem(ResidualProblem):
         values = cotangent.flatten(0, 1).flatten(1).unsqueeze(1).expand(-1, points, -1)
         return (project_transpose(self.features, self.sampler.splat(values)),)
 
-    def residual(
-        self, prediction: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def residual(self, prediction: Tensor) -> Residual:
         """The hinge residual of every cell, (B, n*H*W)."""
         return weighted_hinge(prediction, self.labels, self.roots)
 
@@ -239,9 +231,7 @@ class RegressionProblem(ResidualProblem):
         points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
         return points_to_box(points).view_as(self.targets)
 
-    def residual(
-        self, prediction: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def residual(self, prediction: Tensor) -> Residual:
         """Signed root of twice smooth L1, for every side of every cell's box, (B, M*4).
 
         Its square is twice smooth L1 exactly, so that least squares minimises smooth L1.
@@ -258,11 +248,11 @@ class RegressionProblem(ResidualProblem):
         residual = self.roots * residual
 
         def jvp(tangent: Tensor) -> Tensor:
-            change = points_to_box_jvp(points, tangent.flatten(0, 1), extremes)
+            change = extremes.jvp(tangent.flatten(0, 1))
             return (slope * change.view_as(slope)).flatten(1)
 
         def vjp(cotangent: Tensor) -> Tensor:
             sides = (slope * cotangent.view_as(slope)).flatten(0, 1)
-            return points_to_box_vjp(points, sides, extremes).view_as(prediction)
+            return extremes.vjp(sides).view_as(prediction)
 
         return residual.flatten(1), jvp, vjp

@@ -42,82 +42,65 @@ class Learned:
 
 @dataclass(frozen=True)
 class TargetProblems:
-    """The residual problems of a deformable filter, for any target model and samples.
+    """The residual problems of a deformable filter on samples, for any target model.
 
     Attributes:
         filter: The deformable filter.
         assigner: What cells count for what.
+        samples: Frames with known boxes; of :class:`FilterSamples` there is the filter's problem.
     """
 
     filter: DeformableFilter
     assigner: DCCAssigner
+    samples: TemplateSamples | FilterSamples
 
-    def of_filter(
-        self, model: TargetModel, samples: TemplateSamples | FilterSamples
-    ) -> FilterProblem:
+    def of_filter(self, model: TargetModel) -> FilterProblem:
         """The filter's problem, at the samples' points, or else at the model's."""
+        samples = self.samples
         if isinstance(samples, FilterSamples):
             sampler = samples.sampler
         else:
             points = self.filter.points(model, samples.features)
             sampler = self.filter.sampler(points, samples.features)
-        return FilterProblem(
-            features=samples.features,
-            labels=samples.labels,
-            weights=self._cell_weights(samples),
-            sampler=sampler,
-        )
+        return FilterProblem(samples.features, samples.labels, self._cell_weights(), sampler)
 
-    def of_boxes(self, model: TargetModel, samples: TemplateSamples) -> RegressionProblem:
+    def of_boxes(self, model: TargetModel) -> RegressionProblem:
         """The offset kernel's problem; positives are those of the starting point."""
-        positive = self.positives(model, samples)
+        samples, positive = self.samples, self.positives(model)
         share = positive / positive.sum(dim=-1, keepdim=True)
-        sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
         return RegressionProblem(
             descriptors=samples.descriptors.flatten(1, 2),
-            targets=(samples.targets / sides).flatten(1, 2),
+            targets=(samples.targets / _sides(model)).flatten(1, 2),
             weights=(share * samples.weights.unsqueeze(-1)).flatten(1),
             grid=self.filter.unit_grid.unsqueeze(0),
             affine=self.filter.affine_moves,
         )
 
-    def of_both(self, model: TargetModel, samples: TemplateSamples) -> JointProblem:
+    def of_both(self, model: TargetModel) -> JointProblem:
         """The problem of filter and offset kernel together."""
         return JointProblem(
-            features=samples.features,
-            labels=samples.labels,
-            weights=self._cell_weights(samples),
-            regression=self.of_boxes(model, samples),
-            field=self.filter.offset_field(samples.features),
+            features=self.samples.features,
+            labels=self.samples.labels,
+            weights=self._cell_weights(),
+            regression=self.of_boxes(model),
+            field=self.filter.offset_field(self.samples.features),
             size=model.size,
             gradient_scale=self.filter.gradient_scale,
         )
 
     @torch.no_grad()
-    def positives(self, model: TargetModel, samples: TemplateSamples) -> Tensor:
+    def positives(self, model: TargetModel) -> Tensor:
         """(B, n, R), 1 where a target model's proposal is to be regressed."""
         kernels = self.filter.offset_kernel(model).unsqueeze(1)
-        points = (samples.descriptors @ kernels + self.filter.unit_grid).flatten(0, 2)
-        sides = model.size.flip(-1).repeat(1, 2)[:, None, None]
-        proposals = points_to_box(points).view_as(samples.targets) * sides
-        return self.assigner.positives(proposals, samples.targets, samples.central)
+        points = (self.samples.descriptors @ kernels + self.filter.unit_grid).flatten(0, 2)
+        proposals = points_to_box(points).view_as(self.samples.targets) * _sides(model)
+        return self.assigner.positives(proposals, self.samples.targets, self.samples.central)
 
-    def boxes(self, learned: Learned, samples: TemplateSamples) -> tuple[Tensor, Tensor, Tensor]:
-        """Proposals of every offset kernel that was passed through, at the last one's positives.
-
-        Args:
-            learned: Course of B target models.
-            samples: Frames with known boxes.
-
-        Returns:
-            (I, B, M, 4) proposals (l, t, r, b), (B, M, 4) the true boxes', both in target sizes,
-            and (B, M), 1 for a positive.
-        """
-        problem = self.of_boxes(learned.model, samples)
-        boxes = [problem.boxes(problem.predict(kernel)) for kernel in learned.regression.iterates]
-        positive = self.positives(learned.model, samples).flatten(1)
-        return torch.stack(boxes), problem.targets, positive
-
-    def _cell_weights(self, samples: TemplateSamples | FilterSamples) -> Tensor:
+    def _cell_weights(self) -> Tensor:
         """(B, n, H, W), weight of every cell's classification residual."""
-        return samples.weights[..., None, None] * self.assigner.counted(samples.labels)
+        return self.samples.weights[..., None, None] * self.assigner.counted(self.samples.labels)
+
+
+def _sides(model: TargetModel) -> Tensor:
+    """(B, 1, 1, 4), the target's size on each of a box's sides (l, t, r, b), in cells."""
+    return model.size.flip(-1).repeat(1, 2)[:, None, None]
