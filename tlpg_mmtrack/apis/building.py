@@ -25,20 +25,8 @@ def build_model(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Build a model and load its weights; see :meth:`Tracker.from_pretrained`.
 
-    Args:
-        config: Config, path of its file, or None for that of the weights.
-        checkpoint: Weights, or None for the shipped ones.
-
     Returns:
         The model, and the names and hashes of what it was made from.
-
-    Raises:
-        TypeError: If the config is neither a path nor a Config.
-        InputError: If a file is not there, the config cannot be built, is of no TLPG tracker or,
-            for a ``.pth``, is missing.
-        FileNotFoundError: If there are no shipped weights or config of that name.
-        ValueError: If the weights are truncated, altered or of another model, or the config
-            cannot be read.
     """
     if config is not None and not isinstance(config, (str, Path, Config)):
         raise TypeError(
