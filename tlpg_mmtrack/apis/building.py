@@ -25,10 +25,6 @@ def build_model(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Build a model and load its weights; see :meth:`Tracker.from_pretrained`.
 
-    Args:
-        config: Config, path of its file, or None for that of the weights.
-        checkpoint: Weights, or None for the shipped ones.
-
     Returns:
         The model, and the names and hashes of what it was made from.
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, get_type_hints
 
 from tlpg_mmtrack.utils.option_rules import (
     FLAG,
@@ -20,35 +21,9 @@ from tlpg_mmtrack.utils.option_rules import (
     whole,
 )
 
-RULES = dict(
-    test_mode=one_of('OPE', 'VOT'),
-    crop_size=multiple_of(32),
-    search_scale=at_least(1),
-    warps=whole(0),
-    first_iters=whole(0),
-    update_interval=whole(1),
-    update_iters=whole(0),
-    update_offsets=FLAG,
-    hard_negative_iters=whole(0),
-    memory_size=whole(1),
-    memory_rate=SHARE,
-    hard_negative_rate=SHARE,
-    first_share=SHARE,
-    not_found_threshold=NUMBER,
-    distractor_threshold=NUMBER,
-    hard_negative_threshold=NUMBER,
-    neighbourhood=at_least(0),
-    displacement=at_least(0),
-    postprocess=one_of('nms', 'iou', 'iou_search', 'regression'),
-    merge_iou=SHARE,
-    box_rate=PROBABILITY,
-    size_penalty=at_least(0),
-    trusted_iou=optional(
-        Rule(
-            'a lower and a higher number',
-            lambda value: each(NUMBER, 2).accepts(value) and value[0] < value[1],
-        )
-    ),
+LOW_HIGH = Rule(
+    'a lower and a higher number',
+    lambda value: each(NUMBER, 2).accepts(value) and value[0] < value[1],
 )
 
 
@@ -95,29 +70,29 @@ class TrackingOptions:
             ``box_rate`` and on the frame's weight in memory. None: it is always 1.
     """
 
-    test_mode: str = 'OPE'
-    crop_size: int = 288
-    search_scale: float = 5.0
-    warps: int = 24
-    first_iters: int = 10
-    update_interval: int = 25
-    update_iters: int = 2
-    update_offsets: bool = False
-    hard_negative_iters: int = 1
-    memory_size: int = 50
-    memory_rate: float = 0.01
-    hard_negative_rate: float = 0.02
-    first_share: float = 0.25
-    not_found_threshold: float = 0.1
-    distractor_threshold: float = 0.8
-    hard_negative_threshold: float = 0.5
-    neighbourhood: float = 2.2
-    displacement: float = 0.8
-    postprocess: str = 'nms'
-    merge_iou: float = 0.5
-    box_rate: float = 0.15
-    size_penalty: float = 0.0
-    trusted_iou: tuple[float, float] | None = None
+    test_mode: Annotated[str, one_of('OPE', 'VOT')] = 'OPE'
+    crop_size: Annotated[int, multiple_of(32)] = 288
+    search_scale: Annotated[float, at_least(1)] = 5.0
+    warps: Annotated[int, whole(0)] = 24
+    first_iters: Annotated[int, whole(0)] = 10
+    update_interval: Annotated[int, whole(1)] = 25
+    update_iters: Annotated[int, whole(0)] = 2
+    update_offsets: Annotated[bool, FLAG] = False
+    hard_negative_iters: Annotated[int, whole(0)] = 1
+    memory_size: Annotated[int, whole(1)] = 50
+    memory_rate: Annotated[float, SHARE] = 0.01
+    hard_negative_rate: Annotated[float, SHARE] = 0.02
+    first_share: Annotated[float, SHARE] = 0.25
+    not_found_threshold: Annotated[float, NUMBER] = 0.1
+    distractor_threshold: Annotated[float, NUMBER] = 0.8
+    hard_negative_threshold: Annotated[float, NUMBER] = 0.5
+    neighbourhood: Annotated[float, at_least(0)] = 2.2
+    displacement: Annotated[float, at_least(0)] = 0.8
+    postprocess: Annotated[str, one_of('nms', 'iou', 'iou_search', 'regression')] = 'nms'
+    merge_iou: Annotated[float, SHARE] = 0.5
+    box_rate: Annotated[float, PROBABILITY] = 0.15
+    size_penalty: Annotated[float, at_least(0)] = 0.0
+    trusted_iou: Annotated[tuple[float, float] | None, optional(LOW_HIGH)] = None
 
     @property
     def uses_iou(self) -> bool:
@@ -135,5 +110,6 @@ class TrackingOptions:
         Raises:
             InputError: Naming the option.
         """
-        for name, rule in RULES.items():
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            (rule,) = hint.__metadata__
             check_option('test_cfg', name, getattr(self, name), rule)
