@@ -147,7 +147,7 @@ def find_checkpoint(work_dirs: Path, training: str) -> Path | None:
     Returns:
         Its path, None where there is none.
     """
-    from tlpg_mmtrack.utils.last_checkpoint import last_checkpoint
+    from tlpg_mmtrack.utils.checkpoint import last_checkpoint
 
     path = last_checkpoint(work_dirs / training)
     return path if path and path.is_file() else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.runner.checkpoint import _load_checkpoint
 
 from tlpg_mmtrack import Tracker
@@ -34,7 +35,12 @@ def test_from_pretrained_tracks_the_demo_clip():
 
 def test_mmengine_reads_them_by_name():
     checkpoint = _load_checkpoint('tlpg://tlpg_efflite0_small')
-    assert checkpoint['state_dict'].keys() == Tracker.from_pretrained().model.state_dict().keys()
+    model = Tracker.from_pretrained().model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(checkpoint['state_dict'])
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
     with pytest.raises(InputError, match='no weights for the config unheard_of'):
         _load_checkpoint('tlpg://unheard_of')
 

@@ -35,6 +35,6 @@ def test_an_example_makes_samples(
     assert sample['inputs']['search_img'].shape == (1, 3, 288, 288)
 
 
-def test_the_page_has_an_example_for_videos_stills_and_a_mix() -> None:
-    assert len(EXAMPLES) == 3
+def test_the_page_has_an_example_for_videos_and_stills() -> None:
+    assert len(EXAMPLES) == 2
     assert len(EXAMPLES[0].splitlines()) <= 10

@@ -123,8 +123,8 @@ class TestTracking:
         """On the second good frame after it; the schedule stays as it was."""
         options = replace(model.options, update_interval=5)
         monkeypatch.setattr(model, 'options', options)
-        # Two places are alike for every second peak, and none is near enough.
-        unsure = replace(options, distractor_threshold=-9.0, neighbourhood=0.1, displacement=0.0)
+        # Two places are alike for every second peak, and none is far.
+        unsure = replace(options, distractor_threshold=-9.0, neighbourhood=0.1, displacement=99.0)
         filters = [target.stages[1].model.filter]
         for index in range(1, 11):
             with monkeypatch.context() as patch:
