@@ -21,7 +21,7 @@ def test_every_component_is_named() -> None:
         if component.__module__.startswith('tlpg_mmtrack.')
     }
     table = PAGE[: PAGE.index('## Which goes where')]
-    assert ours == set(re.findall(r'`(\w+)`', table)) & set(MODELS.module_dict)
+    assert ours <= set(re.findall(r'`(\w+)`', table))
 
 
 def test_the_table_names_every_config() -> None:
