@@ -28,7 +28,7 @@ def _data_folder(name: str) -> Path:
     root = os.environ.get('TLPG_DATA')
     folder = Path(root or '', name)
     if root is None or not folder.is_dir():
-        pytest.skip(f'set TLPG_DATA to the folder that holds {name}/ (docs/data.md)')
+        pytest.skip(f'set TLPG_DATA to the folder that holds {name}/ (docs/custom_data.md)')
     return folder
 
 

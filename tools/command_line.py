@@ -101,7 +101,9 @@ def explain(error: Exception, resume: str = '') -> str | None:
     if isinstance(error, FILE_ERRORS) or getattr(error, 'errno', None) in DISK_ERRORS:
         # One of ours says what to do; one of the operating system's begins with its number.
         missing = isinstance(error, FileNotFoundError) and text.startswith('[Errno')
-        return _join(text, missing and 'check the path; data are below TLPG_DATA (docs/data.md)')
+        return _join(
+            text, missing and 'check the path; data are below TLPG_DATA (docs/custom_data.md)'
+        )
     if isinstance(error, (UnpicklingError, EOFError)) or 'PytorchStreamReader' in text:
         return (
             'a checkpoint (load_from, or the one that --resume takes from last_checkpoint) is '

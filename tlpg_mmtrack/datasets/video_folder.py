@@ -95,7 +95,7 @@ def find_videos(
     if not folder.is_dir():
         raise InputError(
             f'data: {folder} is not a folder of videos; check the path. The configs look below '
-            'the folder that TLPG_DATA names (docs/data.md)'
+            'the folder that TLPG_DATA names (docs/custom_data.md)'
         )
     videos, problems = [], {}
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
