@@ -151,7 +151,7 @@ class EfficientNetLite(BaseModule):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the copies: what is compiled cannot be pickled, and is made anew."""
-        return {**super().__getstate__(), '_folded': [], '_compiled': []}
+        return {**self.__dict__, '_folded': [], '_compiled': []}
 
     def _forget_copies(self) -> None:
         self._folded.clear()
