@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,31 +85,39 @@ def run_demo(
     tracker = Tracker.from_pretrained(config, checkpoint, device, seed)
     tracker.init(first, box)
 
-    rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
-    total = min(filter(None, (frames.frame_count, max_frames)), default=None)
     with _stop_on_interrupt() as stop, Recording(out, frames.fps) as recording:
         recording.add(0, first, TrackingResult(box, 1.0, TrackingState.NORMAL))
-        seconds = 0.0
-        for index, frame in progress(rest, 'tracking', total, completed=1):
-            started = time.perf_counter()
-            result = tracker.track(frame)
-            seconds += time.perf_counter() - started
-            picture = recording.add(index, frame, result)
-            if stop.is_set() or (show and not _shown(picture)):
-                break
-    speed = (len(recording) - 1) / seconds if seconds else 0.0
+        rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
+        total = min(filter(None, (frames.frame_count, max_frames)), default=None)
+        bar = progress(rest, 'tracking', total, completed=1)
+        seconds = _track(tracker, bar, recording, stop, show)
     manifest = {
         **tracker.manifest(),
         'source': frames.name,
         'box': box.tolist(),
         'frames': len(recording),
-        'frames_per_second': round(speed, 2),
+        'frames_per_second': round((len(recording) - 1) / seconds, 2) if seconds else 0.0,
         'interrupted': stop.is_set(),
     }
     path = out / 'manifest.json'
     with naming_file(path), atomic_write(path) as part:
         part.write_text(json.dumps(manifest, indent=2) + '\n')
     return manifest
+
+
+def _track(
+    tracker: Tracker, frames: Iterable, recording: Recording, stop: threading.Event, show: bool
+) -> float:
+    """Track and record until the frames or the user end it; the seconds that tracking took."""
+    seconds = 0.0
+    for index, frame in frames:
+        started = time.perf_counter()
+        result = tracker.track(frame)
+        seconds += time.perf_counter() - started
+        picture = recording.add(index, frame, result)
+        if stop.is_set() or (show and not _shown(picture)):
+            break
+    return seconds
 
 
 def _check_source(source: str | None, folder: Path) -> None:
