@@ -246,6 +246,7 @@ def test_a_checkpoint_of_another_model_gives_no_figures(trained: Path, run_here:
 
 
 def test_mmtracks_analyze_logs_reads_our_logs(trained: Path, run_here: Run) -> None:
+    pytest.importorskip('seaborn', reason="these tools of mmtrack's need seaborn")
     log = min(trained.glob('work_dirs/tiny/*/vis_data/*_*.json'))
     arguments = ['analysis_tools/analyze_logs.py', 'cal_train_time', log]
     code, output = run_here('mmtrack_tool', *arguments, folder=trained)
@@ -254,6 +255,7 @@ def test_mmtracks_analyze_logs_reads_our_logs(trained: Path, run_here: Run) -> N
 
 
 def test_mmtracks_browse_dataset_shows_our_samples(trained: Path, run_here: Run) -> None:
+    pytest.importorskip('seaborn', reason="these tools of mmtrack's need seaborn")
     arguments = ['analysis_tools/browse_dataset.py', 'tiny.py', '--not-show']
     code, _ = run_here('mmtrack_tool', *arguments, '--output-dir', 'browsed', folder=trained)
     assert code == 0

@@ -152,7 +152,7 @@ def reported_mmcv_version(version: str = ACCEPTED_MMCV_VERSION) -> Iterator[None
 def stand_ins(packages: tuple[str, ...]) -> Iterator[None]:
     """Let imports of absent packages succeed inside the ``with`` block.
 
-    What is imported from them raises ImportError when it is called. After the block the packages
+    What is imported from them raises PackageError when it is called. After the block the packages
     are absent again for everybody else. A package that is installed is imported as usual.
 
     Args:
@@ -203,9 +203,9 @@ class _AbsentModule(ModuleType):
         package = self.__name__.partition('.')[0]
 
         def refuse(*args: Any, **kwargs: Any) -> None:
-            raise ImportError(
-                f'{self.__name__}.{name} was called, and the package {package} is not installed; '
-                'single-object tracking does without it'
+            raise PackageError(
+                f'{self.__name__}.{name} was called, and the package {package} is not installed: '
+                f'pip install {package}; single-object tracking does without it'
             )
 
         return type(name, (), {'__new__': refuse})
