@@ -12,6 +12,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.structures import TrackingState
+from tlpg_mmtrack.utils.checkpoint import check_fit
 from tlpg_mmtrack.utils.errors import InputError
 
 
@@ -37,6 +38,8 @@ def test_mmengine_reads_them_by_name():
     checkpoint = _load_checkpoint('tlpg://tlpg_efflite0_small')
     model = Tracker.from_pretrained().model
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    # As tools/test.py looks, before mmengine has loaded them.
+    check_fit(model, checkpoint['state_dict'], 'shipped')
     model.load_state_dict(checkpoint['state_dict'])
     after = model.state_dict()
     assert before.keys() == after.keys()

@@ -135,6 +135,10 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
     Raises:
         InputError: If a parameter is missing or of another shape.
     """
+    state_dict = dict(state_dict)
+    for part, module in model.named_modules():
+        if hasattr(module, 'rename_old_weights'):
+            module.rename_old_weights(state_dict, f'{part}.' if part else '')
     # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
     saved = model.state_dict().keys()
     parameters = {key: value for key, value in model.named_parameters() if key in saved}

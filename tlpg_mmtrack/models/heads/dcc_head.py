@@ -126,11 +126,21 @@ class DCCHead(BaseModule):
             start.requires_grad_(self.learner.learns_offsets)
         self.log_initial_gain = nn.Parameter(torch.zeros(()))
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        """Also takes weights from before optimisers belonged to a learner: the shipped ones."""
+    @staticmethod
+    def rename_old_weights(state_dict: dict, prefix: str) -> None:
+        """Rename weights of before optimisers belonged to a learner, as the shipped ones, in place.
+
+        Args:
+            state_dict: Weights of a model.
+            prefix: What the names of this head's begin with.
+        """
         old = (f'{prefix}filter_optimizer.', f'{prefix}offset_optimizer.')
         for key in [key for key in state_dict if key.startswith(old)]:
             state_dict[f'{prefix}learner.{key[len(prefix) :]}'] = state_dict.pop(key)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """Load, after :meth:`rename_old_weights`."""
+        self.rename_old_weights(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def features(self, x: Tensor) -> Tensor:
