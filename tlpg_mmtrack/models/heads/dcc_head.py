@@ -128,7 +128,7 @@ class DCCHead(BaseModule):
 
     @staticmethod
     def rename_old_weights(state_dict: dict, prefix: str) -> None:
-        """Rename weights of before optimisers belonged to a learner, as the shipped ones, in place.
+        """Rename, in place, weights of before optimisers belonged to a learner: the shipped ones.
 
         Args:
             state_dict: Weights of a model.
