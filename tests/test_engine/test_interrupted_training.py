@@ -227,7 +227,7 @@ def test_a_killed_worker_ends_it_at_once(make_runner: Make, tmp_path: Path) -> N
     assert len(resumed.model.losses) == (EPOCHS - 1) * BATCHES
 
 
-@pytest.mark.parametrize('count', [0, 1])
+@pytest.mark.parametrize('count', [0, 1, -2, 2.5])
 def test_keeping_one_checkpoint_is_refused(make_runner: Make, count: int) -> None:
     with pytest.raises(ValueError, match='max_keep_ckpts must be at least 2'):
         make_runner(

@@ -16,11 +16,16 @@ from torch import nn
 
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.checkpoint import NOTE, check_fit, last_checkpoint, read_weights
-from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.errors import FileError
 from tlpg_mmtrack.utils.model_zoo import checkpoint_path
+from tlpg_mmtrack.utils.option_rules import Rule, check_option, whole
 
 ATOMIC = 'atomic'
 """Name of :class:`AtomicBackend` in mmengine's ``backend_args``."""
+KEPT = Rule(
+    'at least 2, or -1 for all: the oldest checkpoint is removed before the next is written',
+    lambda value: value == -1 or whole(2).accepts(value),
+)
 
 
 @CheckpointLoader.register_scheme(prefixes='tlpg://')
@@ -66,15 +71,11 @@ class GuardedCheckpointHook(CheckpointHook):
             ``file_client_args``, writing atomically is that backend's affair.
 
     Raises:
-        InputError: If ``max_keep_ckpts`` is 0 or 1.
+        InputError: If ``max_keep_ckpts`` is neither -1 nor a whole number of at least 2.
     """
 
     def __init__(self, max_keep_ckpts: int = -1, **kwargs: Any) -> None:
-        if max_keep_ckpts in (0, 1):
-            raise InputError(
-                f'GuardedCheckpointHook: max_keep_ckpts must be at least 2, got {max_keep_ckpts}: '
-                'the oldest checkpoint is removed before the next is written'
-            )
+        check_option('GuardedCheckpointHook', 'max_keep_ckpts', max_keep_ckpts, KEPT)
         if not kwargs.get('file_client_args') and '://' not in str(kwargs.get('out_dir')):
             kwargs['backend_args'] = kwargs.get('backend_args') or dict(backend=ATOMIC)
         super().__init__(max_keep_ckpts=max_keep_ckpts, **kwargs)
