@@ -15,9 +15,7 @@ from .errors import InputError
 def atomic_write(path: Path) -> Iterator[Path]:
     """Have a block write a file under a temporary name; put it in place when the block ends.
 
-    Args:
-        path: File to write; one that is there is replaced. Where the block raises, it stays, and
-            the temporary file is removed.
+    Where the block raises, what was there stays, and the temporary file is removed.
 
     Yields:
         The temporary name: hidden, in the same folder. It ends in ``.part``, so that what a killed
@@ -32,14 +30,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file under a hidden name, then put it in place.
-
-    The text is on the disk before the name appears, so that neither a killed process nor a power
-    cut leaves a part of it under the name.
-
-    Args:
-        path: File to write; one that is there is replaced.
-        text: Its content.
+    """Write a text file atomically, and so that a power cut leaves no part of it either.
 
     Raises:
         InputError: If it cannot be written; it names the file and says what to do.
@@ -49,20 +40,13 @@ def write_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise InputError(
             f'results: {path} cannot be written ({error.strerror}); free space, or pass another '
-            'folder; what was written before is whole, and the same command goes on from it'
+            'folder; what was written before is complete, and the same command goes on from it'
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a folder's list of files to the disk, where the system can."""
-    if not hasattr(os, 'O_DIRECTORY'):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

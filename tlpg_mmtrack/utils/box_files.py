@@ -13,8 +13,6 @@ import numpy as np
 from .errors import InputError
 
 _SHOWN = 60
-_FORMS = 'x,y,w,h, five numbers or the eight of four corners'
-_ABSENT = [math.nan] * 4
 
 
 def read_boxes(path: str | Path) -> np.ndarray:
@@ -29,12 +27,9 @@ def read_boxes(path: str | Path) -> np.ndarray:
     - 8: the corners x1, y1, ..., x4, y4 of a quadrilateral, as VOT has them; its axis-aligned
       bounding box is taken.
 
-    A line of NaN, or the one word ``nan``, says that the target is absent. Byte order marks,
-    Windows' and old Mac's line ends, separators at the end of a line and blank lines at the end of
-    the file are passed over.
-
-    Args:
-        path: The file.
+    A line of NaN, or the one word ``nan``, says that the target is absent. Byte order marks, other
+    systems' line ends, separators at the end of a line and blank lines at the end of the file are
+    passed over.
 
     Returns:
         (N, 4) float64, (x, y, width, height) in the file's own pixels; row i is line i + 1. NaN
@@ -44,27 +39,21 @@ def read_boxes(path: str | Path) -> np.ndarray:
         OSError: If it cannot be read.
         InputError: If it is no text, or a line is of none of these forms; names file and line.
     """
-    rows: list[list[float]] = []
-    columns = 0
-    for number, line in enumerate(read_lines(path), 1):
-        try:
-            row = [float(field) for field in _fields(line)]
-        except ValueError:
-            row = []
-        absent = bool(row) and all(map(math.isnan, row))
-        wrong = len(row) not in (4, 5, 8) or not all(map(math.isfinite, row))
-        if (wrong and not absent) or '_' in line:
-            raise InputError(f'{path}, line {number}: expected {_FORMS}, got {line[:_SHOWN]!r}')
-        if not absent:
-            columns = columns or len(row)
-            if len(row) != columns:
-                raise InputError(
-                    f'{path}, line {number}: has {len(row)} numbers, the lines before it have '
-                    f'{columns}; give each as many'
-                )
-        rows.append([] if absent else row)
-    table = np.array([row or [math.nan] * (columns or 4) for row in rows], dtype=np.float64)
-    return _to_boxes(path, table.reshape(len(rows), columns or 4))
+    rows = [_numbers(path, number, line) for number, line in enumerate(read_lines(path), 1)]
+    columns = next(filter(None, map(len, rows)), 4)
+    for number, row in enumerate(rows, 1):
+        if row and len(row) != columns:
+            raise InputError(
+                f'{path}, line {number}: has {len(row)} numbers, the lines before it have '
+                f'{columns}; give each as many'
+            )
+    table = np.array([row or [math.nan] * columns for row in rows], dtype=np.float64)
+    table = table.reshape(len(rows), columns)
+    if columns == 8:
+        corners = table.reshape(-1, 4, 2)
+        low, high = corners.min(axis=1), corners.max(axis=1)
+        return np.concatenate((low, high - low), axis=1)
+    return _without_fifth(path, table) if columns == 5 else table
 
 
 def read_lines(path: str | Path) -> list[str]:
@@ -78,33 +67,31 @@ def read_lines(path: str | Path) -> list[str]:
     # Windows' editors put a byte order mark first; its shell writes UTF-16.
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = content.decode('utf-16' if wide else 'utf-8-sig')
+        text = content.decode('utf-16' if wide else 'utf-8-sig').rstrip()
     except UnicodeDecodeError as error:
         raise InputError(f'{path}: is no text in UTF-8 ({error}); save it as such') from None
     # Not splitlines: it also splits at characters that end no line.
-    lines = [line.strip() for line in io.StringIO(text.rstrip(), newline=None)]
-    return lines if text.strip() else []
+    return [line.strip() for line in io.StringIO(text, newline=None)]
 
 
-def _fields(line: str) -> list[str]:
-    """The numbers of a line as text.
-
-    Not at any mark: '1,5;2,5;3;4' has decimal commas, and would become six other numbers.
-    """
-    line = line.rstrip(',; \t')
-    mark = next((mark for mark in ';,' if mark in line), None)
-    return line.split(mark)
-
-
-def _to_boxes(path: str | Path, table: np.ndarray) -> np.ndarray:
-    """Lines of 4, 5 or 8 numbers, (N, columns), as (x, y, width, height); NaN where absent."""
-    if table.shape[1] == 8:
-        corners = table.reshape(-1, 4, 2)
-        low, high = corners.min(axis=1), corners.max(axis=1)
-        return np.concatenate((low, high - low), axis=1)
-    if table.shape[1] == 5:
-        return _without_fifth(path, table)
-    return table
+def _numbers(path: str | Path, number: int, line: str) -> list[float]:
+    """The numbers of a line; none where the target is absent."""
+    text = line.rstrip(',; \t')
+    # One separator a line: '1,5;2,5;3;4' has decimal commas, and would become six other numbers.
+    mark = next((mark for mark in ';,' if mark in text), None)
+    try:
+        row = [float(field) for field in text.split(mark)]
+    except ValueError:
+        row = []
+    if row and all(map(math.isnan, row)):
+        return []
+    # Python reads 1_000 as a number.
+    if len(row) not in (4, 5, 8) or not all(map(math.isfinite, row)) or '_' in line:
+        raise InputError(
+            f'{path}, line {number}: expected x,y,w,h, five numbers or the eight of four corners, '
+            f'got {line[:_SHOWN]!r}'
+        )
+    return row
 
 
 def _without_fifth(path: str | Path, table: np.ndarray) -> np.ndarray:

@@ -2,15 +2,15 @@
 """Reading and writing weights.
 
 Two kinds of file are read: MMEngine's ``.pth`` checkpoints, which training writes, and
-``.safetensors``, the kind that is shipped. The latter has a manifest beside it, a JSON file of the
-same name, that says what it belongs to and proves that it is whole; see :class:`WeightsManifest`.
+``.safetensors``, the kind that is shipped, with a manifest beside it; see
+:class:`WeightsManifest`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -51,9 +51,7 @@ def read_manifest(weights: Path) -> WeightsManifest:
     path = weights.with_suffix('.json')
     try:
         content = json.loads(path.read_text())
-        return WeightsManifest(
-            **{field.name: content[field.name] for field in fields(WeightsManifest)}
-        )
+        return WeightsManifest(*(content[field.name] for field in fields(WeightsManifest)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'checkpoint: {path} must hold the keys sha256, config and seed of {weights.name} '
@@ -68,7 +66,7 @@ def save_weights(
     seed: int,
     dtype: torch.dtype = torch.float16,
 ) -> WeightsManifest:
-    """Write weights and their manifest, each complete or not at all.
+    """Write weights and their manifest, both or neither.
 
     Args:
         state_dict: The weights. A frozen backbone leaves its own out of the model's state dict.
@@ -76,9 +74,6 @@ def save_weights(
         config: Name of the config, without folder and ``.py``.
         seed: Random seed of the training.
         dtype: Kind of number that floating-point weights are stored as.
-
-    Returns:
-        The manifest written beside it.
 
     Raises:
         InputError: If ``path`` ends in something else.
@@ -100,11 +95,7 @@ def save_weights(
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Load a checkpoint into a model; every weight must find its place.
-
-    Args:
-        model: The model the weights are for.
-        path: A ``.safetensors`` file with its manifest, or an MMEngine ``.pth`` checkpoint.
+    """Load a ``.safetensors`` or ``.pth`` file into a model; every weight must find its place.
 
     Raises:
         InputError: If it is missing, truncated, altered, no checkpoint, or of another model.
@@ -112,13 +103,12 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     path = Path(path)
     state_dict = read_weights(path)
     try:
-        keys = model.load_state_dict(state_dict, strict=False)
+        missing, unexpected = model.load_state_dict(state_dict, strict=False)
     except RuntimeError as error:
         problems = [line.strip() for line in str(error).splitlines()[1:]]
-        raise InputError(_wrong_model(path, [_some('other shapes', problems)])) from error
-    if keys.missing_keys or keys.unexpected_keys:
-        problems = [_some('missing', keys.missing_keys), _some('unexpected', keys.unexpected_keys)]
-        raise InputError(_wrong_model(path, problems))
+        raise _wrong_model(path, {'other shapes': problems}) from error
+    if missing or unexpected:
+        raise _wrong_model(path, {'missing': missing, 'unexpected': unexpected})
 
 
 def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
@@ -128,7 +118,7 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
     missing buffers, make no difference: checkpoints of other versions have such.
 
     Args:
-        model: The model the weights are for.
+        model: The model.
         state_dict: The weights.
         name: What messages call the weights: the path of their file.
 
@@ -141,26 +131,19 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
             module.rename_old_weights(state_dict, f'{part}.' if part else '')
     # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
     saved = model.state_dict().keys()
-    parameters = {key: value for key, value in model.named_parameters() if key in saved}
-    missing = [key for key in parameters if key not in state_dict]
+    shapes = {key: value.shape for key, value in model.named_parameters() if key in saved}
+    missing = [key for key in shapes if key not in state_dict]
     reshaped = [
         key
-        for key, parameter in parameters.items()
-        if key in state_dict and getattr(state_dict[key], 'shape', None) != parameter.shape
+        for key, shape in shapes.items()
+        if key in state_dict and getattr(state_dict[key], 'shape', None) != shape
     ]
     if missing or reshaped:
-        problems = [_some('missing', missing), _some('other shapes', reshaped)]
-        raise InputError(_wrong_model(name, problems))
+        raise _wrong_model(name, {'missing': missing, 'other shapes': reshaped})
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a checkpoint's weights, safely: no code in the file is run.
-
-    Args:
-        path: As in :func:`load_weights`.
-
-    Returns:
-        The state dict, on the CPU.
+    """Read a checkpoint's weights, a state dict on the CPU; no code in the file is run.
 
     Raises:
         InputError: If it is missing, truncated, altered or no checkpoint.
@@ -191,9 +174,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def last_checkpoint(work_dir: str | Path) -> Path | None:
     """The last checkpoint of a work folder, also of one that was renamed, moved or copied.
 
-    Args:
-        work_dir: The folder.
-
     Returns:
         The file of the noted name beside the note, which belongs to this folder whatever the note
         says; else the path that the note names (checkpoints may be kept in another folder); None
@@ -221,16 +201,15 @@ def _verify_hash(path: Path) -> None:
         )
 
 
-def _some(kind: str, names: list[str]) -> str:
-    if not names:
-        return ''
-    more = f' and {len(names) - _SHOWN_KEYS} more' if len(names) > _SHOWN_KEYS else ''
-    return f'{kind}: {", ".join(names[:_SHOWN_KEYS])}{more}'
-
-
-def _wrong_model(path: str | Path, problems: list[str]) -> str:
-    details = '; '.join(problem for problem in problems if problem)
-    return (
-        f'checkpoint: {path} belongs to another model ({details}); '
+def _wrong_model(path: str | Path, problems: Mapping[str, Sequence[str]]) -> InputError:
+    """The error that names, for each kind of problem, the first few weights."""
+    details = [
+        f'{kind}: {", ".join(names[:_SHOWN_KEYS])}'
+        + (f' and {len(names) - _SHOWN_KEYS} more' if len(names) > _SHOWN_KEYS else '')
+        for kind, names in problems.items()
+        if names
+    ]
+    return InputError(
+        f'checkpoint: {path} belongs to another model ({"; ".join(details)}); '
         'pass the config it was trained with'
     )

@@ -19,9 +19,6 @@ from .errors import InputError
 def read_config(path: str | Path) -> Config:
     """Read a config file.
 
-    Args:
-        path: The file.
-
     Raises:
         InputError: If there is no such file, or it cannot be read; names it and what is wrong.
     """
@@ -47,11 +44,7 @@ def _is_no_environment_variable(record: logging.LogRecord) -> bool:
 
 
 def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
-    """Change a config in place.
-
-    Args:
-        config: The config.
-        changes: Values by dotted key, as mmengine's ``DictAction`` reads them; None is none.
+    """Change values of a config in place, given by dotted key as mmengine's ``DictAction`` does.
 
     Raises:
         InputError: If one does not fit the config; names its key.

@@ -25,8 +25,6 @@ AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _PERCENTILES = (0.1, 99.9)
 # Marks of a JPEG: its start, the start of a picture's data, its end.
 _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
-#: Bytes at a JPEG's end in which its end is looked for at first.
-_JPEG_TAIL = 1024
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
@@ -46,8 +44,7 @@ def is_picture_name(name: str) -> bool:
 def picture_paths(folder: str | Path) -> list[Path]:
     """The pictures in a folder, in natural order.
 
-    Hidden files, folders and other kinds are passed over; so are links that lead nowhere, with a
-    logged warning.
+    All else is passed over; links that lead nowhere with a logged warning.
 
     Raises:
         InputError: If there is no such folder, or it holds no picture.
@@ -92,9 +89,10 @@ class ByteRange:
 
     def _learn(self, picture: np.ndarray) -> None:
         values = picture[np.isfinite(picture)]
-        if values.size == 0:
-            values = np.zeros(1)
-        low, high = map(float, np.percentile(values, _PERCENTILES, method='nearest'))
+        low, high = (
+            np.percentile(values, _PERCENTILES, method='nearest') if values.size else (0, 0)
+        )
+        low, high = float(low), float(high)
         whole = np.issubdtype(picture.dtype, np.integer)
         full = float(np.iinfo(picture.dtype).max) + 1 if whole else 1.0
         if low == high or (whole and high - low >= full / 2):
@@ -115,8 +113,7 @@ class ByteRange:
 def _range_of_folder(folder: Path) -> ByteRange:
     """What its first picture of more than 8 bits gives, whichever of them is read first."""
     to_bytes = ByteRange()
-    for path in picture_paths(folder):
-        picture = _imread(path)
+    for picture in map(_imread, picture_paths(folder)):
         if picture is not None and picture.dtype != np.uint8:
             to_bytes(picture)
             break
@@ -152,11 +149,7 @@ def _imread(path: str | Path) -> np.ndarray | None:
 
 
 def read_image(path: str | Path, shape: Sequence[int] | None = None) -> np.ndarray | None:
-    """Read a picture of a training set.
-
-    Args:
-        path: The file, as :func:`decode_image` takes it.
-        shape: (height, width) that its annotations were made for, if known.
+    """Read a picture of a training set, whose annotations were made for (height, width) ``shape``.
 
     Returns:
         (H, W, 3) uint8, BGR, or None, with a warning that names the file, if it cannot be read,
@@ -188,18 +181,14 @@ def _other_shape(path: str | Path, image: np.ndarray, shape: Sequence[int] | Non
 
 
 def truncated_image(path: str | Path) -> str | None:
-    """Whether a JPEG lacks its end; OpenCV fills what is missing with grey, and says nothing.
-
-    Returns:
-        What is wrong; None where the file has its end, or is no JPEG.
-    """
+    """What is wrong with a JPEG that lacks its end, which OpenCV fills with grey; else None."""
     with open(path, 'rb') as file:
         if file.read(2) != _JPEG_START:
             return None
-        file.seek(max(file.seek(0, 2) - _JPEG_TAIL, 0))
+        # Mostly within its last bytes; but a phone adds a whole film after the end.
+        file.seek(max(file.seek(0, 2) - 1024, 0))
         if _JPEG_END in file.read():
             return None
-        # A phone adds a whole film after the end.
         file.seek(0)
         content = file.read()
     # A thumbnail, which comes before the picture's data, has an end of its own. Within the data

@@ -15,11 +15,7 @@ DEFAULT = 'tlpg_efflite0_small'
 
 
 def shipped_config(name: str, package: Path = PACKAGE) -> Path:
-    """Find a config by name, in the checkout or in the installed package.
-
-    Args:
-        name: File name without ``.py``.
-        package: Folder of the package.
+    """Find a config by its file name without ``.py``, in the checkout or in the installed package.
 
     Raises:
         InputError: If there is none of that name.
@@ -36,14 +32,10 @@ def shipped_config(name: str, package: Path = PACKAGE) -> Path:
 
 
 def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
-    """Find the shipped weights.
-
-    Args:
-        config: Name of the config they were trained with.
-        package: Folder of the package.
+    """Find the shipped weights that were trained with a config, given by name.
 
     Raises:
-        InputError: If none fit.
+        InputError: If none were.
     """
     for path in sorted((package / 'weights').glob('*.safetensors')):
         if read_manifest(path).config == config:
@@ -56,9 +48,6 @@ def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
 
 def checkpoint_path(checkpoint: str | Path) -> Path:
     """The file of a checkpoint, named by its path or, if it is shipped, by ``tlpg://CONFIG``.
-
-    Args:
-        checkpoint: Path, or ``tlpg://`` and a config's name.
 
     Raises:
         InputError: If no weights of that config come with the package.

@@ -16,45 +16,54 @@ from .errors import InputError
 
 @dataclass(frozen=True)
 class Rule:
-    """What one option may be.
-
-    Attributes:
-        meaning: It, after "must be".
-        accepts: Whether a value is that; it may be of any type.
-    """
+    """What one option may be: ``meaning``, after "must be", and whether a value ``accepts``."""
 
     meaning: str
     accepts: Callable[[Any], bool]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+def _number(meaning: str, within: Callable[[float], bool] = lambda value: True) -> Rule:
+    """A finite number within a range."""
+    return Rule(
+        meaning,
+        lambda value: (
+            isinstance(value, Real)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and within(value)
+        ),
+    )
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+def _whole(meaning: str, within: Callable[[int], bool]) -> Rule:
+    """A whole number within a range."""
+    number = _number(meaning, within)
+    return Rule(meaning, lambda value: isinstance(value, Integral) and number.accepts(value))
+
+
+NUMBER = _number('a finite number')
+POSITIVE = _number('a positive number', lambda value: value > 0)
+PROBABILITY = _number('a number in 0..1', lambda value: 0 <= value <= 1)
+FRACTION = _number('a number above 0, at most 1', lambda value: 0 < value <= 1)
+SHARE = _number('a number between 0 and 1, excluded', lambda value: 0 < value < 1)
+ODD = _whole('an odd whole number', lambda value: value > 0 and value % 2 == 1)
+FLAG = Rule('True or False', lambda value: isinstance(value, bool))
+CONFIG = Rule("a component's config, a dict", lambda value: isinstance(value, Mapping))
 
 
 def whole(least: int) -> Rule:
     """A whole number of at least this."""
-    return Rule(
-        f'a whole number of at least {least}', lambda value: _is_whole(value) and value >= least
-    )
+    return _whole(f'a whole number of at least {least}', lambda value: value >= least)
 
 
 def multiple_of(unit: int) -> Rule:
     """A positive whole multiple."""
-    return Rule(
-        f'a positive multiple of {unit}',
-        lambda value: _is_whole(value) and value > 0 and value % unit == 0,
-    )
+    return _whole(f'a positive multiple of {unit}', lambda value: value > 0 and value % unit == 0)
 
 
 def at_least(least: float) -> Rule:
     """A finite number of at least this."""
-    return Rule(
-        f'a number of at least {least}', lambda value: _is_number(value) and value >= least
-    )
+    return _number(f'a number of at least {least}', lambda value: value >= least)
 
 
 def one_of(*known: Any) -> Rule:
@@ -64,12 +73,7 @@ def one_of(*known: Any) -> Rule:
 
 
 def each(rule: Rule, count: int | None = None) -> Rule:
-    """A list or tuple, each of whose entries follows a rule.
-
-    Args:
-        rule: The entries'.
-        count: Number of entries; any but 0 if None.
-    """
+    """A list or tuple of ``count`` entries (any but 0 if None), each of which follows a rule."""
 
     def accepts(value: Any) -> bool:
         if not isinstance(value, Sequence) or isinstance(value, str):
@@ -82,9 +86,7 @@ def each(rule: Rule, count: int | None = None) -> Rule:
 
 def optional(rule: Rule) -> Rule:
     """None, or what follows a rule."""
-    return Rule(
-        f'None or {rule.meaning}', lambda value: value is None or bool(rule.accepts(value))
-    )
+    return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
 
 
 def keys(known: Collection[str], rule: Rule) -> Rule:
@@ -99,29 +101,11 @@ def keys(known: Collection[str], rule: Rule) -> Rule:
     )
 
 
-NUMBER = Rule('a finite number', _is_number)
-POSITIVE = Rule('a positive number', lambda value: _is_number(value) and value > 0)
-PROBABILITY = Rule('a number in 0..1', lambda value: _is_number(value) and 0 <= value <= 1)
-FRACTION = Rule('a number above 0, at most 1', lambda value: _is_number(value) and 0 < value <= 1)
-SHARE = Rule(
-    'a number between 0 and 1, excluded', lambda value: _is_number(value) and 0 < value < 1
-)
-ODD = Rule('an odd whole number', lambda value: _is_whole(value) and value > 0 and value % 2 == 1)
-FLAG = Rule('True or False', lambda value: isinstance(value, bool))
-CONFIG = Rule("a component's config, a dict", lambda value: isinstance(value, Mapping))
-
-
 def check_option(owner: str, name: str, value: Any, rule: Rule) -> None:
     """Refuse a value that a rule does not accept.
 
-    Args:
-        owner: What the option belongs to.
-        name: The option.
-        value: Its value.
-        rule: The rule.
-
     Raises:
-        InputError: Naming all of these.
+        InputError: Naming what the option belongs to, the option, the rule and the value.
     """
     if not rule.accepts(value):
         raise InputError(f'{owner}: {name} must be {rule.meaning}, got {value!r}')
@@ -129,9 +113,6 @@ def check_option(owner: str, name: str, value: Any, rule: Rule) -> None:
 
 def checked(**rules: Rule) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Check arguments of a constructor, those with a rule, before it runs.
-
-    Args:
-        **rules: Rules of arguments by their names.
 
     Example:
         >>> class Blur:
@@ -165,21 +146,10 @@ def option(default: Any, rule: Rule) -> Any:
 
 
 class CheckedOptions:
-    """Base of dataclasses whose fields are options, checked when one is made.
-
-    Example:
-        >>> @dataclass
-        ... class Blur(CheckedOptions):
-        ...     radius: int = option(3, whole(1))
-        >>> Blur(radius=2.5)
-        Traceback (most recent call last):
-        ...InputError: Blur: radius must be a whole number of at least 1, got 2.5
-    """
+    """Base of dataclasses whose fields are options, checked when one is made."""
 
     def __post_init__(self) -> None:
         for each_field in fields(self):
-            rule = each_field.metadata.get('rule')
+            rule, value = each_field.metadata.get('rule'), getattr(self, each_field.name)
             if rule is not None:
-                check_option(
-                    type(self).__name__, each_field.name, getattr(self, each_field.name), rule
-                )
+                check_option(type(self).__name__, each_field.name, value, rule)
