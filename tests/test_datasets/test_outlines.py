@@ -8,7 +8,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from tlpg_mmtrack.datasets.geometry import bounding_box
-from tlpg_mmtrack.datasets.outlines import box_agreement, outline_of
+from tlpg_mmtrack.datasets.outlines import outline_of
 from tlpg_mmtrack.utils.errors import InputError
 
 
@@ -69,10 +69,3 @@ def test_a_code_of_another_image_is_refused(code: dict) -> None:
 def test_a_malformed_segmentation_is_a_value_error(segmentation: object, message: str) -> None:
     with pytest.raises(InputError, match=f'segmentation: .*{message}.*; give a list of polygons'):
         outline_of(segmentation, 20, 30)
-
-
-def test_box_agreement_is_intersection_over_union() -> None:
-    first = np.array([0.0, 0.0, 10.0, 10.0])
-    assert box_agreement(first, np.array([5.0, 0.0, 15.0, 10.0])) == pytest.approx(1 / 3)
-    assert box_agreement(first, np.array([20.0, 0.0, 25.0, 10.0])) == 0.0
-    assert box_agreement(np.zeros(4), np.zeros(4)) == 0.0

@@ -96,6 +96,7 @@ def test_large_objects_are_for_pasting_only(stills: Path, tmp_path: Path) -> Non
         (dict(category_id=[1]), r'category_id: \[1\] is not a number'),
         (dict(segmentation=[['a', 'b']]), 'give a list of polygons or a run-length code'),
         (dict(segmentation=[[0, 0, 20, 0, 20, 20]]), 'does not fit box'),
+        (dict(segmentation=[[float('nan')] * 6]), 'does not fit box'),
         (dict(segmentation='nonsense'), 'is not a COCO mask'),
         (dict(segmentation=dict(size=[9, 9], counts=[81])), 'needs counts and size'),
     ],

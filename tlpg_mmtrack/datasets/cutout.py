@@ -49,19 +49,17 @@ class Cutout:
         box = bounding_box(np.concatenate(shapes))
         margin = 3 if blur is None else 3 + len(blur) // 2
         limit = canvas.shape[1::-1]
-        x1, y1 = (int(v) for v in np.clip(np.floor(box[:2]) - margin, 0, limit))
-        x2, y2 = (int(v) for v in np.clip(np.ceil(box[2:]) + margin, 0, limit))
+        x1, y1 = np.clip(np.floor(box[:2]) - margin, 0, limit).astype(int).tolist()
+        x2, y2 = np.clip(np.ceil(box[2:]) + margin, 0, limit).astype(int).tolist()
         if x2 <= x1 or y2 <= y1:
             return
         origin = np.array([x1, y1], dtype=np.float64)
-        shift = np.concatenate([matrix[:, :2], (matrix[:, 2] - origin)[:, None]], axis=1)
+        shift = np.column_stack((matrix[:, :2], matrix[:, 2] - origin))
         layer = warp(self.image, shift, x2 - x1, y2 - y1)
         alpha = np.zeros(layer.shape[:2], dtype=np.uint8)
-        fixed = [
-            np.round((shape - origin) * 2**_SUBPIXEL_BITS).astype(np.int32) for shape in shapes
-        ]
         # Each part by itself: filled together, parts that overlap would cancel out.
-        for part in fixed:
+        for shape in shapes:
+            part = np.round((shape - origin) * 2**_SUBPIXEL_BITS).astype(np.int32)
             cv2.fillPoly(alpha, [part], 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
         alpha = cv2.GaussianBlur(alpha, (3, 3), 0)
         _blend(canvas[y1:y2, x1:x2], layer, alpha, blur)
@@ -82,10 +80,6 @@ def _blend(
 def cutout_of(sequence: dict, index: int = 0) -> Cutout | None:
     """The object of one frame of a sequence (see ``TrackingSource``), read from its file.
 
-    Args:
-        sequence: The sequence.
-        index: The frame.
-
     Returns:
         The object along its mask, or its box where it has none; None if the image is unusable or
         the object is absent.
@@ -95,5 +89,4 @@ def cutout_of(sequence: dict, index: int = 0) -> Cutout | None:
     image = read_image(sequence['img_paths'][index], sequence.get('img_shape'))
     if image is None:
         return None
-    outline = sequence['outlines'][index] or [box_corners(sequence['bboxes'][index])]
-    return Cutout(image, outline)
+    return Cutout(image, sequence['outlines'][index] or [box_corners(sequence['bboxes'][index])])

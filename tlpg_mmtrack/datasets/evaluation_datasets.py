@@ -23,8 +23,7 @@ _SHOWN = 5
 class VideoFolderDataset(ListedFrames):
     """The videos of a folder, to test on; :mod:`.video_folder` has the layout.
 
-    All box files are read, and every fault is named, before the first frame is tracked. With
-    mmtrack's metrics and with :class:`~tlpg_mmtrack.evaluation.TLPGSOTMetric`.
+    All box files are read, and every fault is named, before the first frame is tracked.
 
     Args:
         data_root: Folder of the videos.
@@ -37,10 +36,6 @@ class VideoFolderDataset(ListedFrames):
     Raises:
         InputError: If the folder is missing, or a video cannot be tested on; names each, its file
             and the line.
-
-    Example:
-        >>> dataset = VideoFolderDataset(
-        ...     data_root='data/mine', pipeline=[], test_mode=True)  # doctest: +SKIP
     """
 
     @checked(one_based=optional(FLAG))
@@ -82,12 +77,11 @@ class GOT10kValidationDataset(GOT10kDataset):
     ``test``, whose other boxes are not public.
     """
 
+    # One frame, as mmtrack's data sets with boxes for every frame give it.
+    prepare_test_data = BaseSOTDataset.prepare_test_data
+
     def get_visibility_from_video(self, video_idx: int) -> dict[str, np.ndarray]:
         """Whether any of the target can be seen: ``cover.label`` above 0, as GOT-10k counts."""
         video = self.get_data_info(video_idx)['video_path']
         path = Path(self.data_prefix['img_path']) / video / 'cover.label'
         return dict(visible=self._loadtxt(str(path), dtype=int) > 0)
-
-    def prepare_test_data(self, video_idx: int, frame_idx: int) -> dict:
-        """One frame, as mmtrack's data sets with boxes for every frame give it."""
-        return BaseSOTDataset.prepare_test_data(self, video_idx, frame_idx)

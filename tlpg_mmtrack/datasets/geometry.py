@@ -33,9 +33,9 @@ def place_matrix(
     """
     box = bounding_box(points @ linear.T)
     width, height = box[2:] - box[:2]
-    linear = linear * (size / np.sqrt(width * height))
-    middle = (box[:2] + box[2:]) / 2.0 * (size / np.sqrt(width * height))
-    return np.column_stack((linear, center - middle))
+    scale = size / np.sqrt(width * height)
+    middle = (box[:2] + box[2:]) / 2.0 * scale
+    return np.column_stack((linear * scale, center - middle))
 
 
 def map_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ def outline_of(segmentation: Any, height: int, width: int) -> list[np.ndarray]:
     Args:
         segmentation: A list of polygons [x1, y1, x2, y2, ...], or a run-length code (compressed or
             not), or None.
-        height: Height of the image, used by run-length codes.
-        width: Width of the image, used by run-length codes.
+        height: Height of the image, which a run-length code must have.
+        width: Width of the image, likewise.
 
     Returns:
         Polygons, each (P, 2) float32 with P >= 3, counted from pixel edges like a COCO box; empty
@@ -67,11 +67,3 @@ def _contours(code: dict, height: int, width: int) -> list[np.ndarray]:
         coco_mask.decode(code), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
     return [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
-
-
-def box_agreement(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two boxes (x1, y1, x2, y2)."""
-    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
-    shared = float(np.prod(np.clip(sides, 0.0, None)))
-    union = float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2])) - shared
-    return shared / union if union > 0.0 else 0.0

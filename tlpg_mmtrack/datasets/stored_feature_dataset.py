@@ -14,7 +14,6 @@ import torch
 from mmengine.structures import InstanceData
 from mmtrack.registry import DATASETS
 from mmtrack.structures import TrackDataSample
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from tlpg_mmtrack.utils.errors import InputError
@@ -62,10 +61,6 @@ class FeatureStore:
     lost by rounding. Samples are written in any order, by several processes if need be; what was
     written stays valid when one is interrupted.
 
-    Args:
-        folder: Folder with ``manifest.json``.
-        writable: Whether samples may be written.
-
     Raises:
         InputError: If the folder is no store, or a file does not have the manifest's shape.
     """
@@ -81,21 +76,14 @@ class FeatureStore:
         self.manifest = FeatureStoreManifest(**content)
         arrays = []
         for name, shape, _ in self.manifest.files():
-            arrays.append(np.load(self.folder / name, mmap_mode='r+' if writable else 'r'))
+            path = self.folder / name
+            arrays.append(np.load(path, mmap_mode='r+' if writable else 'r'))
             if arrays[-1].shape != shape:
-                raise InputError(
-                    f'{self.folder / name}: expected shape {shape}, found {arrays[-1].shape}'
-                )
+                raise InputError(f'{path}: expected shape {shape}, found {arrays[-1].shape}')
         self.boxes, self.written, *self.maps = arrays
 
     def write(self, index: int, maps: Sequence[np.ndarray], boxes: np.ndarray) -> None:
-        """Store one sample.
-
-        Args:
-            index: Its number.
-            maps: (frames, C, H, W), one for each of the backbone's levels.
-            boxes: (frames, 4), (x1, y1, x2, y2) in crop pixels.
-        """
+        """Store a sample: of each level (frames, C, H, W); (frames, 4) boxes in crop pixels."""
         for stored, level in zip(self.maps, maps, strict=True):
             stored[index] = level
         self.boxes[index] = boxes
@@ -166,24 +154,17 @@ class StoredFeatureDataset(CheckedOptions, Dataset):
     def __len__(self) -> int:
         return self.NUM_SAMPLES
 
-    def _choose(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Template and search crops of one sample."""
+    def __getitem__(self, index: int) -> dict:
         manifest, count = self.store.manifest, self.num_template_frames
+        rng = np.random.default_rng((self.seed, index))
         templates = rng.permutation(manifest.template_frames)
         search = np.arange(manifest.template_frames, manifest.frames)
-        others = np.concatenate((search, templates[count:]))
-        return templates[:count], others[: self.num_search_frames]
-
-    def __getitem__(self, index: int) -> dict:
-        chosen = self._choose(np.random.default_rng((self.seed, index)))
-        number = index % self.store.manifest.samples
-        sample = TrackDataSample()
-        names = ('gt_instances', 'search_gt_instances')
-        for name, frames in zip(names, chosen, strict=True):
-            boxes = torch.from_numpy(self.store.boxes[number][frames])
-            setattr(sample, name, InstanceData(bboxes=boxes))
-        template, search = (self._maps(number, frames) for frames in chosen)
-        return dict(inputs=dict(template=template, search=search), data_samples=sample)
-
-    def _maps(self, number: int, frames: np.ndarray) -> list[Tensor]:
-        return [torch.from_numpy(level[number, frames]).float() for level in self.store.maps]
+        search = np.concatenate((search, templates[count:]))[: self.num_search_frames]
+        number = index % manifest.samples
+        inputs, sample = {}, TrackDataSample()
+        for name, frames in (('template', templates[:count]), ('search', search)):
+            maps = (torch.from_numpy(level[number, frames]) for level in self.store.maps)
+            inputs[name] = [level.float() for level in maps]
+            boxes = InstanceData(bboxes=torch.from_numpy(self.store.boxes[number][frames]))
+            setattr(sample, 'gt_instances' if name == 'template' else 'search_gt_instances', boxes)
+        return dict(inputs=inputs, data_samples=sample)

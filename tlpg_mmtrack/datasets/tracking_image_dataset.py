@@ -16,8 +16,9 @@ from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 
+from ..evaluation.one_pass import box_overlaps
 from .geometry import bounding_box
-from .outlines import box_agreement, outline_of
+from .outlines import outline_of
 from .tracking_source import TrackingSource
 
 
@@ -39,14 +40,9 @@ class TrackingImageDataset(TrackingSource):
     Raises:
         InputError: If the annotation file is missing or no COCO file, or no object is left to
             train on.
-
-    Example:
-        >>> dataset = TrackingImageDataset(
-        ...     data_root='data/train/stills', ann_file='annotations.json',
-        ...     data_prefix=dict(img_path='images'), pipeline=[])  # doctest: +SKIP
     """
 
-    MIN_AGREEMENT = 0.5
+    MIN_OVERLAP = 0.5
 
     def __init__(self, ann_file: str, data_prefix: dict, **kwargs: Any) -> None:
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
@@ -57,10 +53,11 @@ class TrackingImageDataset(TrackingSource):
             raise InputError(
                 f'ann_file: {self.ann_file} does not exist; expected a COCO annotation file'
             )
+        self._left_out: dict[str, int] = {}
         try:
             # Windows' editors put a byte order mark first.
             content = json.loads(Path(self.ann_file).read_text(encoding='utf-8-sig'))
-            objects = self._parse_all(content)
+            objects = [self._parse(*pair) for pair in self._selected(content)]
         except InputError:
             raise
         except (ValueError, AttributeError, KeyError, TypeError) as error:
@@ -68,6 +65,8 @@ class TrackingImageDataset(TrackingSource):
                 f'ann_file: {self.ann_file} is no COCO annotation file '
                 f'({type(error).__name__}: {error})'
             ) from error
+        objects = [item for item in objects if item is not None]
+        self.log_loaded('objects', len(objects), self._left_out)
         if not objects:
             raise InputError(
                 f'{self.ann_file}: no object to train on (include={self.include}, exclude='
@@ -75,9 +74,8 @@ class TrackingImageDataset(TrackingSource):
             )
         return objects
 
-    def _parse_all(self, content: dict) -> list[dict]:
-        """The usable objects of a whole file."""
-        self._left_out: dict[str, int] = {}
+    def _selected(self, content: dict) -> list[tuple[dict, dict]]:
+        """A file's annotations of single objects in the images to use, each with its image."""
         images = {image['id']: image for image in content.get('images', ())}
         pairs = [(each, _image_of(each, images)) for each in content.get('annotations', ())]
         pairs = self._without(
@@ -86,17 +84,12 @@ class TrackingImageDataset(TrackingSource):
             'have the image_id of no image',
             'give each annotation the id of its image, of the same type',
         )
-        pairs = [(each, image) for each, image in pairs if self.is_selected(image['file_name'])]
-        pairs = self._without(
-            pairs,
+        return self._without(
+            [(each, image) for each, image in pairs if self.is_selected(image['file_name'])],
             lambda annotation, image: annotation.get('iscrowd', 0),
             'are of crowds (iscrowd)',
             'a target is one object: annotate each on its own, with iscrowd 0',
         )
-        objects = [self._parse(annotation, image) for annotation, image in pairs]
-        objects = [item for item in objects if item is not None]
-        self.log_loaded('objects', len(objects), self._left_out)
-        return objects
 
     def _without(
         self, pairs: list, unusable: Callable[[dict, dict], bool], fault: str, fix: str
@@ -125,12 +118,20 @@ class TrackingImageDataset(TrackingSource):
 
     def _object(self, annotation: dict, image: dict) -> dict | None:
         """One object as a dict of our own, or None if it is too small or large; raises if bad."""
-        height, width = _size_of(image)
+        height, width = image.get('height'), image.get('width')
+        if not all(isinstance(side, (int, float)) and side > 0 for side in (height, width)):
+            raise InputError(
+                f'its image must have a positive width and height, got {width!r} and {height!r}'
+            )
         box = _box_of(annotation, height, width)
         if not self.is_large_enough(box, height, width):
             return None
         outline = outline_of(annotation.get('segmentation'), height, width)
-        self._check_mask(outline, box)
+        if outline:
+            tight = bounding_box(np.concatenate(outline).astype(np.float64))
+            mask = np.concatenate([tight[:2], tight[2:] - tight[:2]])
+            if box_overlaps(mask[None], box[None])[0] < self.MIN_OVERLAP:
+                raise InputError(f'mask (box {mask.round(1)}) does not fit box {box.round(1)}')
         category = annotation.get('category_id', 0)
         if isinstance(category, (list, dict)):
             raise InputError(f'category_id: {category} is not a number')
@@ -145,16 +146,6 @@ class TrackingImageDataset(TrackingSource):
             category=category,
             paste_only=bool(paste_only),
         )
-
-    def _check_mask(self, outline: list[np.ndarray], box: np.ndarray) -> None:
-        """Raise an InputError if an outline misses its box (x, y, w, h)."""
-        if not outline:
-            return
-        tight = bounding_box(np.concatenate(outline).astype(np.float64))
-        corners = np.concatenate([box[:2], box[:2] + box[2:]])
-        # Not `<`: it lets a mask of NaN pass.
-        if not box_agreement(tight, corners) >= self.MIN_AGREEMENT:
-            raise InputError(f'mask {tight.round(1)} does not fit box {corners.round(1)}')
 
     def full_init(self) -> None:
         """Load the annotations and note which objects share a category."""
@@ -183,17 +174,6 @@ def _image_of(annotation: Any, images: dict[Any, dict]) -> dict | None:
     return None if isinstance(name, (list, dict)) else images.get(name)
 
 
-def _size_of(image: dict) -> tuple[int, int]:
-    """The (height, width) of an image's entry, in pixels; raises an InputError if it has none."""
-    height, width = image.get('height'), image.get('width')
-    for side in (height, width):
-        if not isinstance(side, (int, float)) or side <= 0:
-            raise InputError(
-                f'its image must have a positive width and height, got {width!r} and {height!r}'
-            )
-    return height, width
-
-
 def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
     """An annotation's box (x, y, w, h), (4,) float64; raises an InputError if it is of no use."""
     values = annotation.get('bbox', ())
@@ -203,8 +183,8 @@ def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
         box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
         raise InputError(f'box {values} is not four finite numbers')
-    if box[2] <= 0.0 or box[3] <= 0.0:
+    if (box[2:] <= 0).any():
         raise InputError(f'box {box.tolist()} has no area')
-    if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
+    if (box[:2] >= (width, height)).any() or (box[:2] + box[2:] <= 0).any():
         raise InputError(f'box {box.tolist()} is outside the {width} x {height} image')
     return box

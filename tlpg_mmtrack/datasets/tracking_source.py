@@ -26,14 +26,9 @@ class ListedFrames(BaseSOTDataset):
     def get_img_infos_from_video(self, video_idx: int) -> dict:
         """The frames' paths, and their (height, width) where it is declared."""
         item = self.get_data_info(video_idx)
-        paths = item['img_paths']
-        return dict(
-            video_id=video_idx,
-            frame_ids=np.arange(len(paths)),
-            img_paths=paths,
-            video_length=len(paths),
-            **{key: item[key] for key in ('img_shape',) if key in item},
-        )
+        count = len(item['img_paths'])
+        infos = dict(video_id=video_idx, frame_ids=np.arange(count), video_length=count)
+        return infos | {key: item[key] for key in ('img_paths', 'img_shape') if key in item}
 
     def get_len_per_video(self, video_idx: int) -> int:
         """The number of frames."""
@@ -87,10 +82,10 @@ class TrackingSource(ListedFrames):
         wanted = self.include is None or any(fnmatch(name, pattern) for pattern in self.include)
         return wanted and not any(fnmatch(name, pattern) for pattern in self.exclude)
 
-    def is_large_enough(self, box: np.ndarray, height: int, width: int) -> bool:
-        """Whether a box (x, y, w, h) of an image of the given size passes ``min_size``."""
+    def is_large_enough(self, boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Whether boxes (..., 4), (x, y, w, h), of an image of this size pass ``min_size``."""
         scale = self.LONG_SIDE / max(height, width)
-        return float(np.sqrt(box[2] * box[3])) * scale >= self.min_size
+        return np.sqrt(boxes[..., 2] * boxes[..., 3]) * scale >= self.min_size
 
     def log_loaded(self, kind: str, used: int, left_out: Mapping[str, int]) -> None:
         """Sum up in one line what is trained on; a warning if anything was left out.
@@ -149,10 +144,6 @@ class TrackingSource(ListedFrames):
         return self.pipeline([first, other])
 
     def prepare_train_data(self, video_idx: int) -> dict | None:
-        """One training sample, seeded from numpy's global state.
-
-        mmengine seeds that state for each worker. ``WeightedTrackingDataset`` seeds by the
-        sample's number instead.
-        """
+        """One training sample, seeded from numpy's global state, which mmengine seeds."""
         rng = np.random.default_rng(np.random.randint(2**31))
         return self.sample(video_idx, rng, lambda: self.get_sequence(int(rng.integers(len(self)))))

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import os.path as osp
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import decode_image
 from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
 
+from ..evaluation.one_pass import usable
 from .tracking_source import TrackingSource
 from .video_folder import BOX_FILES, FolderVideo, find_videos
 
@@ -34,10 +35,6 @@ class TrackingVideoDataset(TrackingSource):
 
     Raises:
         InputError: If the folder is missing, or no video is left to train on.
-
-    Example:
-        >>> dataset = TrackingVideoDataset(data_root='data/train/videos', pipeline=[])
-        ... # doctest: +SKIP
     """
 
     @checked(one_based=optional(FLAG))
@@ -55,11 +52,7 @@ class TrackingVideoDataset(TrackingSource):
             except InputError as error:
                 problems[video.name] = str(error)
         for name, reason in problems.items():
-            warnings.warn(
-                f'{osp.join(self.data_root, name)}: video left out: {reason}',
-                CorpusWarning,
-                stacklevel=2,
-            )
+            self._warn(name, f'video left out: {reason}')
         self.log_loaded('videos', len(videos), dict.fromkeys(problems, 1))
         if not videos:
             raise InputError(
@@ -74,38 +67,22 @@ class TrackingVideoDataset(TrackingSource):
         if first is None:
             raise InputError('its first frame cannot be read')
         height, width = first.shape[:2]
-        boxes = video.truth
-        usable = np.array([self._is_usable(box, height, width) for box in boxes], dtype=bool)
-        outside = sum(_has_area(box) and not _is_inside(box, height, width) for box in boxes)
-        where = f'outside the {width} x {height} frame'
-        if not usable.any():
+        shown = usable(video.truth)
+        # A box without area says that the object is absent.
+        boxes = np.where(shown[:, None], video.truth, 0.0)
+        middle = boxes[:, :2] + boxes[:, 2:] / 2.0
+        inside = ((middle >= 0.0) & (middle < (width, height))).all(axis=1)
+        small_enough = boxes[:, 2] * boxes[:, 3] <= self.max_cover * height * width
+        kept = shown & inside & small_enough & self.is_large_enough(boxes, height, width)
+        outside, where = sum(shown & ~inside), f'outside the {width} x {height} frame'
+        if not kept.any():
             detail = f'; {outside} boxes have their centre {where}' if outside else ''
             raise InputError(f'no frame shows an object of usable size{detail}')
         if outside:
-            warnings.warn(
-                f'{osp.join(self.data_root, video.name)}: {outside} of {len(boxes)} frames left '
-                f'out: the centre of their box is {where}',
-                CorpusWarning,
-                stacklevel=2,
-            )
-        # A box without area says that the object is absent.
-        boxes = np.where(usable[:, None], boxes, 0.0)
+            frames = f'{outside} of {len(boxes)} frames'
+            self._warn(video.name, f'{frames} left out: the centre of their box is {where}')
+        boxes = np.where(kept[:, None], boxes, 0.0)
         return dict(img_paths=list(map(str, video.images)), bboxes=boxes)
 
-    def _is_usable(self, box: np.ndarray, height: int, width: int) -> bool:
-        """Whether a frame's box (x, y, w, h) can be trained on."""
-        if not (_has_area(box) and _is_inside(box, height, width)):
-            return False
-        small_enough = box[2] * box[3] <= self.max_cover * height * width
-        return small_enough and self.is_large_enough(box, height, width)
-
-
-def _has_area(box: np.ndarray) -> bool:
-    """Whether a box (x, y, w, h) says that the object is there."""
-    return bool(np.isfinite(box).all() and box[2] > 0.0 and box[3] > 0.0)
-
-
-def _is_inside(box: np.ndarray, height: int, width: int) -> bool:
-    """Whether the centre of a box (x, y, w, h) is in the frame."""
-    middle = box[:2] + box[2:] / 2.0
-    return bool(0.0 <= middle[0] < width and 0.0 <= middle[1] < height)
+    def _warn(self, name: str, text: str) -> None:
+        warnings.warn(f'{Path(self.data_root, name)}: {text}', CorpusWarning, stacklevel=3)

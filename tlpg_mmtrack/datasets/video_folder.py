@@ -56,8 +56,7 @@ def read_video_folder(folder: str | Path, one_based: bool | None = None) -> Vide
 
     Args:
         folder: Folder of the videos' folders.
-        one_based: Whether the top left pixel is (1, 1), in all files; None: as the files' names
-            say.
+        one_based: Whether the top left pixel is (1, 1), in all files; None: as their names say.
 
     Raises:
         InputError: If there is no such folder, or no video in it.
@@ -78,15 +77,10 @@ def find_videos(
     one_based: bool | None = None,
     selected: Callable[[str], bool] = lambda name: True,
 ) -> Videos:
-    """Read the videos of a folder, whether or not their first frame shows the target.
+    """Read the ``selected`` videos of a folder, whether or not their first frame shows the target.
 
     Where frames and boxes of one of OTB-100's videos differ in number, the frames are taken that
     the benchmark uses. A folder without frames and boxes is no video: a ``CorpusWarning`` says so.
-
-    Args:
-        folder: As in :func:`read_video_folder`.
-        one_based: As there.
-        selected: Which of the folders to read, by name.
 
     Raises:
         InputError: If there is no such folder.
@@ -107,11 +101,11 @@ def find_videos(
             warnings.warn(message, CorpusWarning, stacklevel=2)
             continue
         for name, files in (annotations or {path.name: []}).items():
+            if len(files) != 1:
+                count = f'{len(files)} of {" and ".join(BOX_FILES)}'
+                problems[name] = f'{path} holds {count}; one is needed'
+                continue
             try:
-                if len(files) != 1:
-                    raise InputError(
-                        f'{path} holds {len(files)} of {" and ".join(BOX_FILES)}; one is needed'
-                    )
                 images = picture_paths(path / 'img')
                 videos.append(_read_video(name, images, files[0], one_based))
             except (OSError, InputError) as error:
@@ -122,13 +116,9 @@ def find_videos(
 def read_video_list(path: str | Path, root: str | Path, one_based: bool | None = None) -> Videos:
     """Read mmtrack's list of videos, in its order, to track each from its first box.
 
-    Its lines are ``frames,boxes,first,last``: a folder, a file, and the numbers that end the names
-    of the first and the last frame. A first line of another form is a comment.
-
-    Args:
-        path: The list.
-        root: Folder that its paths start from.
-        one_based: As in :func:`read_video_folder`; files of other names are 0-based.
+    Its lines are ``frames,boxes,first,last``: a folder, a file, both below ``root``, and the
+    numbers that end the names of the first and the last frame. A first line of another form is a
+    comment. ``one_based`` is that of :func:`read_video_folder`; files of other names are 0-based.
 
     Raises:
         InputError: If it is missing, names no video, or a line is of another form; names file and
@@ -162,7 +152,10 @@ def _read_video(
     """Raises an OSError or InputError that names the file if the boxes do not fit the frames."""
     boxes = read_boxes(annotation)
     if len(boxes) != len(images):
-        images = _used_by_otb(annotation, images)
+        # Of some videos OTB-100 does not use all frames.
+        for folder, file, first, last in otb_targets():
+            if (folder, file) == (annotation.parent.name, annotation.name):
+                images = numbered(images, first, last)
     if len(boxes) != len(images):
         first = min(len(boxes), len(images))
         what = 'has no frame' if first == len(images) else f'is missing, of {images[first].name}'
@@ -196,24 +189,16 @@ def _startable(videos: list[FolderVideo], problems: dict[str, str]) -> Videos:
 def _annotations(folder: Path) -> dict[str, list[Path]]:
     """A video's box files by the names of their targets."""
     paths = [path for path in folder.glob('groundtruth*.txt') if path.is_file()]
-    if len(paths) > 1:
-        # Human4's first file is empty.
-        paths = [path for path in paths if path.stat().st_size > 0]
     found: dict[str, list[Path]] = {}
     for path in sorted(paths, key=lambda path: natural_key(path.name)):
+        # Of several, an empty one is none: OTB's Human4 has one.
+        if len(paths) > 1 and path.stat().st_size == 0:
+            continue
         match = _ONE_BASED.fullmatch(path.name)
         if match or path.name == BOX_FILES[0]:
             target = f'-{match[1]}' if match and match[1] else ''
             found.setdefault(folder.name + target, []).append(path)
     return found
-
-
-def _used_by_otb(annotation: Path, images: list[Path]) -> list[Path]:
-    """The frames that OTB-100 uses of this video; all if it is not one of its."""
-    for video, boxes, first, last in otb_targets():
-        if (video, boxes) == (annotation.parent.name, annotation.name):
-            return numbered(images, first, last)
-    return images
 
 
 @cache

@@ -57,7 +57,7 @@ class WeightedTrackingDataset(Dataset):
         if not datasets:
             raise InputError('datasets: must name at least one dataset')
         weights = [1.0] * len(datasets) if weights is None else list(weights)
-        if len(weights) != len(datasets) or min(weights) < 0.0 or sum(weights) <= 0.0:
+        if len(weights) != len(datasets) or sum(weights) <= 0.0:
             raise InputError(
                 f'weights: need {len(datasets)} numbers >= 0 with a positive sum, got {weights}'
             )
@@ -84,16 +84,6 @@ class WeightedTrackingDataset(Dataset):
     def __len__(self) -> int:
         return self.NUM_SAMPLES
 
-    def _draw(self, rng: np.random.Generator) -> tuple[TrackingSource, int]:
-        """A set by weight, and one of its items."""
-        dataset = self.datasets[rng.choice(len(self.datasets), p=self.probabilities)]
-        return dataset, int(rng.integers(len(dataset)))
-
-    def _draw_sequence(self, rng: np.random.Generator) -> dict:
-        """All that is known of an item that is drawn."""
-        dataset, item = self._draw(rng)
-        return dataset.get_sequence(item)
-
     @contextmanager
     def _strict(self) -> Iterator[None]:
         """With ``'stop'``, what is left out is an error, wherever it is noticed."""
@@ -106,16 +96,22 @@ class WeightedTrackingDataset(Dataset):
             yield
 
     def __getitem__(self, index: int) -> dict:
-        with self._strict():
-            return self._sample(index)
-
-    def _sample(self, index: int) -> dict:
         rng = np.random.default_rng((self.seed, index))
-        for _ in range(self.MAX_ATTEMPTS):
-            dataset, item = self._draw(rng)
-            sample = dataset.sample(item, rng, lambda: self._draw_sequence(rng))
-            if sample is not None:
-                return sample
+
+        def draw() -> tuple[TrackingSource, int]:
+            dataset = self.datasets[rng.choice(len(self.datasets), p=self.probabilities)]
+            return dataset, int(rng.integers(len(dataset)))
+
+        def draw_sequence() -> dict:
+            dataset, item = draw()
+            return dataset.get_sequence(item)
+
+        with self._strict():
+            for _ in range(self.MAX_ATTEMPTS):
+                dataset, item = draw()
+                sample = dataset.sample(item, rng, draw_sequence)
+                if sample is not None:
+                    return sample
         raise InputError(
             f'sample {index}: {self.MAX_ATTEMPTS} draws in a row were unusable; the warnings '
             'above name the files'

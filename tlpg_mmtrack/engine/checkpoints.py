@@ -30,11 +30,7 @@ KEPT = Rule(
 
 @CheckpointLoader.register_scheme(prefixes='tlpg://')
 def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> dict:
-    """Read shipped weights, for ``--checkpoint`` and ``load_from``.
-
-    Args:
-        filename: ``tlpg://`` and a config's name.
-        map_location: Not needed: mmengine copies the weights into its model.
+    """Read shipped weights, ``tlpg://`` and a config's name, for ``--checkpoint``, ``load_from``.
 
     Raises:
         InputError: If none come with the package for that config.
@@ -47,7 +43,7 @@ class AtomicBackend(LocalBackend):
     """mmengine's local files, written atomically."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file; one of the same name stays until it is whole."""
+        """Write a file; one of the same name stays until it is complete."""
         with atomic_write(Path(filepath)) as part:
             super().put(obj, part)
 
@@ -56,13 +52,11 @@ class AtomicBackend(LocalBackend):
 class GuardedCheckpointHook(CheckpointHook):
     """mmengine's checkpoints, of finite weights only, written atomically.
 
-    mmengine removes the oldest checkpoint before it writes the next, writes that in place, and
-    notes its name in ``last_checkpoint``, which ``--resume`` reads. Here a full disk leaves no
-    half of one, and nothing is removed but the oldest; where that cannot be, it stays, with a
-    warning. ``--resume`` takes the file beside the note, so that a work folder can be renamed or
-    copied. Weights that are not finite are not written: they would be what a training is resumed
-    from. (A loss that is not finite stops it sooner, see mmdet's ``CheckInvalidLossHook``; but the
-    last step of an epoch can break weights at a finite loss.)
+    A full disk leaves no half of one, and nothing is removed but the oldest; where that cannot be,
+    it stays, with a warning. ``--resume`` takes the file beside the note ``last_checkpoint``, so
+    that a work folder can be renamed or copied. Weights that are not finite are not written: they
+    would be what a training is resumed from. (mmdet's ``CheckInvalidLossHook`` stops at a loss
+    that is not finite; but the last step of an epoch can break weights at a finite loss.)
 
     Args:
         max_keep_ckpts: Checkpoints to keep; at least 2, so that one is there while the next is
@@ -144,12 +138,11 @@ class FittingCheckpointHook(Hook):
         Raises:
             InputError: If a parameter is missing from the checkpoint or has another shape.
         """
-        if self._loaded is None:
-            return
-        weights = self._loaded.get('state_dict', self._loaded)
-        weights = {name.removeprefix('module.'): value for name, value in weights.items()}
-        self._loaded = None
-        check_fit(_unwrapped(runner), weights, str(runner._load_from))
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            weights = loaded.get('state_dict', loaded)
+            weights = {name.removeprefix('module.'): value for name, value in weights.items()}
+            check_fit(_unwrapped(runner), weights, str(runner._load_from))
 
 
 def _unwrapped(runner: Runner) -> nn.Module:

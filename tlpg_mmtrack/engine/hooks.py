@@ -23,31 +23,27 @@ STRIDE = 1009
 class EpochSeedHook(Hook):
     """Seed Python's, numpy's and torch's random numbers anew before every epoch.
 
-    A checkpoint holds no state of them. Without this, a training that was resumed would draw what
-    the first epoch drew, and end elsewhere than one that ran through. The seed is the run's, with
-    the epoch and the process's rank.
-
-    Loading processes that start with the epoch are seeded likewise: after a resume, and every
-    epoch where they are not persistent. Persistent ones go on from where the last epoch left them.
+    A checkpoint holds no state of them: without this, a training that was resumed would draw what
+    the first epoch drew. The seed is of the run, the epoch and the process's rank. Loading
+    processes that start with the epoch are seeded likewise; persistent ones go on from where the
+    last epoch left them.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed this process, and those that its data loader will start."""
         seed = (runner.seed + STRIDE * runner.epoch) % 2**31
         set_random_seed(seed, diff_rank_seed=True)
-        loader = runner.train_dataloader
-        init = loader.worker_init_fn
+        init = runner.train_dataloader.worker_init_fn
         if isinstance(init, partial) and 'seed' in init.keywords:
-            loader.worker_init_fn = partial(init, seed=seed)
+            runner.train_dataloader.worker_init_fn = partial(init, seed=seed)
 
 
 @HOOKS.register_module()
 class InterruptHook(Hook):
     """Let Ctrl-C (SIGINT) wait for the end of the iteration at hand, and of a save with it.
 
-    Python would raise `KeyboardInterrupt` wherever it happens to be, also in the middle of writing
-    a checkpoint. A second Ctrl-C does so, for one who cannot wait. Processes that load data are
-    forked after training has begun, inherit the patience, and end with the training.
+    A second Ctrl-C does not wait. Processes that load data are forked after training has begun,
+    inherit the patience, and end with the training.
     """
 
     # After all other hooks: the iteration is logged, and its rates are scheduled.
@@ -87,16 +83,14 @@ class InterruptHook(Hook):
     def _restore(self) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
 
 
 @HOOKS.register_module()
 class MainProcessLoggerHook(LoggerHook):
     """mmengine's logger, whose file of a test's measures is the main process's alone.
 
-    mmengine has every process of a distributed test write ``TIMESTAMP.json``, the same file at the
-    same time; with times of different lengths in them, the end of one may be left behind the
-    other's, and the file is no JSON any more. The measures are the same in all processes.
+    mmengine has every process of a distributed test write the same ``TIMESTAMP.json`` at the same
+    time, which may then be no JSON. The measures are the same in all processes.
     """
 
     @master_only

@@ -27,9 +27,8 @@ _FOR_THE_FILE = re.compile(
 class TrainingRunner(Runner):
     """mmengine's runner for tools/train.py.
 
-    mmengine prints over a thousand lines before the first loss: the config, its hooks, and every
-    parameter's learning rate or that it has none. They go to the log file alone, so that what was
-    left out of the data can be seen.
+    The thousand lines that mmengine prints before the first loss, of the config, its hooks and
+    every parameter's learning rate, go to the log file alone.
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
@@ -46,10 +45,9 @@ class TrainingRunner(Runner):
 class NonEmptyEpochLoop(EpochBasedTrainLoop):
     """mmengine's training by epochs, refused at once where they have no iteration.
 
-    With ``drop_last`` that is what fewer samples than a batch come to: mmengine would count the
-    epochs, write checkpoints of untrained weights, and report success. No hook can refuse it in
-    time: mmengine builds the schedules before it calls the first one, and a schedule with
-    ``convert_to_iter_based`` fails on an empty epoch without a word about the data.
+    With ``drop_last`` that is what fewer samples than a batch come to: mmengine would write
+    checkpoints of untrained weights, and report success. A hook comes too late: a schedule with
+    ``convert_to_iter_based`` has failed before, without a word about the data.
 
     Raises:
         InputError: If the data loader gives no batch.
@@ -57,8 +55,7 @@ class NonEmptyEpochLoop(EpochBasedTrainLoop):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        loader = self.dataloader
-        if len(loader) == 0:
+        if len(loader := self.dataloader) == 0:
             raise InputError(
                 f'train_dataloader: no batch an epoch: {len(loader.sampler)} samples, batch_size '
                 f'{loader.batch_size}, drop_last {loader.drop_last}; add data, or set a smaller '
@@ -70,8 +67,7 @@ class NonEmptyEpochLoop(EpochBasedTrainLoop):
 class CPUAmpOptimWrapper(OptimWrapper):
     """Mixed precision on a CPU: bfloat16, which has float32's range and needs no loss scale.
 
-    ``--amp`` of tools/train.py means this where there is no GPU; mmengine's ``AmpOptimWrapper``,
-    which needs one, elsewhere.
+    It is what ``--amp`` of tools/train.py means where there is no GPU.
     """
 
     @contextmanager

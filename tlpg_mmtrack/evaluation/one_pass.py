@@ -9,7 +9,7 @@ the threshold (``<=``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -123,15 +123,12 @@ class OnePassScores:
 
 
 class _Frames(NamedTuple):
-    """The frames that count: (n,) overlaps, centre errors in pixels and in sizes of the target.
-
-    Shares are of ``total`` frames, n or more.
-    """
+    """The frames that count: (n,) overlaps, centre errors in pixels and in sizes of the target."""
 
     overlaps: np.ndarray
     errors: np.ndarray
     normalised: np.ndarray
-    total: int
+    total: int  # Shares are of so many frames, n or more.
 
 
 def get_convention(name: str) -> Convention:
@@ -164,23 +161,17 @@ def score_videos(videos: Sequence[TrackedVideo], convention: Convention) -> OneP
     if convention.pooled:
         *parts, totals = zip(*frames, strict=True)
         return _score(_Frames(*map(np.concatenate, parts), sum(totals)), convention)
-    scores = [_score(part, convention) for part in frames]
-    means = {
-        field.name: np.mean([getattr(score, field.name) for score in scores], axis=0)
-        for field in fields(OnePassScores)
-    }
+    scores = [vars(_score(part, convention)) for part in frames]
+    means = {name: np.mean([score[name] for score in scores], axis=0) for name in scores[0]}
     return OnePassScores(
-        **{name: mean if mean.ndim else float(mean) for name, mean in means.items()}
+        **{key: mean if mean.ndim else float(mean) for key, mean in means.items()}
     )
 
 
 def box_overlaps(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Intersection over union of each of (n, 4) boxes with its truth.
+    """Intersection over union of each of (n, 4) boxes with its truth; (n,) in 0..1.
 
-    A size below zero counts as zero; a box with a NaN overlaps nothing.
-
-    Returns:
-        (n,) in 0..1; 0 where both boxes are empty.
+    A size below zero counts as zero; a box with a NaN, or an empty one, overlaps nothing.
     """
     low = np.maximum(boxes[:, :2], truth[:, :2])
     high = np.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
@@ -194,13 +185,10 @@ def box_overlaps(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def center_errors(
     boxes: np.ndarray, truth: np.ndarray, scale: np.ndarray | None = None
 ) -> np.ndarray:
-    """Distance of the centre of each of (n, 4) boxes from the true one.
+    """Distance of the centre of each of (n, 4) boxes from the true one, in pixels.
 
-    Args:
-        boxes: (n, 4) tracked boxes.
-        truth: (n, 4) true boxes.
-        scale: (n, 2) unit of the distance in x and y; None for pixels. With the true width and
-            height it is the normalised error of TrackingNet and LaSOT.
+    With the true width and height as ``scale``, (n, 2) units of the distance in x and y, it is the
+    normalised error of TrackingNet and LaSOT.
 
     Returns:
         (n,), infinite where a box holds a NaN or a unit is not positive.
@@ -254,8 +242,9 @@ def _counted(video: TrackedVideo, convention: Convention) -> _Frames:
 
 def _score(frames: _Frames, convention: Convention) -> OnePassScores:
     """Measures of some frames, all weighted alike."""
-    bins, total = np.linspace(0, 1, convention.success_bins), frames.total
-    success = (frames.overlaps[:, None] > bins).sum(axis=0) / total
+    overlaps, total = frames.overlaps, frames.total
+    bins = np.linspace(0, 1, convention.success_bins)
+    success = (overlaps[:, None] > bins).sum(axis=0) / total
     precision = (frames.errors[:, None] <= PIXEL_THRESHOLDS).sum(axis=0) / total
     normalised = (frames.normalised[:, None] <= NORMALISED_THRESHOLDS).sum(axis=0) / total
     return OnePassScores(
@@ -263,9 +252,9 @@ def _score(frames: _Frames, convention: Convention) -> OnePassScores:
         precision=float(precision[_REPORTED]),
         norm_precision=float(normalised[_REPORTED]),
         norm_precision_auc=float(normalised.mean()),
-        average_overlap=float(frames.overlaps.sum() / total),
-        success_50=float((frames.overlaps > 0.5).sum() / total),
-        success_75=float((frames.overlaps > 0.75).sum() / total),
+        average_overlap=float(overlaps.sum() / total),
+        success_50=float((overlaps > 0.5).sum() / total),
+        success_75=float((overlaps > 0.75).sum() / total),
         success_curve=success,
         precision_curve=precision,
         norm_precision_curve=normalised,

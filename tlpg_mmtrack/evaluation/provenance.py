@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -69,18 +71,17 @@ def data_fingerprint(
 ) -> str | None:
     """Hash of a video's data: all frames' names, some files' sizes, the content of the first.
 
-    A copy of the data has the same; data encoded anew, renumbered or cut have another. Neither
-    are all contents read, since benchmarks have hundreds of gigabytes, nor all sizes, since on a
-    network disk each may take a millisecond: a single later frame that was replaced goes unnoticed
-    unless it is one of ``SIZES``, evenly spread, and of another size.
+    A copy of the data has the same; data encoded anew, renumbered or cut have another. Benchmarks
+    have hundreds of gigabytes, and on a network disk each file's size may take a millisecond: a
+    single later frame that was replaced goes unnoticed unless it is one of ``SIZES``, evenly
+    spread, and of another size.
 
     Args:
         images: The frames' files, in order.
         annotations: What else belongs to the video, such as its true boxes.
 
     Returns:
-        SHA-256 in hexadecimal; None where the first frame cannot be read, as after the data were
-        removed, so that there is nothing to tell by.
+        SHA-256 in hexadecimal; None where the first frame cannot be read.
     """
     try:
         digest = hashlib.sha256(Path(images[0]).read_bytes())
@@ -89,18 +90,14 @@ def data_fingerprint(
     for path in images:
         digest.update(os.fsencode(os.path.basename(path)) + b'\n')
     for index in np.linspace(0, len(images) - 1, min(SIZES, len(images)), dtype=int):
-        digest.update(f'{_size(Path(images[index]))}\n'.encode())
+        try:
+            size: int | None = Path(images[index]).stat().st_size
+        except OSError:
+            size = None
+        digest.update(f'{size}\n'.encode())
     for values in annotations:
         digest.update(f'{values.dtype} {values.shape}\n'.encode() + values.tobytes())
     return digest.hexdigest()
-
-
-def _size(path: Path) -> int | None:
-    """Bytes of a file; None where it is missing."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
 
 
 def run_identity(config: Config, model: nn.Module, seed: int) -> dict[str, Any]:
@@ -118,7 +115,10 @@ def run_identity(config: Config, model: nn.Module, seed: int) -> dict[str, Any]:
     loop = dict(config.get('test_cfg') or {})
     loop.pop('results_dir', None)
     dataset = (config.get('test_dataloader') or {}).get('dataset')
-    parts = _plain(dict(model=config.get('model'), dataset=dataset, test_cfg=loop))
+    # As JSON has it, in one form: tuples as lists, the rest as text.
+    parts = json.loads(
+        json.dumps(dict(model=config.get('model'), dataset=dataset, test_cfg=loop), default=repr)
+    )
     return dict(config=parts, weights_sha256=weights_sha256(model), seed=seed)
 
 
@@ -138,12 +138,15 @@ def environment(checkpoint: str | None, processes: int) -> dict[str, Any]:
     # A checkout on the path is not an installed package.
     from tlpg_mmtrack import __version__
 
-    installed = {name: _version(name) for name in PACKAGES}
+    packages = {'tlpg_mmtrack': __version__}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            packages[name] = metadata.version(name)
     return dict(
         started=datetime.now(timezone.utc).isoformat(timespec='seconds'),
         checkpoint=checkpoint,
         python=sys.version.split()[0],
-        packages={'tlpg_mmtrack': __version__} | {k: v for k, v in installed.items() if v},
+        packages=packages,
         processes=processes,
         threads=torch.get_num_threads(),
         cpu=_cpu(),
@@ -152,25 +155,9 @@ def environment(checkpoint: str | None, processes: int) -> dict[str, Any]:
     )
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _cpu() -> str:
     try:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
         return next(line for line in lines if line.startswith('model name')).partition(': ')[2]
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _plain(value: Any) -> Any:
-    """A config's value as JSON has it, in one form: tuples as lists, the rest as text."""
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)

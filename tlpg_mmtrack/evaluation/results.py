@@ -17,7 +17,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,10 @@ class VideoResult:
 
 
 class VideoRecord:
-    """The frames of one video so far, in arrays that are as long as the video from the start.
+    """The ``frames`` of one video so far, in arrays that are as long as the video from the start.
 
     A small object kept of every frame would lie in the memory that the frame before it has left,
     and the next frame would no longer fit there: 20,000 such objects can cost as many frames.
-
-    Args:
-        frames: Number of the video's frames.
     """
 
     def __init__(self, frames: int) -> None:
@@ -116,11 +113,7 @@ class VideoRecord:
 
 
 class ResultsFolder:
-    """Reads and writes the results of one run, which may be interrupted and go on.
-
-    Args:
-        path: The folder.
-    """
+    """Reads and writes the results of one run, which may be interrupted and go on."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -174,11 +167,7 @@ class ResultsFolder:
             ) from None
 
     def write(self, result: VideoResult) -> None:
-        """Write one video's result.
-
-        Raises:
-            InputError: If it cannot be written; it names the file.
-        """
+        """Write one video's result; InputError, which names the file, if that fails."""
         # A NaN that a tracker answered is written as it is, for the evaluation to report.
         write_text(self._file(result.name), json.dumps(asdict(result)) + '\n')
 
@@ -187,7 +176,7 @@ class ResultsFolder:
 
         Raises:
             FileNotFoundError: If there is none.
-            InputError: If the file is damaged; it names the file.
+            InputError: If the file, which it names, is damaged.
         """
         path = self._file(name)
         try:
@@ -198,6 +187,7 @@ class ResultsFolder:
             lengths = {len(result.regions), len(result.visible), len(result.times)}
             if result.name != name or len(lengths) != 1:
                 raise InputError(f'it is of {result.name!r}, with lists of lengths {lengths}')
+            return result
         except FileNotFoundError:
             raise
         except (ValueError, KeyError, TypeError, OSError) as error:
@@ -205,16 +195,13 @@ class ResultsFolder:
                 f'results: {path} is damaged ({type(error).__name__}: {error}); remove it, and '
                 'run the same command again'
             ) from error
-        return result
 
     def finished(self) -> set[str]:
         """Names of the videos whose result is there and can be read."""
         names = set()
         for path in self._videos.glob('*.json'):
-            try:
+            with suppress(InputError):
                 names.add(self.read(path.stem).name)
-            except InputError:
-                continue
         return names
 
     def other_data(self, name: str) -> InputError:
@@ -266,19 +253,12 @@ class ResultsFolder:
 
 
 def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> None:
-    """Write an archive for a benchmark's server.
+    """Write one-pass results as a ``.zip`` archive for a benchmark's server.
 
-    Args:
-        kind: ``'got10k'``: for each video ``V/V_001.txt`` with x,y,w,h of each frame and
-            ``V/V_time.txt`` with the seconds that it took. ``'trackingnet'``: ``V.txt`` with
-            x,y,w,h of each frame.
-        path: File to write, ending in ``.zip``, in a folder that is there.
-        results: Results of one-pass runs.
+    ``'got10k'``: for each video ``V/V_001.txt`` with x,y,w,h of each frame and ``V/V_time.txt``
+    with the seconds that it took. ``'trackingnet'``: ``V.txt`` with x,y,w,h of each frame.
     """
-    with (
-        atomic_write(path) as part,
-        zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive,
-    ):
+    with atomic_write(path) as part, zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive:
         for result in results:
             boxes = ''.join(
                 f'{x1:.4f},{y1:.4f},{x2 - x1:.4f},{y2 - y1:.4f}\n'
@@ -294,24 +274,21 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
 
 def _differences(old: dict, new: dict) -> list[str]:
     """Where two JSON objects differ, each as 'a.b was 1, is 2'."""
-    parts = [_leaves(old), _leaves(new)]
-    texts = {
-        path: [json.dumps(part.get(path, 'absent')) for part in parts]
-        for path in parts[0] | parts[1]
-    }
+    was, now = _leaves(old), _leaves(new)
     return [
-        '{} was {}, is {}'.format(path.lstrip('.'), *(_shorten(text) for text in pair))
-        for path, pair in texts.items()
-        if pair[0] != pair[1]
+        f'{path.lstrip(".")} was {_shown(was, path)}, is {_shown(now, path)}'
+        for path in was | now
+        if was.get(path) != now.get(path)
     ]
 
 
-def _leaves(value: Any, path: str = '') -> dict[str, Any]:
-    """What a JSON value holds, by its path."""
+def _leaves(value: Any, path: str = '') -> dict[str, str]:
+    """What a JSON value holds, as text, by its path."""
     if not isinstance(value, dict) or not value:
-        return {path: value}
+        return {path: json.dumps(value)}
     return {k: v for name in value for k, v in _leaves(value[name], f'{path}.{name}').items()}
 
 
-def _shorten(text: str) -> str:
+def _shown(leaves: dict[str, str], path: str) -> str:
+    text = leaves.get(path, '"absent"')
     return text if len(text) <= _SHOWN_LETTERS else f'{text[: _SHOWN_LETTERS - 3]}...'

@@ -92,11 +92,7 @@ class ResumableTestLoop(TestLoop):
         return metrics
 
     def _prepare(self) -> list[str]:
-        """Check the folder, and give each process its share of the videos that are left.
-
-        Returns:
-            The names of all videos.
-        """
+        """Check the folder, and share out the videos that are left; the names of all videos."""
         dataset, rank, processes = self.dataloader.dataset, get_rank(), get_world_size()
         names = video_names(dataset)
         self.metric.attach(self.folder, names)
@@ -116,11 +112,7 @@ class ResumableTestLoop(TestLoop):
         return names
 
     def _open(self) -> set[str]:
-        """Open the folder; names of the videos that have a result.
-
-        Raises:
-            InputError: If a result is of another run, or the folder cannot be written to.
-        """
+        """Open the folder; names of the videos that have a result."""
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         changed = self.folder.prepare(
@@ -136,9 +128,8 @@ class ResumableTestLoop(TestLoop):
 
     def _has_changed(self, video: int, name: str) -> bool:
         """Whether a finished video's frames or annotations are others than when it was tracked."""
-        result = self.folder.read(name)
         try:
-            return not result.can_be_of(self._fingerprint(video))
+            return not self.folder.read(name).can_be_of(self._fingerprint(video))
         except Exception:  # A damaged file can raise nearly anything.
             return True
 
@@ -195,7 +186,7 @@ class ResumableTestLoop(TestLoop):
             yield (video, frame), batch
 
     def _explain(self, video: int, frame: int, error: Exception) -> str:
-        """Which frame could not be read, and why; the last line of a worker's long report."""
+        """Which frame could not be read, and the last line of why."""
         dataset = self.dataloader.dataset
         image = dataset.get_img_infos_from_video(video)['img_paths'][frame]
         lines = [line for line in str(error).splitlines() if line.strip()]
@@ -223,11 +214,7 @@ class ResumableTestLoop(TestLoop):
 
 
 def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:
-    """Share videos of these lengths out so that processes have about as many frames each.
-
-    Returns:
-        For each process the positions of its videos, in their order.
-    """
+    """Positions of videos of these lengths for each process, about as many frames for each."""
     shares: list[list[int]] = [[] for _ in range(processes)]
     frames = [0] * processes
     for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):

@@ -72,11 +72,9 @@ def score_runs(runs: Sequence[SupervisedRun], challenge: str) -> SupervisedScore
     Raises:
         InputError: If one is malformed, or all are too short; it names the video.
     """
-    codes = [_codes(run) for run in runs]
-    overlaps = [_overlaps(run, code) for run, code in zip(runs, codes, strict=True)]
-    videos = list(zip(codes, overlaps, strict=True))
-    lengths = [len(code) for code in codes]
-    failures = sum(int((code == FAILED).sum()) for code in codes)
+    videos = [_codes_and_overlaps(run) for run in runs]
+    lengths = [len(codes) for codes, _ in videos]
+    failures = sum(int((codes == FAILED).sum()) for codes, _ in videos)
     fragments = [fragment for video in videos for fragment in split(*video)]
     return SupervisedScores(
         eao=expected_average_overlap(fragments, *INTERVALS[challenge]),
@@ -93,7 +91,7 @@ def split(codes: np.ndarray, overlaps: np.ndarray) -> list[tuple[np.ndarray, boo
 
     Args:
         codes: (n,) what each frame is: ``SKIPPED``, ``STARTED``, ``FAILED``, or -1, tracked.
-        overlaps: (n,) overlap of each tracked frame.
+        overlaps: (n,) overlap of each tracked frame; NaN of others.
 
     Returns:
         Of each the overlaps of its tracked frames, and whether it ended in a failure that counts.
@@ -138,26 +136,22 @@ def expected_average_overlap(
     return float((total[count > 0] / count[count > 0]).mean())
 
 
-def _codes(run: SupervisedRun) -> np.ndarray:
-    """(n,) what each frame is; see :func:`split`."""
+def _codes_and_overlaps(run: SupervisedRun) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) what each frame is, and its overlap with the truth; see :func:`split`."""
     if len(run.regions) != len(run.truth):
         raise InputError(
             f'video {run.name!r}: {len(run.regions)} frames of results for {len(run.truth)} of '
             'ground truth; track the whole video'
         )
-    return np.array([region[0] if len(region) == 1 else -1 for region in run.regions])
-
-
-def _overlaps(run: SupervisedRun, codes: np.ndarray) -> np.ndarray:
-    """(n,) overlap of each tracked frame with the truth; NaN where there is no region."""
+    codes = np.array([region[0] if len(region) == 1 else -1 for region in run.regions])
     tracked = np.flatnonzero(codes == -1)
-    result = np.full(len(codes), np.nan)
+    overlaps = np.full(len(codes), np.nan)
     try:
         pair = [corners([part[index] for index in tracked]) for part in (run.regions, run.truth)]
     except InputError as error:
         raise InputError(f'video {run.name!r}, among its tracked frames: {error}') from error
-    result[tracked] = pixel_overlaps(*pair, run.size)
-    return result
+    overlaps[tracked] = pixel_overlaps(*pair, run.size)
+    return codes, overlaps
 
 
 def _accuracy(codes: np.ndarray, overlaps: np.ndarray) -> float:
@@ -201,7 +195,7 @@ def pixel_overlaps(
 
     Args:
         first: (n, 4, 2) corners of convex regions.
-        second: (n, 4, 2) corners of convex regions.
+        second: Likewise.
         size: (width, height) of the image; pixels outside do not count. None for no limit.
 
     Returns:

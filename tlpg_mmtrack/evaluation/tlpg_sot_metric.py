@@ -17,13 +17,7 @@ from tlpg_mmtrack.compat.vot import box_region
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FLAG, check_option, checked, each, one_of, optional
 
-from .one_pass import (
-    CONVENTIONS,
-    Convention,
-    OnePassScores,
-    score_video,
-    score_videos,
-)
+from .one_pass import CONVENTIONS, Convention, OnePassScores, score_video, score_videos
 from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
 from .supervised import INTERVALS, SupervisedRun, score_runs
 
@@ -37,9 +31,8 @@ Figures = dict[str, float]
 class TLPGSOTMetric(SOTMetric):
     """One-pass or VOT measures of results that are written to disk, video by video.
 
-    It works with :class:`ResumableTestLoop`, which gives it a folder and the videos' names. A
-    video that is missing, damaged, or holds a box that is not finite is left out of the figures,
-    and named.
+    It works with :class:`ResumableTestLoop`. A video that is missing, damaged, or holds a box that
+    is not finite is left out of the figures, and named.
 
     Figures of the convention ``'mmtrack'`` keep the names ``success``, ``norm_precision`` and
     ``precision``; those of others are preceded by the convention, such as ``otb/success``.
@@ -93,7 +86,7 @@ class TLPGSOTMetric(SOTMetric):
         """Take one frame's result; write the video's after its last frame.
 
         Args:
-            data_batch: mmengine's argument.
+            data_batch: Not used.
             data_samples: One sample, with ``video_name``, ``frame_time`` and ``fingerprint``
                 beside what mmtrack's metric needs.
 
@@ -129,14 +122,11 @@ class TLPGSOTMetric(SOTMetric):
         self._record = None
 
     def evaluate(self, size: int, failures: Mapping[str, str] | None = None) -> Figures:
-        """Read all results and compute the figures, in the main process.
+        """Read all results and compute the figures, in the main process; all processes get them.
 
         Args:
-            size: mmengine's argument.
+            size: Not used.
             failures: Why videos were not finished, by name.
-
-        Returns:
-            The figures, in every process.
 
         Raises:
             InputError: If there is nothing to evaluate.
@@ -149,9 +139,7 @@ class TLPGSOTMetric(SOTMetric):
         results, self._left_out = [], {}
         for name in self._names:
             try:
-                result = self._folder.read(name)
-                _check_finite(result)
-                results.append(result)
+                results.append(_finite(self._folder.read(name)))
             except FileNotFoundError:
                 self._left_out[name] = failures.get(name, 'there is no result')
             except InputError as error:
@@ -189,17 +177,19 @@ class TLPGSOTMetric(SOTMetric):
                 'finite true box; the conventions differ in what that counts for. summary.json '
                 f'names the videos, the first is {next(iter(without_truth))}'
             )
-        summary = dict(
-            figures=figures,
-            conventions={
-                name: asdict(rules) if isinstance(rules, Convention) else rules
-                for name, rules in self.conventions.items()
-            },
-            per_video=per_video,
-            left_out=self._left_out,
-            frames_without_truth=without_truth,
+        conventions = {
+            name: asdict(rules) if isinstance(rules, Convention) else rules
+            for name, rules in self.conventions.items()
+        }
+        self._folder.write_summary(
+            dict(
+                figures=figures,
+                conventions=conventions,
+                per_video=per_video,
+                left_out=self._left_out,
+                frames_without_truth=without_truth,
+            )
         )
-        self._folder.write_summary(summary)
         return figures
 
     def _submit(self, results: list[VideoResult]) -> None:
@@ -231,18 +221,17 @@ class TLPGSOTMetric(SOTMetric):
         """Figures over all videos, and of each."""
         videos = [result.tracked() for result in results]
         figures: Figures = {}
-        per_video: dict[str, Figures] = {video.name: {} for video in videos}
+        per_video: list[Figures] = [{} for _ in videos]
         for name, convention in self.conventions.items():
-            if convention is not None:
+            if convention is None:
+                scores = [self._mmtrack_scores(result) for result in results]
+                figures |= {key: float(np.mean([own[key] for own in scores])) for key in scores[0]}
+                scores = [{f'{name}/{key}': own[key] for key in own} for own in scores]
+            else:
                 figures |= _percentages(name, score_videos(videos, convention))
-                for video in videos:
-                    per_video[video.name] |= _percentages(name, score_video(video, convention))
-                continue
-            scores = [self._mmtrack_scores(result) for result in results]
-            figures |= {key: float(np.mean([part[key] for part in scores])) for key in scores[0]}
-            for video, score in zip(videos, scores, strict=True):
-                per_video[video.name] |= {f'{name}/{key}': score[key] for key in score}
-        return figures, per_video
+                scores = [_percentages(name, score_video(video, convention)) for video in videos]
+            per_video = [own | more for own, more in zip(per_video, scores, strict=True)]
+        return figures, {video.name: own for video, own in zip(videos, per_video, strict=True)}
 
     def _mmtrack_scores(self, result: VideoResult) -> Figures:
         """What mmtrack's function says of one video; over several it averages these."""
@@ -270,13 +259,15 @@ def in_main_process(work: Callable[[], Answer]) -> Answer:
     return answer[0]
 
 
-def _check_finite(result: VideoResult) -> None:
+def _finite(result: VideoResult) -> VideoResult:
+    """The result, or an InputError if one of its regions is not finite."""
     bad = [index for index, region in enumerate(result.regions) if not np.isfinite(region).all()]
     if bad:
         raise InputError(
             f'the tracker answered {len(bad)} times with a box that is not finite, first in frame '
             f'{bad[0]} (counted from 0)'
         )
+    return result
 
 
 def _warn(text: str) -> None:

@@ -52,21 +52,43 @@ class CropTransform(CheckedOptions, BaseTransform):
     template_jitter: tuple[float, float] = option((3.0, 0.18), each(at_least(0), 2))
     search_jitter: tuple[float, float] = option((4.5, 0.35), each(at_least(0), 2))
 
-    def draw_place(self, rng: np.random.Generator, is_template: bool) -> tuple[np.ndarray, float]:
-        """Where the target's box lands in a crop.
+    def place(
+        self, rng: np.random.Generator, points: np.ndarray, linear: np.ndarray, is_template: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw where a target lands in a crop.
 
         Args:
             rng: Source of randomness.
+            points: (P, 2) outline of the target in pixel coordinates of its frame.
+            linear: (2, 2) stretch and rotation of the target.
             is_template: Whether the frame is a template.
 
         Returns:
-            The box's centre (2,) in crop pixels, and the square root of its area in crop pixels.
+            The (2, 3) map of frame pixels to crop pixels, and the target's box, (1, 4) float32 in
+            (x1, y1, x2, y2) crop pixels.
         """
         of_place, of_scale = self.template_jitter if is_template else self.search_jitter
         nominal = self.size / self.search_scale
-        offset = rng.uniform(-0.5, 0.5, 2) * of_place * nominal
+        center = (self.size - 1) / 2.0 + rng.uniform(-0.5, 0.5, 2) * of_place * nominal
         target_size = nominal * float(np.exp(-of_scale * rng.standard_normal()))
-        return (self.size - 1) / 2.0 + offset, target_size
+        matrix = place_matrix(linear, points, center, target_size)
+        return matrix, bounding_box(map_points(matrix, points)).astype(np.float32)[None]
+
+
+def draw_linear(
+    rng: np.random.Generator, mirror: float, aspect: float, rotation: float | None
+) -> np.ndarray:
+    """A (2, 2) stretch by exp(+-aspect / 2) along x and the inverse along y, and a rotation.
+
+    Args:
+        rng: Source of randomness.
+        mirror: -1 to mirror left and right, 1 not to.
+        aspect: Strength of the stretch.
+        rotation: Largest rotation, in degrees; None for none.
+    """
+    stretch = np.exp(rng.uniform(-0.5, 0.5) * aspect)
+    degrees = 0.0 if rotation is None else rng.uniform(-1.0, 1.0) * rotation
+    return linear_map(mirror * stretch, 1.0 / stretch, degrees)
 
 
 @TRANSFORMS.register_module()
@@ -93,36 +115,28 @@ class TrackingCrop(CropTransform):
     still_aspect: float = option(0.2, at_least(0))
     still_rotation: float = option(10.0, at_least(0))
 
-    def _draw_linear(
-        self, rng: np.random.Generator, mirror: float, is_still: bool, has_outline: bool
-    ) -> np.ndarray:
-        """A frame's stretch and rotation, (2, 2)."""
-        if not is_still:
-            return linear_map(mirror, 1.0)
-        stretch = np.exp(rng.uniform(-0.5, 0.5) * self.still_aspect)
-        degrees = rng.uniform(-1.0, 1.0) * self.still_rotation if has_outline else 0.0
-        return linear_map(mirror * stretch, 1.0 / stretch, degrees)
-
     def transform(self, results: dict) -> dict | None:
         """Make the crops."""
         if 'gt_bboxes' in results:
             return results
         if results['paste_only']:
             return None
-        rng = results['rng']
+        rng, is_still = results['rng'], results['is_still']
         mirror = -1.0 if rng.random() < self.flip_prob else 1.0
         crops, boxes = [], []
         for index, frame in enumerate(results['img']):
             outline = results['outlines'][index]
-            box = results['instances'][index][0]['bbox']
-            points = edges_to_pixels(np.concatenate(outline) if outline else box_corners(box))
-            if results['is_still']:
+            corners = box_corners(results['instances'][index][0]['bbox'])
+            points = edges_to_pixels(np.concatenate(outline) if outline else corners)
+            linear = linear_map(mirror, 1.0)
+            if is_still:
                 mirror = -1.0 if rng.random() < self.flip_prob else 1.0
-            linear = self._draw_linear(rng, mirror, results['is_still'], bool(outline))
-            center, size = self.draw_place(rng, index < results['num_template_frames'])
-            matrix = place_matrix(linear, points, center, size)
+                rotation = self.still_rotation if outline else None
+                linear = draw_linear(rng, mirror, self.still_aspect, rotation)
+            is_template = index < results['num_template_frames']
+            matrix, box = self.place(rng, points, linear, is_template)
             crops.append(warp(frame, matrix, self.size, self.size))
-            boxes.append(bounding_box(map_points(matrix, points)).astype(np.float32)[None])
+            boxes.append(box)
         results['img'] = crops
         results['gt_bboxes'] = boxes
         return results

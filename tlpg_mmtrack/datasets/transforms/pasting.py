@@ -21,9 +21,9 @@ from tlpg_mmtrack.utils.option_rules import (
 
 from ...ops.crop import linear_map, warp, window_matrix
 from ..cutout import Cutout, cutout_of
-from ..geometry import bounding_box, map_points, place_matrix
-from .crops import CropTransform
-from .photometric import motion_kernel, random_table
+from ..geometry import bounding_box, place_matrix
+from .crops import CropTransform, draw_linear
+from .photometric import random_motion_kernel, random_table
 
 
 @TRANSFORMS.register_module()
@@ -98,17 +98,14 @@ class CutAndPaste(CropTransform):
         target = Cutout(results['img'][0], results['outlines'][0])
         boxes = []
         for index, canvas in enumerate(crops):
-            stretch = np.exp(rng.uniform(-0.5, 0.5) * self.aspect)
-            degrees = rng.uniform(-1.0, 1.0) * self.rotation
-            linear = linear_map(mirror * stretch, 1.0 / stretch, degrees)
-            center, size = self.draw_place(rng, index < results['num_template_frames'])
-            matrix = place_matrix(linear, target.points, center, size)
+            linear = draw_linear(rng, mirror, self.aspect, self.rotation)
+            is_template = index < results['num_template_frames']
+            matrix, box = self.place(rng, target.points, linear, is_template)
             blur = None
             if rng.random() < self.motion_blur_prob:
-                length = 2 * int(rng.integers(1, self.MAX_BLUR // 2 + 1)) + 1
-                blur = motion_kernel(length, rng.uniform(0.0, 180.0))
+                blur = random_motion_kernel(rng, self.MAX_BLUR)
             target.recolored(random_table(rng, self.colour)).paste(canvas, matrix, blur)
-            boxes.append(bounding_box(map_points(matrix, target.points)).astype(np.float32)[None])
+            boxes.append(box)
         results['img'] = crops
         results['gt_bboxes'] = boxes
         return results
@@ -132,23 +129,17 @@ class PasteDistractors(CheckedOptions, BaseTransform):
     prob: float = option(0.3, PROBABILITY)
     frame_prob: float = option(0.8, PROBABILITY)
 
-    def _distractor(self, results: dict) -> Cutout | None:
-        """The object to paste, recoloured, or None if there is none."""
-        for sequence in (results['peer'], results['other']):
-            if sequence is not None and sequence['outlines'][0]:
-                cutout = cutout_of(sequence)
-                if cutout is not None:
-                    return cutout.recolored(random_table(results['rng'], 0.2))
-        return None
-
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
         rng = results['rng']
         if rng.random() >= self.prob:
             return results
-        distractor = self._distractor(results)
+        masked = (each for each in (results['peer'], results['other']) if each)
+        cutouts = (cutout_of(each) for each in masked if each['outlines'][0])
+        distractor = next(filter(None, cutouts), None)
         if distractor is None:
             return results
+        distractor = distractor.recolored(random_table(rng, 0.2))
         mirror = -1.0 if rng.random() < 0.5 else 1.0
         for canvas, boxes in zip(results['img'], results['gt_bboxes'], strict=True):
             if rng.random() >= self.frame_prob:

@@ -81,8 +81,7 @@ def _blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Out-of-focus blur or motion blur of the camera."""
     if rng.random() < 0.5:
         return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))
-    length = 2 * int(rng.integers(1, 6)) + 1
-    return cv2.filter2D(crop, -1, motion_kernel(length, rng.uniform(0.0, 180.0)))
+    return cv2.filter2D(crop, -1, random_motion_kernel(rng, 11))
 
 
 def random_table(rng: np.random.Generator, strength: float) -> np.ndarray:
@@ -102,6 +101,12 @@ def random_table(rng: np.random.Generator, strength: float) -> np.ndarray:
     levels = np.arange(256, dtype=np.float64)[:, None, None]
     table = ((levels - 127.5) * contrast + 127.5 + brightness) * gains
     return np.clip(np.round(table), 0, 255).astype(np.uint8)
+
+
+def random_motion_kernel(rng: np.random.Generator, longest: int) -> np.ndarray:
+    """A motion blur of an odd number of pixels, 3 to ``longest``, in any direction."""
+    length = 2 * int(rng.integers(1, longest // 2 + 1)) + 1
+    return motion_kernel(length, rng.uniform(0.0, 180.0))
 
 
 def motion_kernel(length: int, degrees: float) -> np.ndarray:
