@@ -3,8 +3,7 @@
 
 :mod:`tlpg_mmtrack.ops.crop` resamples by them. A pixel's centre is its index, there and here.
 Annotations count from pixel edges: a box (x, y, w, h) covers the pixels x to x + w - 1, so its
-left edge lies half a pixel before the centre of pixel x. :func:`edges_to_pixels` turns one into
-the other; without it a mirrored or turned object would be off its box by a pixel.
+left edge lies half a pixel before the centre of pixel x, see :func:`edges_to_pixels`.
 """
 
 from __future__ import annotations
@@ -20,16 +19,13 @@ def edges_to_pixels(points: np.ndarray) -> np.ndarray:
 def place_matrix(
     linear: np.ndarray, points: np.ndarray, center: np.ndarray, size: float
 ) -> np.ndarray:
-    """The affine map that shows an object at a chosen place and size.
+    """The affine map, (2, 3) float64, that shows an object at a chosen place and size.
 
     Args:
         linear: (2, 2) stretch and rotation of the object; its overall scale is replaced.
         points: (P, 2) outline of the object in pixel coordinates of the frame.
         center: (2,) where the centre of the object's tight box lands, in crop pixels.
         size: Square root of the area of the object's tight box in crop pixels.
-
-    Returns:
-        (2, 3) float64, frame pixels to crop pixels.
     """
     box = bounding_box(points @ linear.T)
     width, height = box[2:] - box[:2]

@@ -99,14 +99,11 @@ class FeatureStore:
 class StoredFeatureDataset(CheckedOptions, Dataset):
     """Draws template and search crops from the samples of a :class:`FeatureStore`.
 
-    It has ``NUM_SAMPLES`` numbered samples, far more than are stored, for mmtrack's
-    ``QuotaSampler``: number ``i`` is the stored sample ``i`` modulo their count, each time with
-    other crops of it as templates. Which ones depends on ``seed`` and ``i`` alone.
-
-    A sample is a dict of ``inputs`` (``template`` and ``search``, each a list of float32 maps
-    (frames, C, H, W), one a level) and ``data_samples``, a ``TrackDataSample`` with
-    ``gt_instances.bboxes`` and ``search_gt_instances.bboxes``, (frames, 4) each, (x1, y1, x2, y2)
-    in crop pixels.
+    It has ``NUM_SAMPLES`` samples, for mmtrack's ``QuotaSampler``: number ``i`` is the stored
+    sample ``i`` modulo their count, with templates that depend on ``seed`` and ``i`` alone. It is
+    a dict of ``inputs`` (``template`` and ``search``, each a list of float32 maps (frames, C, H,
+    W), one a level) and ``data_samples``, a ``TrackDataSample`` with ``gt_instances.bboxes`` and
+    ``search_gt_instances.bboxes``, (frames, 4) each, (x1, y1, x2, y2) in crop pixels.
 
     Args:
         folder: Folder that tools/store_features.py wrote.

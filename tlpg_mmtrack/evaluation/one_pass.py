@@ -29,22 +29,21 @@ class Convention:
     """Which frames count in one benchmark, and how they are averaged.
 
     Attributes:
-        visible_only: Count only frames in which the target is visible; else every frame.
+        visible_only: Count only frames in which the target is visible.
         limit_to_image: Limit both boxes to the image before their overlap is taken.
-        pooled: Average over all frames of all videos at once; else over each video's average.
+        pooled: Average over all frames of all videos at once, not over each video's average.
         first_counts: Whether the first frame counts, as right, whatever box was tracked.
-        success_bins: Number of overlap thresholds, evenly from 0 to 1, that success is averaged
-            over.
+        success_bins: Number of overlap thresholds, evenly from 0 to 1.
         without_truth: A counted frame whose true box is not usable: ``'failure'``; ``'skipped'``,
             it does not count after all; ``'near'``, its overlap is a failure and its centre error
             a hit, and a box is usable only if all its four numbers are positive.
-        share_of_all: Shares are of all frames of the video, so that a tracker which is always
-            right stays below 1 where the target is hidden; else of the counted frames.
+        share_of_all: Shares are of all frames of the video, not of the counted ones: a tracker
+            which is always right stays below 1 where the target is hidden.
     """
 
-    visible_only: bool
-    limit_to_image: bool
-    pooled: bool
+    visible_only: bool = False
+    limit_to_image: bool = False
+    pooled: bool = False
     first_counts: bool = True
     success_bins: int = 21
     without_truth: Literal['failure', 'skipped', 'near'] = 'failure'
@@ -54,14 +53,8 @@ class Convention:
 #: ``otb``: OTB's success and precision as the GOT-10k toolkit computes them. ``lasot``: LaSOT's,
 #: as its own toolkit computes them. ``got10k``: GOT-10k's average overlap and success rates.
 CONVENTIONS = {
-    'otb': Convention(visible_only=False, limit_to_image=False, pooled=False),
-    'lasot': Convention(
-        visible_only=True,
-        limit_to_image=False,
-        pooled=False,
-        without_truth='near',
-        share_of_all=True,
-    ),
+    'otb': Convention(),
+    'lasot': Convention(visible_only=True, without_truth='near', share_of_all=True),
     'got10k': Convention(
         visible_only=True,
         limit_to_image=True,
@@ -98,15 +91,14 @@ class OnePassScores:
 
     Attributes:
         success: Area under the success curve (AUC).
-        precision: Share of frames with a centre error of at most 20 pixels (P20).
-        norm_precision: Share of frames with an error of at most 0.2 target sizes.
-        norm_precision_auc: Mean over the thresholds from 0 to 0.5 target sizes, which TrackingNet
-            calls normalised precision.
+        precision: Frames with a centre error of at most 20 pixels (P20).
+        norm_precision: Frames with an error of at most 0.2 target sizes.
+        norm_precision_auc: Mean from 0 to 0.5 target sizes, TrackingNet's normalised precision.
         average_overlap: Mean overlap (AO).
-        success_50: Share of frames with an overlap above 0.5 (SR.5).
-        success_75: Share of frames with an overlap above 0.75 (SR.75).
-        success_curve: Share of frames above each overlap threshold.
-        precision_curve: Share of frames within each distance of ``PIXEL_THRESHOLDS``.
+        success_50: Frames with an overlap above 0.5 (SR.5).
+        success_75: Frames with an overlap above 0.75 (SR.75).
+        success_curve: Frames above each overlap threshold.
+        precision_curve: Frames within each distance of ``PIXEL_THRESHOLDS``.
         norm_precision_curve: The same for ``NORMALISED_THRESHOLDS``.
     """
 
@@ -264,20 +256,19 @@ def _score(frames: _Frames, convention: Convention) -> OnePassScores:
 def _checked(video: TrackedVideo, convention: Convention) -> tuple[np.ndarray, np.ndarray]:
     """Copies of the tracked and the true boxes, which fit each other."""
     boxes, truth = (np.array(part, dtype=np.float64) for part in (video.boxes, video.truth))
-    problem = None
+    bad = np.flatnonzero(~np.isfinite(boxes).all(axis=-1))
     if boxes.shape != (len(truth), 4) or boxes.shape != truth.shape or not len(boxes):
         problem = (
             f'tracked boxes {boxes.shape} and true boxes {truth.shape} must both be (number of '
             'frames, 4); track the whole video'
         )
-    elif not np.isfinite(boxes).all():
-        bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+    elif len(bad):
         problem = (
             f'the tracked boxes of {len(bad)} frames, first of {bad[0]} (counted from 0), are not '
             'finite; a tracker must always answer with a box'
         )
     elif convention.limit_to_image and video.size is None:
         problem = 'size is needed to limit boxes to the image'
-    if problem:
-        raise InputError(f'video {video.name!r}: {problem}')
-    return boxes, truth
+    else:
+        return boxes, truth
+    raise InputError(f'video {video.name!r}: {problem}')

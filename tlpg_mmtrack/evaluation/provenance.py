@@ -36,11 +36,10 @@ _FRAME_FOLDERS = ('img', 'color')
 
 
 def video_names(dataset: BaseSOTDataset) -> list[str]:
-    """Name every video of one of mmtrack's data sets.
+    """Name every video of one of mmtrack's data sets, after its folder or annotation file.
 
-    mmtrack's metric takes the folder of the frames, which several of OTB's and UAV123's videos
-    share: the annotation file tells those apart. ``Jogging/groundtruth_rect.2.txt`` is
-    ``Jogging-2``, and ``anno/UAV123/bird1_3.txt`` is ``bird1_3``.
+    Several of OTB's and UAV123's videos share a folder of frames, which mmtrack's metric takes:
+    ``Jogging/groundtruth_rect.2.txt`` is ``Jogging-2``, ``anno/UAV123/bird1_3.txt`` ``bird1_3``.
 
     Raises:
         InputError: If two videos have the same name.

@@ -51,8 +51,7 @@ class VideoResult:
             of the first frame where the data set gives no more.
         visible: For each frame whether the target can be seen.
         times: For each frame the seconds that tracking took, reading the image not included.
-        fingerprint: What :func:`~.provenance.data_fingerprint` says of the data that it was
-            tracked on; None where that is not known.
+        fingerprint: :func:`~.provenance.data_fingerprint` of the data; None if not known.
     """
 
     name: str
@@ -103,7 +102,7 @@ class VideoRecord:
     def result(
         self, name: str, size: tuple[int, int], fingerprint: str | None = None
     ) -> VideoResult:
-        """The whole video's, of this name and (width, height) of its frames."""
+        """The result of the video, of this name and (width, height) of its frames."""
         regions, truth = (
             [row[:count].tolist() for row, count in zip(*part, strict=True) if count]
             for part in zip(self._numbers, self._counts, strict=True)
@@ -128,11 +127,10 @@ class ResultsFolder:
             run: What does not decide them but is worth noting: versions, hardware.
 
         Returns:
-            What differs between this run's ``run`` and the last one's.
+            How ``run`` differs from the last one's.
 
         Raises:
-            InputError: If the folder holds results of another identity or of none, or cannot be
-                written to.
+            InputError: If the folder holds results of another identity, or is not writable.
         """
         identity, run = (json.loads(json.dumps(part)) for part in (identity, run))
         manifest = self._read_manifest() or dict(identity=identity, runs=[])
@@ -152,11 +150,7 @@ class ResultsFolder:
         return _differences(last | dict(started=''), run | dict(started=''))
 
     def lock(self) -> AbstractContextManager:
-        """Keep other runs off the folder while the context lasts; the end of the process ends it.
-
-        Raises:
-            InputError: If another run has it.
-        """
+        """Keep other runs off the folder while the context lasts; InputError if one has it."""
         self._make()
         try:
             return FileLock(self.path / '.lock').acquire(blocking=False)

@@ -189,11 +189,11 @@ class ResumableTestLoop(TestLoop):
         """Which frame could not be read, and the last line of why."""
         dataset = self.dataloader.dataset
         image = dataset.get_img_infos_from_video(video)['img_paths'][frame]
-        lines = [line for line in str(error).splitlines() if line.strip()]
+        annotations = dataset.get_data_info(video)['ann_path']
+        *_, reason = ('no reason', *str(error).strip().splitlines())
         return (
-            f'frame {frame} (counted from 0), {image}, annotations '
-            f'{dataset.get_data_info(video)["ann_path"]}: {type(error).__name__}: '
-            f'{lines[-1] if lines else "no reason"}'
+            f'frame {frame} (counted from 0), {image}, annotations {annotations}: '
+            f'{type(error).__name__}: {reason}'
         )
 
     def _leave_out(self, name: str, reason: str) -> None:

@@ -113,9 +113,9 @@ def expected_average_overlap(
 ) -> float:
     """Mean of the expected overlap curve between two lengths, in frames with the start.
 
-    The curve at N is the mean, over the fragments, of the average overlap in their first N frames,
-    the start, whose box was given, left out. A fragment that failed goes on with zeros; one that
-    ended with its video counts up to its length. A length that no fragment reaches is left out.
+    The curve at N is the mean, over the fragments, of the average overlap in their first N frames
+    but the start. A fragment that failed goes on with zeros; one that ended with its video counts
+    up to its length. A length that no fragment reaches is left out.
 
     Raises:
         InputError: If no fragment is as long as the shortest length.
@@ -128,12 +128,13 @@ def expected_average_overlap(
         averages = sums[np.minimum(lengths, len(overlaps))] / lengths
         total += np.where(counts, averages, 0.0)
         count += counts
-    if not count.any():
+    reached = count > 0
+    if not reached.any():
         raise InputError(
             f'runs: none is {low} frames long, and none failed; the expected average overlap is '
             'not defined for videos as short as these'
         )
-    return float((total[count > 0] / count[count > 0]).mean())
+    return float((total[reached] / count[reached]).mean())
 
 
 def _codes_and_overlaps(run: SupervisedRun) -> tuple[np.ndarray, np.ndarray]:
@@ -177,8 +178,8 @@ def corners(regions: Sequence[np.ndarray]) -> np.ndarray:
                 f'all finite, got {region}'
             )
         if len(values) == 4:
-            x, y, width, height = values
-            values = (x, y, x + width, y, x + width, y + height, x, y + height)
+            left, top, right, bottom = *values[:2], *(values[:2] + values[2:])
+            values = (left, top, right, top, right, bottom, left, bottom)
         result[index] = np.reshape(values, (4, 2))
     return result
 
@@ -222,9 +223,9 @@ def _row_spans(
 ) -> tuple[np.ndarray, np.ndarray]:
     """First and last pixel, (n, rows), that regions cover in each row; first > last for none."""
     left, right = np.full(rows.shape, np.inf), np.full(rows.shape, -np.inf)
-    for start, end in ((0, 1), (1, 2), (2, 3), (3, 0)):
-        x1, y1 = region[:, start].T[..., None]
-        x2, y2 = region[:, end].T[..., None]
+    for corner in range(4):
+        x1, y1 = region[:, corner - 1].T[..., None]
+        x2, y2 = region[:, corner].T[..., None]
         crosses = (np.minimum(y1, y2) <= rows) & (rows <= np.maximum(y1, y2))
         # A horizontal edge is crossed at its start; the next edge adds its end.
         share = np.divide(rows - y1, y2 - y1, out=np.zeros(rows.shape), where=y2 != y1)

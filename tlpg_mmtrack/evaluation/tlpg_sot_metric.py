@@ -34,10 +34,9 @@ class TLPGSOTMetric(SOTMetric):
     It works with :class:`ResumableTestLoop`. A video that is missing, damaged, or holds a box that
     is not finite is left out of the figures, and named.
 
-    Figures of the convention ``'mmtrack'`` keep the names ``success``, ``norm_precision`` and
-    ``precision``; those of others are preceded by the convention, such as ``otb/success``.
-    One-pass figures are percentages. ``fps`` is frames a second; reading them, and starting
-    the tracker, are not included.
+    Names of figures are preceded by the convention, such as ``otb/success``, but for those of
+    ``'mmtrack'``. One-pass figures are percentages. ``fps`` is frames a second; reading them, and
+    starting the tracker, are not included.
 
     Args:
         metric: ``'OPE'``, one pass, or ``'VOT'``, supervised runs.
@@ -99,7 +98,7 @@ class TLPGSOTMetric(SOTMetric):
                 "TLPGSOTMetric: no folder for results; set test_cfg = dict(type='ResumableTestLoop"
                 "'), or use mmtrack's SOTMetric with mmengine's TestLoop"
             )
-        sample, last = data_samples[0], data_samples[0]['video_length'] - 1
+        sample = data_samples[0]
         boxes, instance = sample['pred_track_instances']['bboxes'], sample['instances'][0]
         # A supervised run begins with a code, one pass with a box: hours before the figures.
         if sample['frame_id'] == 0 and (boxes.shape[-1] == 1) != self.supervised:
@@ -109,10 +108,9 @@ class TLPGSOTMetric(SOTMetric):
                 f'model.test_cfg.test_mode={mode!r}'
             )
         record = self._record = self._record or VideoRecord(sample['video_length'])
-        record.add(
-            boxes[0].tolist(), instance.get('bbox'), instance['visible'], sample['frame_time']
-        )
-        if sample['frame_id'] == last:
+        truth, visible = instance.get('bbox'), instance['visible']
+        record.add(boxes[0].tolist(), truth, visible, sample['frame_time'])
+        if sample['frame_id'] == sample['video_length'] - 1:
             self._record = None
             size = sample['ori_shape'][1::-1]
             self._folder.write(record.result(sample['video_name'], size, sample['fingerprint']))
@@ -203,14 +201,12 @@ class TLPGSOTMetric(SOTMetric):
         MMLogger.get_current_instance().info(f'To submit: {path}')
 
     def _supervised_figures(self, results: list[VideoResult]) -> Figures:
-        runs = [
-            SupervisedRun(
-                result.name,
-                *(list(map(box_region, part)) for part in (result.regions, result.truth)),
-                result.size,
+        runs = []
+        for result in results:
+            regions, truth = (
+                list(map(box_region, part)) for part in (result.regions, result.truth)
             )
-            for result in results
-        ]
+            runs.append(SupervisedRun(result.name, regions, truth, result.size))
         return {
             f'{name}/{measure}': value
             for name in self.conventions
@@ -251,8 +247,7 @@ def in_main_process(work: Callable[[], Answer]) -> Answer:
         try:
             answer = [work()]
         except (ValueError, OSError) as error:
-            # The other processes wait: they get the error too.
-            answer = [error]
+            answer = [error]  # The other processes wait: they get it too.
     broadcast_object_list(answer)
     if isinstance(answer[0], Exception):
         raise answer[0]
@@ -281,10 +276,8 @@ def _percentages(convention: str, scores: OnePassScores | None) -> Figures:
 
 def _speed(results: list[VideoResult]) -> float:
     """Frames a second; a tracker's starts, and the frames that VOT skips, are not included."""
-    times = [
-        time
-        for result in results
-        for time, region in list(zip(result.times, result.regions, strict=True))[1:]
-        if len(region) > 1
-    ]
+    times = []
+    for result in results:
+        frames = list(zip(result.times, result.regions, strict=True))[1:]
+        times += [time for time, region in frames if len(region) > 1]
     return len(times) / sum(times) if sum(times) > 0 else 0.0

@@ -71,8 +71,8 @@ def save_weights(
     Args:
         state_dict: The weights. A frozen backbone leaves its own out of the model's state dict.
         path: File to write; must end in ``.safetensors``.
-        config: Name of the config, without folder and ``.py``.
-        seed: Random seed of the training.
+        config: As in :class:`WeightsManifest`.
+        seed: Likewise.
         dtype: Kind of number that floating-point weights are stored as.
 
     Raises:
@@ -114,16 +114,11 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
     """Make sure that weights are a model's, for loaders that leave out what does not fit.
 
-    Every parameter that the model would save must be there, in its shape. Further weights, and
-    missing buffers, make no difference: checkpoints of other versions have such.
-
-    Args:
-        model: The model.
-        state_dict: The weights.
-        name: What messages call the weights: the path of their file.
+    Further weights, and missing buffers, make no difference: checkpoints of other versions have
+    such. ``name``, in messages, is the path of the weights' file.
 
     Raises:
-        InputError: If a parameter is missing or of another shape.
+        InputError: If a parameter that the model would save is missing or of another shape.
     """
     state_dict = dict(state_dict)
     for part, module in model.named_modules():

@@ -29,9 +29,9 @@ _JPEG_START, _JPEG_DATA, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """A key to sort file names by: 2.jpg before 10.jpg, IMG_1.jpg before img_2.jpg."""
-    # Not isdigit: it takes in characters that int() refuses, such as a superscript 2.
     parts = re.split(r'(\d+)', name.casefold())
-    # The name itself parts 1.jpg from 01.jpg and A.jpg from a.jpg, however the folder lists them.
+    # Not isdigit: it takes in characters that int() refuses, such as a superscript 2. The name
+    # itself parts 1.jpg from 01.jpg and A.jpg from a.jpg, however the folder lists them.
     return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts], name
 
 
@@ -96,16 +96,12 @@ class ByteRange:
         whole = np.issubdtype(picture.dtype, np.integer)
         full = float(np.iinfo(picture.dtype).max) + 1 if whole else 1.0
         if low == high or (whole and high - low >= full / 2):
-            # What OpenCV does: the upper byte.
-            self._scale = 256 / full
+            self._scale = 256 / full  # What OpenCV does: the upper byte.
             return
         self._low, self._scale = low, 255 / (high - low)
         logger.warning(
-            'the first picture holds %s values from %g to %g; that range is stretched to 0..255 '
-            'in all of them',
-            picture.dtype,
-            low,
-            high,
+            f'the first picture holds {picture.dtype} values from {low:g} to {high:g}; that range '
+            'is stretched to 0..255 in all of them'
         )
 
 
@@ -143,8 +139,7 @@ def decode_image(path: str | Path, to_bytes: ByteRange | None = None) -> np.ndar
 def _imread(path: str | Path) -> np.ndarray | None:
     try:
         return cv2.imread(str(path), AS_STORED)
-    except cv2.error:
-        # OpenCV raises where the file's header claims an enormous size.
+    except cv2.error:  # The file's header claims an enormous size.
         return None
 
 
@@ -156,9 +151,8 @@ def read_image(path: str | Path, shape: Sequence[int] | None = None) -> np.ndarr
         lacks its end or does not have the shape.
     """
     image = decode_image(path)
-    if image is None:
-        fault: str | None = f'{path}: cannot be read as an image'
-    else:
+    fault: str | None = f'{path}: cannot be read as an image'
+    if image is not None:
         fault = truncated_image(path) or _other_shape(path, image, shape)
     if fault is None:
         return image

@@ -55,13 +55,13 @@ class CropTransform(CheckedOptions, BaseTransform):
     def place(
         self, rng: np.random.Generator, points: np.ndarray, linear: np.ndarray, is_template: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw where a target lands in a crop.
+        """Draw where a target lands in a crop of a template or search frame.
 
         Args:
             rng: Source of randomness.
             points: (P, 2) outline of the target in pixel coordinates of its frame.
             linear: (2, 2) stretch and rotation of the target.
-            is_template: Whether the frame is a template.
+            is_template: Which jitter to draw from.
 
         Returns:
             The (2, 3) map of frame pixels to crop pixels, and the target's box, (1, 4) float32 in
@@ -78,13 +78,10 @@ class CropTransform(CheckedOptions, BaseTransform):
 def draw_linear(
     rng: np.random.Generator, mirror: float, aspect: float, rotation: float | None
 ) -> np.ndarray:
-    """A (2, 2) stretch by exp(+-aspect / 2) along x and the inverse along y, and a rotation.
+    """Draw a (2, 2) stretch and rotation.
 
-    Args:
-        rng: Source of randomness.
-        mirror: -1 to mirror left and right, 1 not to.
-        aspect: Strength of the stretch.
-        rotation: Largest rotation, in degrees; None for none.
+    The stretch is by up to exp(+-aspect / 2) along x and the inverse along y, times ``mirror``
+    (-1 to mirror left and right, else 1); the rotation by up to so many degrees, or none.
     """
     stretch = np.exp(rng.uniform(-0.5, 0.5) * aspect)
     degrees = 0.0 if rotation is None else rng.uniform(-1.0, 1.0) * rotation
@@ -101,8 +98,7 @@ class TrackingCrop(CropTransform):
     each differently; those of a video are mirrored together.
 
     Replaces ``img`` by crops (size, size, 3) and adds ``gt_bboxes``, for each frame (1, 4) float32
-    in (x1, y1, x2, y2) crop pixels, not clipped to the crop. Leaves samples alone that
-    ``CutAndPaste`` has already made crops of.
+    in (x1, y1, x2, y2) crop pixels, not clipped to the crop. Leaves ``CutAndPaste``'s crops alone.
 
     Args:
         flip_prob: Probability of mirroring left and right.
@@ -148,10 +144,6 @@ class CropLikeTracker(CropLikeDiMP):
 
     mmtrack counts from the edge of the crop's first pixel: its boxes lie half a crop pixel right
     of and below those that :class:`TLPG` learns from in the first frame and reads in later ones.
-
-    Args:
-        crop_size_factor: Side of the crop, in units of the jittered box's sqrt(width * height).
-        output_size: Side of the crop in crop pixels.
     """
 
     def generate_box(

@@ -46,12 +46,8 @@ class SampleTrackingFrames(CheckedOptions, BaseTransform):
         future = shown[(shown > pivot) & (shown <= pivot + self.max_gap)]
         if len(future) == 0:
             future = shown
-        return np.concatenate(
-            [
-                rng.choice(past, self.num_template_frames),
-                rng.choice(future, self.num_search_frames),
-            ]
-        )
+        templates = rng.choice(past, self.num_template_frames)
+        return np.concatenate((templates, rng.choice(future, self.num_search_frames)))
 
     def transform(self, results: list[dict]) -> dict | None:
         """Choose frames of the first of two sequences (see ``TrackingSource``)."""
@@ -90,24 +86,19 @@ class LoadTrackingFrames(BaseTransform):
         """Add ``img``."""
         frames: dict[str, np.ndarray] = {}
         for path, instances in zip(results['img_path'], results['instances'], strict=True):
-            if path not in frames:
-                frame = read_image(path, results['img_shape'])
-                if frame is None or not _is_inside(instances[0]['bbox'], frame, path):
-                    return None
-                frames[path] = frame
+            if path in frames:
+                continue
+            frame, box = read_image(path, results['img_shape']), instances[0]['bbox']
+            if frame is None:
+                return None
+            middle = (box[:2] + box[2:]) / 2.0
+            if not ((middle >= 0.0) & (middle < frame.shape[1::-1])).all():
+                fault = f'{path}: box {box.tolist()} has its centre outside; skipped'
+                warnings.warn(fault, CorpusWarning, stacklevel=2)
+                return None
+            frames[path] = frame
         results['img'] = [frames[path] for path in results['img_path']]
         return results
-
-
-def _is_inside(box: np.ndarray, frame: np.ndarray, path: str) -> bool:
-    """Whether a box (x1, y1, x2, y2) has its centre in its frame; warns if not."""
-    middle = (box[:2] + box[2:]) / 2.0
-    if (middle >= 0.0).all() and (middle < frame.shape[1::-1]).all():
-        return True
-    warnings.warn(
-        f'{path}: box {box.tolist()} has its centre outside; skipped', CorpusWarning, stacklevel=3
-    )
-    return False
 
 
 @TRANSFORMS.register_module()
@@ -115,11 +106,7 @@ class LoadFrame(BaseTransform):
     """Reads a frame of a test, ``img``, as the demo does; 16-bit pictures, too."""
 
     def transform(self, results: dict) -> dict:
-        """Add ``img``, (H, W, 3) uint8 BGR, and its size (H, W) as mmcv's loader does.
-
-        Raises:
-            InputError: If the file cannot be read.
-        """
+        """Add ``img``, (H, W, 3) uint8 BGR, and its size (H, W); InputError if that fails."""
         image = decode_image(results['img_path'])
         if image is None:
             raise InputError(f'{results["img_path"]}: cannot be read as an image')

@@ -31,16 +31,15 @@ from .photometric import random_motion_kernel, random_table
 class CutAndPaste(CropTransform):
     """Pastes the target, cut out along its mask, over another image, moving on its own.
 
-    The background is a window of one frame of ``other``, shared by the frames of the sample and
-    drifting between them. In each frame the target has its own place, scale, aspect, rotation,
-    colour and motion blur. Replaces ``img`` and adds ``gt_bboxes`` as ``TrackingCrop`` does; where
-    it does not act (by chance, or for want of a mask), it leaves the sample to that transform.
+    The background is a window of one frame of ``other`` that drifts from frame to frame. In each
+    frame the target has its own place, scale, aspect, rotation, colour and motion blur. Replaces
+    ``img`` and adds ``gt_bboxes`` as ``TrackingCrop`` does; where it does not act (by chance, or
+    for want of a mask), it leaves the sample to that transform.
 
     Args:
         prob: Probability of acting on a target that has a mask. Targets marked ``paste_only`` are
             always pasted.
-        min_size: Targets smaller than this, sqrt(width * height) in pixels of their image, are too
-            coarse to paste.
+        min_size: Least sqrt(width * height) of a target, in pixels of its image.
         flip_prob: Probability of mirroring the target, in all frames together.
         aspect: The target is stretched by up to exp(+-aspect / 2) along x and the inverse along y.
         rotation: The target is rotated by up to this many degrees.
@@ -144,8 +143,7 @@ class PasteDistractors(CheckedOptions, BaseTransform):
         for canvas, boxes in zip(results['img'], results['gt_bboxes'], strict=True):
             if rng.random() >= self.frame_prob:
                 continue
-            place = self._free_place(rng, boxes[0].astype(np.float64), canvas.shape[0])
-            if place is not None:
+            if place := self._free_place(rng, boxes[0].astype(np.float64), canvas.shape[0]):
                 linear = linear_map(mirror, 1.0, rng.uniform(-15.0, 15.0))
                 matrix = place_matrix(linear, distractor.points, *place)
                 distractor.paste(canvas, matrix, None)

@@ -85,15 +85,10 @@ def _blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def random_table(rng: np.random.Generator, strength: float) -> np.ndarray:
-    """A random change of contrast, brightness and tint.
+    """A random change of contrast, brightness and tint; (256, 1, 3) uint8, for ``cv2.LUT``.
 
-    Args:
-        rng: Source of randomness.
-        strength: Contrast changes by up to this share, brightness by up to half this share of the
-            range, each channel's gain by up to a quarter of it. 0 changes nothing.
-
-    Returns:
-        (256, 1, 3) uint8, to be applied with ``cv2.LUT``.
+    Contrast changes by up to the share ``strength``, brightness by up to half this share of the
+    range, each channel's gain by up to a quarter of it. 0 changes nothing.
     """
     contrast = 1.0 + rng.uniform(-1.0, 1.0) * strength
     brightness = 255.0 * rng.uniform(-0.5, 0.5) * strength
@@ -110,19 +105,11 @@ def random_motion_kernel(rng: np.random.Generator, longest: int) -> np.ndarray:
 
 
 def motion_kernel(length: int, degrees: float) -> np.ndarray:
-    """Kernel of a motion blur.
-
-    Args:
-        length: Pixels the object moves during the exposure, odd, >= 3.
-        degrees: Direction.
-
-    Returns:
-        (length, length) float32 of sum 1.
-    """
+    """Kernel of a motion blur by ``length`` pixels, odd, >= 3; (length, length) of sum 1."""
     kernel = np.zeros((length, length), dtype=np.float32)
     middle = (length - 1) / 2.0
     reach = middle * np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
     ends = np.round((middle + np.stack([-reach, reach])) * 2**_SUBPIXEL_BITS).astype(int)
-    start, stop = (tuple(int(v) for v in end) for end in ends)
+    start, stop = map(tuple, ends.tolist())
     cv2.line(kernel, start, stop, 1.0, 1, shift=_SUBPIXEL_BITS)
     return kernel / kernel.sum()
