@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from command_line import command
+from command_line import change_config, command, key_value
 from mmengine.config import DictAction
 
-from tlpg_mmtrack.utils.config import change_config, key_value, read_config
+from tlpg_mmtrack.utils.config import read_config
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:

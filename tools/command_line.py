@@ -17,13 +17,18 @@ import errno
 import functools
 import re
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tlpg_mmtrack.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 LEFT_OUT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -56,6 +61,30 @@ def add_convention(parser: argparse.ArgumentParser, *more: str) -> None:
         default='otb',
         help='which frames count; docs/evaluation.md says how they differ (default: %(default)s)',
     )
+
+
+def key_value(text: str) -> str:
+    """Check one of ``--cfg-options``, on which mmengine's ``DictAction`` ends with a traceback."""
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'expected KEY=VALUE, got {text!r}')
+    return text
+
+
+def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
+    """Change values of a config in place, given by dotted key as ``DictAction`` does.
+
+    Raises:
+        InputError: If one does not fit the config; names its key.
+    """
+    for key, value in (changes or {}).items():
+        try:
+            config.merge_from_dict({key: value})
+        except (AttributeError, KeyError, TypeError) as error:
+            # mmengine quotes the whole list that an index is not of.
+            reason = textwrap.shorten(str(error), 120)
+            raise InputError(
+                f'cfg-options: {key} does not fit {config.filename} ({reason}); check the key'
+            ) from error
 
 
 def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[..., int]]:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from command_line import command
+from command_line import change_config, command, key_value
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
@@ -33,7 +33,7 @@ from rich.progress import Progress
 from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore, FeatureStoreManifest
 from tlpg_mmtrack.utils.allocator import keep_freed_memory
 from tlpg_mmtrack.utils.atomic_write import atomic_write
-from tlpg_mmtrack.utils.config import change_config, key_value, read_config
+from tlpg_mmtrack.utils.config import read_config
 from tlpg_mmtrack.utils.errors import FileError, InputError
 
 BATCH = 4

@@ -52,11 +52,12 @@ class VideoFolderDataset(ListedFrames):
         else:
             videos, problems = read_video_folder(self.data_root, self.one_based)
         if problems:
-            reasons = [f'{name}: {reason}' for name, reason in problems.items()]
-            more = f'; and {len(reasons) - _SHOWN} more' if len(reasons) > _SHOWN else ''
+            count = len(problems)
+            reasons = [f'{name}: {reason}' for name, reason in problems.items()][:_SHOWN]
+            reasons += [f'and {count - _SHOWN} more'] * (count > _SHOWN)
             raise InputError(
-                f'data: {len(reasons)} of {len(reasons) + len(videos)} videos cannot be tested '
-                f'on: {"; ".join(reasons[:_SHOWN])}{more}'
+                f'data: {count} of {count + len(videos)} videos cannot be tested on: '
+                f'{"; ".join(reasons)}'
             )
         return [
             dict(

@@ -41,10 +41,9 @@ class TrackingSource(ListedFrames):
     The pipeline receives what mmtrack's own sampling transforms expect: a list of two sequences,
     the item and another one, each a dict of ``bboxes`` (N, 4) float64 in (x1, y1, x2, y2) frame
     pixels, ``bboxes_isvalid`` (N,), ``visible`` (N,), ``img_paths``, ``frame_ids``, ``video_id``,
-    ``video_length``, and of two keys of our own: ``outlines`` (for each frame, the object's
-    polygons, an empty list without a mask) and ``paste_only``. The first also holds ``rng``, the
-    generator of all that is random in the sample, and ``peer``, a sequence of the same category or
-    None.
+    ``video_length``, and here also of ``outlines`` (for each frame, the object's polygons, none
+    without a mask) and ``paste_only``. The first also holds ``rng``, the generator of all that is
+    random in the sample, and ``peer``, a sequence of the same category or None.
 
     Args:
         include: File name patterns (``fnmatch``) of the images or videos to use; None is all.
@@ -90,10 +89,7 @@ class TrackingSource(ListedFrames):
     def log_loaded(self, kind: str, used: int, left_out: Mapping[str, int]) -> None:
         """Sum up in one line what is trained on; a warning if anything was left out.
 
-        Args:
-            kind: What is counted, such as ``'videos'``.
-            used: How many there are.
-            left_out: How many each name, or reason, stands for.
+        ``left_out`` says how many each name, or reason, stands for.
         """
         count = sum(left_out.values())
         names = [*left_out][: self.NAMED] + ['...'] * (len(left_out) > self.NAMED)
@@ -126,9 +122,8 @@ class TrackingSource(ListedFrames):
         Args:
             video_idx: The item.
             rng: Decides all that is random in it.
-            draw_other: Draws another sequence (of this set or of another one), for backgrounds
-                and distractors. One with the target's image, which would show it twice, is drawn
-                again, ``OTHER_ATTEMPTS`` times at most.
+            draw_other: Draws another sequence, for backgrounds and distractors; called again,
+                ``OTHER_ATTEMPTS`` times at most, where its image is the target's.
 
         Returns:
             What the pipeline makes of it, or None if the material is unusable.

@@ -38,7 +38,7 @@ class FolderVideo:
         images: Its frames' files, in order.
         truth: (n, 4) float64 boxes (x, y, width, height) in pixels, 0-based; NaN, or without area,
             where the target is absent.
-        annotation: The file of the boxes; None if they come from elsewhere.
+        annotation: The file of the boxes, if there is one.
     """
 
     name: str

@@ -20,11 +20,10 @@ from tlpg_mmtrack.utils.option_rules import CheckedOptions, option, whole
 class SampleTrackingFrames(CheckedOptions, BaseTransform):
     """Picks template frames and later search frames of one object.
 
-    A still image is repeated; the crops that follow make its frames differ. Adds, each a list with
-    an entry a frame, templates first: ``img_path``, ``frame_id``, ``video_id``, ``video_length``,
-    ``instances`` (``bbox`` in (x1, y1, x2, y2) frame pixels) and ``outlines``; and ``rng``,
-    ``is_still``, ``paste_only``, ``num_template_frames``, ``img_shape`` (None if unknown),
-    ``peer`` and ``other``.
+    A still image is repeated. Adds, each a list with an entry a frame, templates first:
+    ``img_path``, ``frame_id``, ``video_id``, ``video_length``, ``instances`` (``bbox`` in (x1, y1,
+    x2, y2) frame pixels) and ``outlines``; and ``rng``, ``is_still``, ``paste_only``,
+    ``num_template_frames``, ``img_shape`` (None if unknown), ``peer`` and ``other``.
 
     Args:
         num_template_frames: Template frames of a sample.
