@@ -83,6 +83,7 @@ class InterruptHook(Hook):
     def _restore(self) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
 
 
 @HOOKS.register_module()

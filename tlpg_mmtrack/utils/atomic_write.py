@@ -40,6 +40,8 @@ def write_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if os.name != 'posix':
+            return
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
