@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""A file is there whole, or as it was."""
+"""A file is complete, or as it was."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class FittingCheckpointHook(Hook):
         self._loaded = checkpoint
 
     def before_train(self, runner: Runner) -> None:
-        """Let go of it."""
+        """Drop it."""
         self._loaded = None
 
     def before_test(self, runner: Runner) -> None:

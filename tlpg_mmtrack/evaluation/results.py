@@ -4,9 +4,9 @@
 ::
 
     results/
-      manifest.json     what the results belong to, and every run that added to them
+      manifest.json       what the results belong to, and every run that added to them
       videos/<name>.json  one video: regions, times, and the ground truth
-      summary.json      the figures of the last whole evaluation
+      summary.json        the figures of the last complete evaluation
 
 Every file is written atomically.
 """
@@ -75,7 +75,7 @@ class VideoResult:
 
 
 class VideoRecord:
-    """The ``frames`` of one video so far, in arrays that are as long as the video from the start.
+    """What is known so far of a video of ``frames`` frames, in arrays of that length.
 
     A small object kept of every frame would lie in the memory that the frame before it has left,
     and the next frame would no longer fit there: 20,000 such objects can cost as many frames.

@@ -133,7 +133,7 @@ class TLPGSOTMetric(SOTMetric):
         return {f'{self.prefix}/{name}': value for name, value in figures.items()}
 
     def _read(self, failures: Mapping[str, str]) -> list[VideoResult]:
-        """All results that are there and make sense; the others are reported."""
+        """All results that are there and finite; the others are reported."""
         results, self._left_out = [], {}
         for name in self._names:
             try:
@@ -230,7 +230,7 @@ class TLPGSOTMetric(SOTMetric):
         return figures, {video.name: own for video, own in zip(videos, per_video, strict=True)}
 
     def _mmtrack_scores(self, result: VideoResult) -> Figures:
-        """What mmtrack's function says of one video; over several it averages these."""
+        """mmtrack's figures of one video; over several it averages these."""
         visible = [np.array(result.visible)] if self.metric_options['only_eval_visible'] else None
         scores = eval_sot_ope(
             [[np.array(region, dtype=np.float32) for region in result.regions]],
