@@ -12,12 +12,7 @@ from .deformable_correlation import (
     project,
     project_transpose,
 )
-from .points_to_box import (
-    ExtremeWeights,
-    distances_to_boxes,
-    extreme_weights,
-    points_to_box,
-)
+from .points_to_box import ExtremeWeights, distances_to_boxes, extreme_weights, points_to_box
 from .prroi_pool import PrRoIPool, prroi_pool, prroi_pool_boxes
 
 __all__ = [

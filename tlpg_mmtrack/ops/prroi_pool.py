@@ -17,10 +17,7 @@ from torch.nn.modules.utils import _pair
 
 
 def prroi_pool(
-    features: Tensor,
-    rois: Tensor,
-    output_size: int | tuple[int, int],
-    spatial_scale: float = 1.0,
+    features: Tensor, rois: Tensor, output_size: int | tuple[int, int], spatial_scale: float = 1.0
 ) -> Tensor:
     """Pool boxes of any images of a batch.
 
@@ -63,9 +60,7 @@ def prroi_pool(
 
 
 def prroi_pool_boxes(
-    features: Tensor,
-    boxes: Tensor,
-    output_size: int | tuple[int, int],
+    features: Tensor, boxes: Tensor, output_size: int | tuple[int, int]
 ) -> Tensor:
     """Pool the same number of boxes of every image of a batch.
 

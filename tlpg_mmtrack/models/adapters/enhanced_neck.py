@@ -40,11 +40,7 @@ class EnhancedNeck(BaseModule):
 
     @checked(neck=CONFIG, enhancer=CONFIG, in_channels=each(whole(1)))
     def __init__(
-        self,
-        neck: dict,
-        enhancer: dict,
-        in_channels: Sequence[int],
-        init_cfg: dict | None = None,
+        self, neck: dict, enhancer: dict, in_channels: Sequence[int], init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

@@ -137,8 +137,7 @@ class BoxRegressionRefiner(BaseModule):
         proposals, overlaps = jitter_boxes(truth, TRAINING_PROPOSALS)
         positive = (overlaps >= _POSITIVE_IOU).to(overlaps.dtype)
         targets = self.coder.encode(
-            proposals.flatten(0, 1),
-            truth.repeat_interleave(TRAINING_PROPOSALS, dim=0),
+            proposals.flatten(0, 1), truth.repeat_interleave(TRAINING_PROPOSALS, dim=0)
         ).view_as(proposals)
         residuals = self(search.flatten(0, 1), proposals)
         loss = self.loss_box(

@@ -90,11 +90,7 @@ class CenterBiasRefiner(BaseModule):
         return refined[cells], prediction.scores.flatten()[cells]
 
     def loss(
-        self,
-        template: Tensor,
-        template_boxes: Tensor,
-        search: Tensor,
-        search_boxes: Tensor,
+        self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
     ) -> dict[str, Tensor]:
         """The second stage's losses on enhanced features; as :meth:`DCCHead.loss`."""
         losses = self.head.loss(template, template_boxes, search, search_boxes)

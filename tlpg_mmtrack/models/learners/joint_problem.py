@@ -105,9 +105,7 @@ class JointProblem(ResidualProblem):
         def vjp(cotangent: Tensor) -> Tensor:
             cells = score_vjp(cotangent[:, :count]).flatten(0, 1).flatten(1).unsqueeze(1)
             return self._pack(
-                sampler.splat(cells.expand_as(maps)),
-                slopes * cells,
-                box_vjp(cotangent[:, count:]),
+                sampler.splat(cells.expand_as(maps)), slopes * cells, box_vjp(cotangent[:, count:])
             )
 
         return torch.cat((classified, regressed), dim=1), jvp, vjp

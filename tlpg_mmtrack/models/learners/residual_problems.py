@@ -156,11 +156,7 @@ class FilterProblem(ResidualProblem):
     """
 
     def __init__(
-        self,
-        features: Tensor,
-        labels: Tensor,
-        weights: Tensor,
-        sampler: BilinearSampler,
+        self, features: Tensor, labels: Tensor, weights: Tensor, sampler: BilinearSampler
     ) -> None:
         self.features = features
         self.labels = labels
