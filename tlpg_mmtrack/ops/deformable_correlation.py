@@ -19,14 +19,9 @@ from torch import Tensor
 
 
 def kernel_points(kernel_size: int, **factory: torch.device | torch.dtype) -> Tensor:
-    """Offsets of a square kernel's points from its centre, in cells, row by row.
+    """(k ** 2, 2), offsets (dy, dx) of a k x k kernel's points from its centre, in cells.
 
-    Args:
-        kernel_size: Odd side of the kernel.
-        **factory: ``device`` and ``dtype`` of the result.
-
-    Returns:
-        (kernel_size ** 2, 2), (dy, dx) per point.
+    ``factory`` is the ``device`` and ``dtype`` of the result.
     """
     half = kernel_size // 2
     line = torch.arange(-half, half + 1, **factory)
@@ -41,10 +36,9 @@ _MARGIN = 2
 class BilinearSampler:
     """Bilinear sampling of scalar maps at fixed positions, as a linear operator.
 
-    Built once for a set of positions and applied many times: the inner iterations of an
-    optimiser over the filter reuse one sampler. Differentiable (to any order) in the maps, and in
-    the positions through the fractions. A margin of zeros around the maps stands for everything
-    outside, so that no neighbour needs to be asked where it is.
+    Built once for a set of positions and applied in every iteration over the filter.
+    Differentiable (to any order) in the maps, and in the positions through the fractions. A margin
+    of zeros around the maps stands for everything outside.
 
     Attributes:
         index: (N, K, P) int64, flat index of each upper left neighbour in the maps with margin.
@@ -58,12 +52,9 @@ class BilinearSampler:
 
     @classmethod
     def at(cls, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> BilinearSampler:
-        """Prepare sampling at absolute positions.
+        """Prepare sampling of (H, W) maps at (N, K, P) rows and columns, in cells.
 
-        Args:
-            rows: (N, K, P) row coordinates in cells; a cell's centre is its index.
-            columns: (N, K, P) column coordinates in cells.
-            size: (H, W) of the maps to sample.
+        A cell's centre is its index.
         """
         height, width = size
         # Far outside everything is zero alike, so the nearest such place will do.
@@ -123,17 +114,15 @@ class BilinearSampler:
 
 
 def kernel_sampler(points: Tensor) -> BilinearSampler:
-    """Sampler for a kernel that visits every cell of a map.
+    """Sampler for a kernel that visits every cell of a map, P = H*W, row by row.
 
-    Args:
-        points: (N, 2*K, H, W), (dy, dx) per kernel point, relative to every cell, in cells.
-
-    Returns:
-        A sampler whose P positions are the H*W cells, row by row.
+    ``points`` are (N, 2*K, H, W), (dy, dx) per kernel point, relative to every cell, in cells.
     """
     height, width = points.shape[-2:]
-    rows = torch.arange(height, device=points.device, dtype=points.dtype)
-    columns = torch.arange(width, device=points.device, dtype=points.dtype)
+    rows, columns = (
+        torch.arange(length, device=points.device, dtype=points.dtype)
+        for length in (height, width)
+    )
     return BilinearSampler.at(
         (points[:, 0::2] + rows.view(-1, 1)).flatten(2),
         (points[:, 1::2] + columns).flatten(2),
@@ -142,28 +131,16 @@ def kernel_sampler(points: Tensor) -> BilinearSampler:
 
 
 def project(features: Tensor, weight: Tensor) -> Tensor:
-    """Apply a filter's channel weights at every cell: one map per kernel point.
+    """Apply a filter's channel weights at every cell: one map per kernel point, (B*n, K, H*W).
 
-    Args:
-        features: (B, n, C, H, W), n frames of B sequences.
-        weight: (B, C, K), one filter per sequence.
-
-    Returns:
-        (B*n, K, H*W).
+    Of n frames of B sequences, (B, n, C, H, W), and one filter per sequence, (B, C, K).
     """
-    maps = weight.transpose(1, 2).unsqueeze(1) @ features.flatten(3)
-    return maps.flatten(0, 1)
+    return (weight.transpose(1, 2).unsqueeze(1) @ features.flatten(3)).flatten(0, 1)
 
 
 def project_transpose(features: Tensor, maps: Tensor) -> Tensor:
-    """Transpose of :func:`project` in the weight: (B, C, K), summed over the frames.
-
-    Args:
-        features: (B, n, C, H, W).
-        maps: (B*n, K, H*W).
-    """
-    sequences, frames = features.shape[:2]
-    maps = maps.view(sequences, frames, *maps.shape[1:])
+    """Transpose of :func:`project` in the weight: (B, C, K), summed over the frames."""
+    maps = maps.unflatten(0, features.shape[:2])
     # Not the other way round: with the narrow matrix first it is faster.
     return (maps @ features.flatten(3).transpose(2, 3)).sum(dim=1).transpose(1, 2)
 
@@ -177,14 +154,14 @@ def deformable_correlation(
         features: (N, C, H, W).
         weight: (1, C, k, k), one output channel, k odd.
         offsets: (N, 2*k*k, H, W), (dy, dx) per point in cells, mmcv's order.
-        backend: ``'torch'``, project then sample, on any device, differentiable to any order; or
-            ``'mmcv'``, mmcv's compiled ``deform_conv2d``.
+        backend: ``'torch'``, on any device, differentiable to any order; or ``'mmcv'``, mmcv's
+            compiled ``deform_conv2d``.
 
     Returns:
         (N, 1, H, W) score map.
 
     Raises:
-        ValueError: When the weight's or the offsets' shape does not fit or the backend is unknown.
+        ValueError: A shape does not fit or the backend is unknown.
     """
     if weight.dim() != 4 or weight.shape[0] != 1 or weight.shape[-1] % 2 == 0:
         raise ValueError(f'weight: expected (1, C, k, k) with odd k, got {tuple(weight.shape)}')
@@ -194,17 +171,15 @@ def deformable_correlation(
     if backend == 'mmcv':
         from mmcv.ops import deform_conv2d
 
-        # mmcv refuses a batch that its step, 32 by default, does not divide.
+        # mmcv refuses a batch that its step, 32 by default, does not divide, and channels last.
         step = max(step for step in range(1, 33) if len(features) % step == 0)
+        features, offsets = features.contiguous(), offsets.contiguous()
         # By position: stride, padding, dilation, groups, offset groups, bias, step.
         padding = weight.shape[-1] // 2
-        # It refuses channels last.
-        features, offsets = features.contiguous(), offsets.contiguous()
         return deform_conv2d(features, offsets, weight, 1, padding, 1, 1, 1, False, step)
     if backend != 'torch':
         raise ValueError(f"backend: expected 'torch' or 'mmcv', got {backend!r}")
     maps = project(features.unsqueeze(0), weight.flatten(2))
     grid = kernel_points(weight.shape[-1], device=offsets.device, dtype=offsets.dtype)
     sampler = kernel_sampler(offsets + grid.view(-1, 1, 1))
-    scores = sampler.sample(maps).sum(dim=1)
-    return scores.view(-1, 1, *features.shape[-2:])
+    return sampler.sample(maps).sum(dim=1).view(-1, 1, *features.shape[-2:])

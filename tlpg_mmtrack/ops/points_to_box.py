@@ -17,18 +17,12 @@ from torch import Tensor
 
 
 def points_to_box(points: Tensor) -> Tensor:
-    """Turn each cell's points into the distances to the sides of the tightest box around them.
+    """Distances (l, t, r, b), (N, 4, ...), to the tightest box around each cell's points.
 
     The gradient reaches the extreme points only, shared evenly among ties.
 
-    Args:
-        points: (N, 2K, ...) in the order ``(dy_0, dx_0, ...)``.
-
-    Returns:
-        (N, 4, ...) distances (l, t, r, b).
-
     Raises:
-        ValueError: The shape is not (N, 2K, ...).
+        ValueError: The points' shape is not (N, 2K, ...).
     """
     pairs = _as_pairs(points)
     return _as_distances(pairs.amin(dim=1), pairs.amax(dim=1))
@@ -38,8 +32,8 @@ class ExtremeWeights(NamedTuple):
     """Which points make the min-max box: the Jacobian of :func:`points_to_box`.
 
     Attributes:
-        minimum: (N, K, 2, ...) share of each point's (y, x) in the smallest; they sum to 1
-            over the points.
+        minimum: (N, K, 2, ...) share of each point's (y, x) in the smallest; the sum over the
+            points is 1.
         maximum: The same for the largest.
     """
 
@@ -60,31 +54,19 @@ class ExtremeWeights(NamedTuple):
 
 
 def extreme_weights(points: Tensor) -> ExtremeWeights:
-    """Find the extreme points of every cell, ties sharing evenly.
-
-    Args:
-        points: (N, 2K, ...) in the order ``(dy_0, dx_0, ...)``.
-
-    Returns:
-        The shares, constants without a gradient.
-    """
+    """Find the extreme points of every cell, ties sharing evenly; without a gradient."""
     pairs = _as_pairs(points.detach())
-    minimum = (pairs == pairs.amin(dim=1, keepdim=True)).to(pairs.dtype)
-    maximum = (pairs == pairs.amax(dim=1, keepdim=True)).to(pairs.dtype)
-    return ExtremeWeights(
-        minimum / minimum.sum(dim=1, keepdim=True), maximum / maximum.sum(dim=1, keepdim=True)
+    extremes = (
+        (pairs == find(pairs, dim=1, keepdim=True)).to(pairs.dtype)
+        for find in (torch.amin, torch.amax)
     )
+    return ExtremeWeights(*(extreme / extreme.sum(dim=1, keepdim=True) for extreme in extremes))
 
 
 def distances_to_boxes(distances: Tensor, centers: Tensor) -> Tensor:
-    """Boxes from the distances of their sides to given centres.
+    """Boxes (x1, y1, x2, y2), (N, 4, ...), from their sides' distances (l, t, r, b) to centres.
 
-    Args:
-        distances: (N, 4, ...) distances (l, t, r, b), in the unit of ``centers``.
-        centers: (N or 1, 2, ...) positions (x, y).
-
-    Returns:
-        (N, 4, ...) boxes (x1, y1, x2, y2).
+    The centres (x, y), (N or 1, 2, ...), and the distances are in one unit.
     """
     return torch.cat((centers - distances[:, :2], centers + distances[:, 2:]), dim=1)
 

@@ -1,12 +1,10 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Precise RoI pooling in plain PyTorch, for any device and floating-point type.
 
-Pooling a bin is the integral of the bilinearly interpolated map over it, divided by its area.
-Bilinear interpolation is a product of two hat functions, so the integral separates and a bin's
-value is ``W_y F W_x^T``: a row of W holds the mean of each cell's hat over the bin's side, which
-has a closed form (the hat's antiderivative is piecewise quadratic). It is therefore exact,
-differentiable in the features and in the boxes, and needs nothing compiled.
-``mmcv.ops.PrRoIPool`` computes the same, for float32 on CUDA only.
+A bin's value is the mean of the bilinearly interpolated map over it. Bilinear interpolation is a
+product of two hat functions, so that mean is ``W_y F W_x^T``: a row of W holds the mean of each
+cell's hat over the bin's side, which has a closed form. It is exact, and differentiable in the
+features and in the boxes. ``mmcv.ops.PrRoIPool`` computes the same, for float32 on CUDA only.
 """
 
 from __future__ import annotations
@@ -22,15 +20,14 @@ def prroi_pool(
     """Pool boxes of any images of a batch.
 
     Args:
-        features: (N, C, H, W) floating-point maps; zero is taken outside them. An integer
-            coordinate is the centre of a cell.
+        features: (N, C, H, W) floating-point maps, zero outside; a cell's centre is its index.
         rois: (K, 5) rows of (image index, x1, y1, x2, y2).
         output_size: Bins per box, (Ph, Pw) or one number for both.
         spatial_scale: Factor from the boxes' unit to cells.
 
     Returns:
-        (K, C, Ph, Pw), of the features' type. A box without area, or one that is not finite,
-        gives 0 and has a zero gradient.
+        (K, C, Ph, Pw), of the features' type. A box that has no area or is not finite gives 0 and
+        has a zero gradient.
 
     Raises:
         TypeError: The features are not floating-point.
@@ -41,7 +38,6 @@ def prroi_pool(
             f'rois: expected shape (K, 5), got {tuple(rois.shape)}; '
             'pass rows of (image index, x1, y1, x2, y2)'
         )
-    _check_features(features)
     num_images = features.shape[0]
     image = rois[:, 0].detach().long()
     if rois.shape[0] and not 0 <= int(image.min()) <= int(image.max()) < num_images:
@@ -49,8 +45,8 @@ def prroi_pool(
             f'rois: image indices run from {int(image.min())} to {int(image.max())}, but '
             f'features holds {num_images} images; pass indices from 0 to {num_images - 1}'
         )
-    # Boxes are dealt into one row per image, so that a few matrix products serve them all.
-    # The empty places of a shorter row are boxes without area: they pool to zero.
+    # One row of boxes per image, so that a few matrix products serve them all. The empty places of
+    # a shorter row are boxes without area: they pool to zero.
     members = nn.functional.one_hot(image, num_images).cumsum(0)
     place = members.gather(1, image[:, None])[:, 0] - 1
     row_length = int(members[-1].max()) if rois.shape[0] else 0
@@ -62,21 +58,20 @@ def prroi_pool(
 def prroi_pool_boxes(
     features: Tensor, boxes: Tensor, output_size: int | tuple[int, int]
 ) -> Tensor:
-    """Pool the same number of boxes of every image of a batch.
+    """Pool the same number of boxes of every image of a batch; otherwise as :func:`prroi_pool`.
 
     Args:
-        features: (N, C, H, W) floating-point maps; see :func:`prroi_pool`.
+        features: (N, C, H, W).
         boxes: (N, R, 4) rows of (x1, y1, x2, y2) in cells.
-        output_size: Bins per box, (Ph, Pw) or one number for both.
+        output_size: Bins per box.
 
     Returns:
-        (N, R, C, Ph, Pw), of the features' type; its memory has the channels last.
-
-    Raises:
-        TypeError: The features are not floating-point.
-        ValueError: A shape is wrong.
+        (N, R, C, Ph, Pw); its memory has the channels last.
     """
-    _check_features(features)
+    if not features.is_floating_point():
+        raise TypeError(f'features: must be floating-point, got {features.dtype}')
+    if features.dim() != 4:
+        raise ValueError(f'features: expected shape (N, C, H, W), got {tuple(features.shape)}')
     num_images, channels, height, width = features.shape
     if boxes.dim() != 3 or boxes.shape[0] != num_images or boxes.shape[2] != 4:
         raise ValueError(
@@ -89,7 +84,9 @@ def prroi_pool_boxes(
 
     # Half precision cannot hold a coordinate of a 36-cell map to better than 1/64 of a cell.
     compute_dtype = torch.promote_types(features.dtype, torch.float32)
-    boxes = _finite_boxes(boxes.to(compute_dtype))
+    boxes = boxes.to(compute_dtype)
+    size = boxes[..., 2:] - boxes[..., :2]
+    boxes = boxes.where(size.sum(dim=-1, keepdim=True).isfinite(), 0.0)
     start, end = boxes.split(2, dim=-1)
     if bins_y == bins_x and height == width:
         weights_x, weights_y = _bin_weights(start, end, bins_y, height).unbind(2)
@@ -108,47 +105,27 @@ def prroi_pool_boxes(
     return pooled.permute(0, 1, 4, 2, 3).to(features.dtype)
 
 
-def _finite_boxes(boxes: Tensor) -> Tensor:
-    """Boxes (..., 4), those of a size that is not finite replaced by one without area."""
-    size = boxes[..., 2:] - boxes[..., :2]
-    return boxes.where(torch.isfinite(size.sum(dim=-1, keepdim=True)), 0.0)
-
-
 def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
-    """Mean of every cell's hat function over every bin of an interval.
+    """(..., bins, length), mean of every cell's hat over every bin of (...) intervals, in cells.
 
-    (..., bins, length) for (...) lower and upper ends in cells, finite, and cells that are centred
-    on 0 .. length - 1; 0 where a bin has no length.
+    Zero where a bin has no length.
     """
     fractions = torch.linspace(0, 1, bins + 1, dtype=start.dtype, device=start.device)
     edges = torch.lerp(start[..., None], end[..., None], fractions)
     cells = torch.arange(length, dtype=start.dtype, device=start.device)
     offset = (edges[..., None] - cells).clamp(-1, 1)
     integral = offset - 0.5 * offset * offset.abs()
-    # Dividing by the distance between the rounded edges, not by the exact bin, bounds the
-    # rounding error of a box far smaller than a cell.
+    # The distance between the rounded edges, not the exact bin: it bounds the rounding error of a
+    # box far smaller than a cell.
     bin_length = edges.diff(dim=-1)
-    # The mask comes before the division, because the gradient of 0 * (0 / 0) would be NaN.
+    # Masked before the division: the gradient of 0 * (0 / 0) would be NaN.
     has_length = bin_length > torch.finfo(start.dtype).eps
     inverse = has_length / bin_length.where(has_length, 1.0)
     return integral.diff(dim=-2) * inverse[..., None]
 
 
-def _check_features(features: Tensor) -> None:
-    """Raise unless the features are floating-point maps (N, C, H, W)."""
-    if not features.is_floating_point():
-        raise TypeError(f'features: must be floating-point, got {features.dtype}')
-    if features.dim() != 4:
-        raise ValueError(f'features: expected shape (N, C, H, W), got {tuple(features.shape)}')
-
-
 class PrRoIPool(nn.Module):
-    """Precise RoI pooling with the constructor and call of ``mmcv.ops.PrRoIPool``.
-
-    Args:
-        output_size: Bins per box, (Ph, Pw) or one number for both.
-        spatial_scale: Factor from the boxes' unit to cells.
-    """
+    """:func:`prroi_pool` with the constructor and call of ``mmcv.ops.PrRoIPool``."""
 
     def __init__(self, output_size: int | tuple[int, int], spatial_scale: float = 1.0) -> None:
         super().__init__()
@@ -156,7 +133,7 @@ class PrRoIPool(nn.Module):
         self.spatial_scale = float(spatial_scale)
 
     def forward(self, features: Tensor, rois: Tensor) -> Tensor:
-        """Pool (K, 5) boxes of (N, C, H, W) maps; see :func:`prroi_pool`."""
+        """Pool (K, 5) boxes of (N, C, H, W) maps."""
         return prroi_pool(features, rois, self.output_size, self.spatial_scale)
 
     def extra_repr(self) -> str:
@@ -175,7 +152,7 @@ class CompiledPrRoIPool(PrRoIPool):
         self._compiled = CompiledPool(self.output_size, self.spatial_scale)
 
     def forward(self, features: Tensor, rois: Tensor) -> Tensor:
-        """Pool (K, 5) boxes of (N, C, H, W) maps; see :func:`prroi_pool`."""
+        """Pool (K, 5) boxes of (N, C, H, W) maps."""
         if features.is_cuda and features.dtype == torch.float32:
             return self._compiled(features, rois)
         return super().forward(features, rois)

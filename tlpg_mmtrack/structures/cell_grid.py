@@ -15,14 +15,11 @@ Coordinates = TypeVar('Coordinates', float, 'Tensor')
 
 @dataclass(frozen=True)
 class CellGrid:
-    """The relation between a map's cells and the crop's pixels, the same on both axes.
-
-    Cell ``j`` is centred on crop pixel ``stride * j + cell_offset``; a cell's centre and a pixel's
-    centre are their indices.
+    """A map's cells and the crop's pixels, the same on both axes; a centre is its index.
 
     Attributes:
         stride: Crop pixels per cell.
-        cell_offset: Crop pixel of the centre of cell 0.
+        cell_offset: Crop pixel of cell 0: cell ``j`` is centred on ``stride * j + cell_offset``.
     """
 
     stride: int
@@ -37,8 +34,5 @@ class CellGrid:
         return cells * self.stride + self.cell_offset
 
     def middle(self, crop_size: int) -> float:
-        """The centre of a crop of ``crop_size`` pixels a side, in cells.
-
-        It is the middle of the map only where the cells lie symmetrically on the crop.
-        """
-        return ((crop_size - 1) / 2 - self.cell_offset) / self.stride
+        """The centre of a crop of ``crop_size`` pixels a side, in cells; not always the map's."""
+        return self.to_cells((crop_size - 1) / 2)

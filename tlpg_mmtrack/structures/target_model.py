@@ -62,14 +62,14 @@ class TemplateSamples(_Frames):
 
 @dataclass(frozen=True)
 class FilterSamples(_Frames):
-    """What a filter is learned from whose sampling points stay: n frames of each of B sequences.
+    """What a filter is learned from whose sampling points stay.
 
     Attributes:
-        features: (B, n, C, H, W), filter features.
-        labels: (B, n, H, W), classification labels y.
-        weights: (B, n), weight of each frame; they sum to 1 over the frames.
+        features: As the next two in :class:`TemplateSamples`.
+        labels: (B, n, H, W).
+        weights: (B, n).
         scores: (B, n, H, W), what the filter as it is now scores.
-        index: (B, n, K, H*W), where the filter samples, as :class:`BilinearSampler` has it.
+        index: (B, n, K, H*W), where the filter samples: see :class:`BilinearSampler`.
         row_fractions: (B, n, K, H*W), likewise.
         column_fractions: (B, n, K, H*W), likewise.
     """
@@ -98,7 +98,7 @@ class FilterSamples(_Frames):
 
     @property
     def sampler(self) -> BilinearSampler:
-        """Samples all frames; to build it anew would cost a third of an update."""
+        """Samples all frames; to compute it anew would cost a third of an update."""
         fractions = self.row_fractions.flatten(0, 1), self.column_fractions.flatten(0, 1)
         return BilinearSampler(self.index.flatten(0, 1), fractions, tuple(self.labels.shape[-2:]))
 
@@ -110,8 +110,7 @@ class Prediction:
     Attributes:
         scores: (B, n, H, W) score map s.
         distances: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
-        points: (B, n, 2K, H*W), where the filter sampled, (dy, dx) relative to every cell, in
-            cells.
+        points: (B, n, 2K, H*W), where the filter sampled: (dy, dx) from every cell, in cells.
     """
 
     scores: Tensor
