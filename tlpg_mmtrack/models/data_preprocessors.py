@@ -11,17 +11,11 @@ from mmtrack.registry import MODELS
 class TLPGDataPreprocessor(TrackDataPreprocessor):
     """Stacks images as mmtrack's does; stored features only change the device.
 
-    Args:
-        **kwargs: mmtrack's. It must not normalise: TLPG does, on its crops.
+    It must not normalise: TLPG does, on its crops.
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Prepare a collated batch.
-
-        Args:
-            data: ``inputs`` and ``data_samples``.
-            training: Whether it is for training.
-        """
+        """Prepare a collated batch of ``inputs`` and ``data_samples``."""
         if 'template' in data['inputs']:
             return self.cast_data(data)
         return super().forward(data, training)

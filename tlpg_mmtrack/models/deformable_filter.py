@@ -49,14 +49,9 @@ class OffsetField:
     constant: float
 
     def apply(self, kernel: Tensor) -> Tensor:
-        """Convolve, zero outside the map.
+        """Convolve, zero outside the map: (B*n, P, H*W).
 
-        Args:
-            kernel: (B, C*k*k + 1, P), P outputs for each channel, row and column, then for the
-                constant.
-
-        Returns:
-            (B*n, P, H*W).
+        ``kernel`` is (B, C*k*k + 1, P): for each channel, row and column, then for the constant.
         """
         sequences, frames, channels, height, width = self.features.shape
         side = self.kernel_size
@@ -68,18 +63,10 @@ class OffsetField:
             padding=side // 2,
             groups=sequences,
         )
-        outputs = outputs.view(frames, sequences, -1, height * width).transpose(0, 1)
-        return outputs.flatten(0, 1)
+        return outputs.view(frames, sequences, -1, height * width).transpose(0, 1).flatten(0, 1)
 
     def transpose(self, cotangent: Tensor) -> Tensor:
-        """Transpose of :meth:`apply`.
-
-        Args:
-            cotangent: (B*n, P, H*W).
-
-        Returns:
-            (B, C*k*k + 1, P).
-        """
+        """Transpose of :meth:`apply`: (B, C*k*k + 1, P) of (B*n, P, H*W)."""
         sequences, _, _, height, width = self.features.shape
         side = self.kernel_size
         padded = F.pad(self.features, [side // 2] * 4)
@@ -98,21 +85,16 @@ class DeformableFilter(nn.Module):
 
     Args:
         kernel_size: Odd side of the filter, at least 3.
-        offset_kernel_size: Odd side of the offset kernel.
-        offset_prior: What the undisplaced grid spans; see :class:`DCCHead`, as for ``backend``.
+        offset_kernel_size: As the others in :class:`DCCHead`.
+        offset_prior: What the undisplaced grid spans.
         gradient_scale: Factor on the scores' gradient through the sampling positions.
         backend: What computes score maps.
-
-    Raises:
-        InputError: When the filter has one point.
-        MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
         unit_grid: (2K,), the undisplaced points (dy, dx), in sizes of the grid.
         affine_moves: (4, 2K), the points' moves for the four affine coordinates: shift along x and
             y, stretch along x and y.
-        constant: The offset kernel's constant input beside the features, as large as a feature
-            vector is on average.
+        constant: The offset kernel's constant input, as large as a feature vector is on average.
     """
 
     def __init__(
@@ -142,15 +124,11 @@ class DeformableFilter(nn.Module):
         self.backend = backend
         self.constant = 1.0 / kernel_size
         unit = kernel_points(kernel_size, dtype=torch.float32) / (kernel_size - 1)
-        zeros = torch.zeros_like(unit[:, 0])
-        moves = [
-            torch.stack((zeros, torch.ones_like(zeros)), -1),
-            torch.stack((torch.ones_like(zeros), zeros), -1),
-            torch.stack((zeros, unit[:, 1]), -1),
-            torch.stack((unit[:, 0], zeros), -1),
-        ]
+        moves = torch.zeros(4, *unit.shape)
+        moves[0, :, 1] = moves[1, :, 0] = 1
+        moves[2, :, 1], moves[3, :, 0] = unit[:, 1], unit[:, 0]
         self.register_buffer('unit_grid', unit.flatten(), persistent=False)
-        self.register_buffer('affine_moves', torch.stack(moves).flatten(1), persistent=False)
+        self.register_buffer('affine_moves', moves.flatten(1), persistent=False)
 
     def offset_kernel(self, model: TargetModel) -> Tensor:
         """V, (B, D, 2K)."""
@@ -161,14 +139,9 @@ class DeformableFilter(nn.Module):
         return OffsetField(features, self.offset_kernel_size, self.constant)
 
     def descriptors(self, features: Tensor, cells: Tensor) -> Tensor:
-        """What the offset kernel sees at given cells: a neighbourhood of features and a constant.
+        """What the offset kernel sees at given cells: their neighbourhoods and the constant.
 
-        Args:
-            features: (N, C, H, W).
-            cells: (N, R) flat indices of cells.
-
-        Returns:
-            (N, R, D), zeros outside the map.
+        Of (N, C, H, W) features and (N, R) flat indices: (N, R, D), zeros outside the map.
         """
         side = self.offset_kernel_size
         columns = features.shape[-1]
@@ -192,7 +165,6 @@ class DeformableFilter(nn.Module):
         Returns:
             (B, C, K), means over the frames, and (B, 2), the grid's (height, width) in cells.
         """
-        sequences = features.shape[0]
         extent = boxes[..., 2:] - boxes[..., :2]
         if self.offset_prior == 'template':
             size = extent[:, 0].flip(-1)
@@ -204,8 +176,7 @@ class DeformableFilter(nn.Module):
         pooled = prroi_pool_boxes(
             features.flatten(0, 1), regions.flatten(0, 1).unsqueeze(1), self.kernel_size
         )
-        pooled = pooled.flatten(3).view(sequences, -1, *pooled.shape[2:3], self.kernel_size**2)
-        return pooled.mean(dim=1), size
+        return pooled[:, 0].flatten(2).unflatten(0, features.shape[:2]).mean(dim=1), size
 
     def points(self, model: TargetModel, features: Tensor) -> Tensor:
         """(B*n, 2K, H*W), sampling points (dy, dx) relative to every cell, in cells."""
@@ -216,8 +187,7 @@ class DeformableFilter(nn.Module):
 
     def distances(self, points: Tensor, features: Tensor) -> Tensor:
         """(B, n, 4, H, W), the boxes (l, t, r, b) that :meth:`points` span, in cells."""
-        sequences, frames, _, height, width = features.shape
-        return points_to_box(points).view(sequences, frames, 4, height, width)
+        return points_to_box(points).view(*features.shape[:2], 4, *features.shape[-2:])
 
     def sampler(self, points: Tensor, features: Tensor) -> BilinearSampler:
         """Where the filter samples, for B*n frames and all cells."""
@@ -226,20 +196,16 @@ class DeformableFilter(nn.Module):
 
     def scorer(self, points: Tensor, features: Tensor) -> Callable[[Tensor], Tensor]:
         """Score maps (B, n, H, W) of filters (B, C, K), at points prepared once."""
-        sequences, frames, _, height, width = features.shape
+        frames, size = features.shape[:2], features.shape[-2:]
         if self.backend == 'torch':
             sampler = self.sampler(points, features)
             return lambda weight: (
-                sampler.sample(project(features, weight))
-                .sum(dim=1)
-                .view(sequences, frames, height, width)
+                sampler.sample(project(features, weight)).sum(dim=1).view(*frames, *size)
             )
         points = scale_gradient(points, self.gradient_scale)
         # The operator adds the regular grid of one cell's spacing to the offsets it is given.
         grid = kernel_points(self.kernel_size, device=points.device, dtype=points.dtype)
-        offsets = (points - grid.flatten().unsqueeze(-1)).view(
-            sequences, frames, -1, height, width
-        )
+        offsets = (points - grid.flatten().unsqueeze(-1)).view(*frames, -1, *size)
 
         def score(weight: Tensor) -> Tensor:
             filters = weight.unflatten(2, (self.kernel_size, self.kernel_size)).unsqueeze(1)

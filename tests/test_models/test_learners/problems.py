@@ -84,7 +84,7 @@ def draw_regression_problem(
     problem = RegressionProblem(
         descriptors=draw(2, cells, depth) / depth**0.5,
         targets=0.5 + 0.2 * draw(2, cells, 4),
-        weights=weights / weights.sum(dim=1, keepdim=True),
+        weights=(weights / weights.sum(dim=1, keepdim=True)).unsqueeze(-1),
         grid=unit.flatten().unsqueeze(0),
         affine=torch.stack([torch.stack(move, -1).flatten() for move in moves]),
     )

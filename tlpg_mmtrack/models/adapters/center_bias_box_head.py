@@ -15,7 +15,7 @@ from tlpg_mmtrack.structures import TargetModel
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
-from ..ranking import rankable
+from ..numerics import rankable
 from ..shape_checks import MapShape, check_maps, empty_maps
 from .dcc_cls_head import sequences_first
 from .mmtrack_iou_head import check_iou_net_slot

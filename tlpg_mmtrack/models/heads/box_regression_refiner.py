@@ -14,7 +14,7 @@ from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, checked, multiple_of, optional, whole
 
 from ...ops import prroi_pool_boxes
-from ..ranking import rankable
+from ..numerics import rankable
 from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
 

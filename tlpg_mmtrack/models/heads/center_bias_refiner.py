@@ -13,7 +13,7 @@ from torch import Tensor
 from tlpg_mmtrack.structures import Prediction
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 
-from ..ranking import rankable
+from ..numerics import rankable
 
 
 @MODELS.register_module()

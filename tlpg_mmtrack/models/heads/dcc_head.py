@@ -22,9 +22,9 @@ from tlpg_mmtrack.structures import (
 from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, ODD, checked, one_of, whole
 
 from ..deformable_filter import DeformableFilter
-from ..full_precision import at_least_float32, in_full_precision
 from ..label_assignment import DCCAssigner
 from ..learners import Learned, Learner, Minimisation, TargetProblems
+from ..numerics import at_least_float32, in_full_precision
 
 ALTERNATE = dict(type='AlternateLearner')
 ASSIGNER = dict(type='DCCAssigner')
@@ -37,9 +37,9 @@ OVERLAP = dict(type='OverlapLoss', loss_weight=0.1)
 class DCCHead(BaseModule):
     """One stage of deformable central correlation (sections 3.1 and 3.2).
 
-    A target model is one deformable filter with a single output channel. At every cell it gives a
-    score and, as the min-max of its sampling points, a proposal box. The head has what all targets
-    share: filter features, and where filters and offset kernels start. A learner improves these.
+    A target model is one deformable filter. At every cell it gives a score and, as the min-max of
+    its sampling points, a proposal box. The head has what all targets share: filter features, and
+    where filters and offset kernels start; a learner improves these.
 
     Args:
         in_channels: Channels of the input map.
@@ -53,16 +53,16 @@ class DCCHead(BaseModule):
         learner: Config of the :class:`Learner`: how a target is learned.
         assigner: Config of the :class:`DCCAssigner`: labels, positives and negatives.
         num_training_iters: Iterations unrolled in training.
-        loss_cls: Config of the loss of score maps (eq. 3), such as :class:`HingeGridLoss`.
+        loss_cls: Config of the loss of score maps (eq. 3).
         loss_reg: Config of the loss of the positives' proposals (l, t, r, b) in target sizes.
         loss_neg: Config of the loss of the negatives' proposals (x1, y1, x2, y2).
         backend: What computes score maps: ``'torch'``, or ``'mmcv'``, mmcv's compiled
-            ``deform_conv2d``. Learning is in PyTorch with either.
+            ``deform_conv2d``; learning is in PyTorch with either.
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        InputError: When an option is out of its range.
-        MissingOperatorError: When ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
+        InputError: An option is out of its range.
+        MissingOperatorError: ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
         grid: Where the map's cells lie on the crop.
@@ -128,11 +128,9 @@ class DCCHead(BaseModule):
 
     @staticmethod
     def rename_old_weights(state_dict: dict, prefix: str) -> None:
-        """Rename, in place, weights of before optimisers belonged to a learner: the shipped ones.
+        """Rename, in place, a head's optimisers in weights of before learners had them.
 
-        Args:
-            state_dict: Weights of a model.
-            prefix: What the names of this head's begin with.
+        The shipped weights are such; ``prefix`` is what this head's names begin with.
         """
         old = (f'{prefix}filter_optimizer.', f'{prefix}offset_optimizer.')
         for key in [key for key in state_dict if key.startswith(old)]:
@@ -144,16 +142,11 @@ class DCCHead(BaseModule):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def features(self, x: Tensor) -> Tensor:
-        """Filter features: a 3x3 convolution, then every map's energy normalised.
+        """Filter features of (N, in_channels, H, W) or (B, n, in_channels, H, W).
 
-        The scale is such that the part of a map under the filter has unit energy on average, so
-        that scores and step lengths depend neither on the width nor on the filter's size.
-
-        Args:
-            x: (N, in_channels, H, W), or (B, n, in_channels, H, W).
-
-        Returns:
-            The same with ``feat_channels``, float32 under autocast too.
+        A 3x3 convolution, then every map is scaled so that the part of it under the filter has
+        unit energy on average: scores and step lengths depend neither on the width nor on the
+        filter's size. They are float32 under autocast too.
         """
         if x.dim() == 5:
             return self.features(x.flatten(0, 1)).unflatten(0, x.shape[:2])
@@ -162,14 +155,7 @@ class DCCHead(BaseModule):
         return x / (energy * self.kernel_size**2 + 1e-8).sqrt()
 
     def proposal_boxes(self, distances: Tensor) -> Tensor:
-        """Boxes of every cell's proposal.
-
-        Args:
-            distances: (N, 4, H, W), (l, t, r, b) in cells.
-
-        Returns:
-            (N, H*W, 4), (x1, y1, x2, y2) in crop pixels.
-        """
+        """(N, H*W, 4) boxes (x1, y1, x2, y2) in crop pixels, of (N, 4, H, W) distances in cells."""
         centers = _cell_centers(distances.shape[-2:], distances).t().unsqueeze(0)
         boxes = distances_to_boxes(distances.flatten(2), centers)
         return self.grid.to_pixels(boxes.transpose(1, 2))
@@ -197,12 +183,9 @@ class DCCHead(BaseModule):
     def filter_samples(
         self, features: Tensor, boxes: Tensor, prediction: Prediction
     ) -> FilterSamples:
-        """Prepare frames with known boxes for learning the filter alone; they weigh alike.
+        """As :meth:`samples`, for learning the filter alone.
 
-        Args:
-            features: (B, n, C, H, W), filter features.
-            boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
-            prediction: What the target model, as it is now, says of the frames.
+        ``prediction`` is what the target model, as it is now, says of the frames.
         """
         return FilterSamples.of(
             features,
@@ -220,11 +203,10 @@ class DCCHead(BaseModule):
     def initialise(self, features: Tensor, boxes: Tensor) -> TargetModel:
         """Initial target model: region pooling inside the template boxes (section 3.5).
 
-        Each filter weight is the mean feature around its sampling point, so that the filter starts
-        as the template itself.
+        Each filter weight is the mean feature around its sampling point, over n frames too.
 
         Args:
-            features: (B, n, C, H, W), filter features; n frames are averaged.
+            features: (B, n, C, H, W), filter features.
             boxes: (B, n, 4) in crop pixels.
         """
         weights, size = self.filter.pool(features, self.grid.to_cells(boxes))
@@ -249,12 +231,7 @@ class DCCHead(BaseModule):
 
     @in_full_precision
     def predict(self, model: TargetModel, features: Tensor) -> Prediction:
-        """Scores and proposals at every cell.
-
-        Args:
-            model: B target models.
-            features: (B, n, C, H, W), filter features.
-        """
+        """Scores and proposals of B target models at every cell of (B, n, C, H, W) features."""
         points = self.filter.points(model, features)
         return Prediction(
             scores=self.filter.scorer(points, features)(model.filter),
@@ -263,12 +240,12 @@ class DCCHead(BaseModule):
         )
 
     def forward(self, template: Tensor, template_boxes: Tensor, search: Tensor) -> Prediction:
-        """Learn target models on template frames, as in training, and find them on others.
+        """Learn target models on template maps, as in training, and find them on search maps.
 
         Args:
             template: (B, n, in_channels, H, W).
             template_boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
-            search: (B, m, in_channels, H, W), on which the prediction is.
+            search: (B, m, in_channels, H, W).
         """
         model = self._learn_from(template, template_boxes).model
         return self.predict(model, self.features(search))
@@ -281,17 +258,7 @@ class DCCHead(BaseModule):
     def loss(
         self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
     ) -> dict[str, Tensor]:
-        """Learn target models on template frames and compare every iterate on search frames.
-
-        Args:
-            template: As the next two in :meth:`forward`.
-            template_boxes: (B, n, 4).
-            search: (B, m, in_channels, H, W).
-            search_boxes: (B, m, 4).
-
-        Returns:
-            See :meth:`loss_by_feat`.
-        """
+        """:meth:`loss_by_feat` of what is learned as in :meth:`forward`, on (B, m, 4) boxes."""
         learned = self._learn_from(template, template_boxes)
         return self.loss_by_feat(learned, self.features(search), search_boxes)
 
@@ -306,8 +273,7 @@ class DCCHead(BaseModule):
 
         Returns:
             ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives),
-            both averaged over iterates, and ``loss_neg``, IoU of the last iterate's negatives with
-            the box.
+            means over the iterates, and ``loss_neg``, of the last iterate's negatives.
         """
         truth = self.samples(features, boxes)
         scores = self.filter.scores(learned.iterates, features)
@@ -321,9 +287,11 @@ class DCCHead(BaseModule):
 
     def _positives_loss(self, learned: Learned, truth: TemplateSamples) -> Tensor:
         """Of the positives' proposals in target sizes, over all iterates."""
-        problems, offsets = self.problems(truth), learned.regression.iterates
+        problems = self.problems(truth)
         problem = problems.of_boxes(learned.model)
-        boxes = torch.stack([problem.boxes(problem.predict(kernels)) for kernels in offsets])
+        boxes = torch.stack(
+            [problem.boxes(problem.predict(kernels)) for kernels in learned.regression.iterates]
+        )
         weight = problems.positives(learned.model).view(1, *boxes.shape[1:3], 1).expand_as(boxes)
         total = weight[..., 0].sum()
         return self.loss_reg(boxes, problem.targets.expand_as(boxes), weight, avg_factor=total)
@@ -346,7 +314,5 @@ class DCCHead(BaseModule):
 
 def _cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
     """(H*W, 2), (x, y) of every cell of a map, in cells."""
-    rows = torch.arange(size[0], device=like.device, dtype=like.dtype)
-    columns = torch.arange(size[1], device=like.device, dtype=like.dtype)
-    grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
-    return grid.flip(-1).reshape(-1, 2)
+    lines = (torch.arange(side, device=like.device, dtype=like.dtype) for side in size)
+    return torch.cartesian_prod(*lines).flip(-1)

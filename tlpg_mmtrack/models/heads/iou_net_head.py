@@ -28,7 +28,7 @@ from tlpg_mmtrack.utils.option_rules import (
 )
 
 from ...ops import prroi_pool_boxes
-from ..ranking import rankable
+from ..numerics import rankable
 from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu
 
 MSE = dict(type='mmdet.MSELoss')

@@ -1,13 +1,15 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """The full DCC: filter and offset kernel learned in one problem (eq. 3 to 6).
 
-The scores are bilinear in the filter and the points. What they are made of is linear: the
-projected maps in the filter, the points in the offset kernel. These are this problem's prediction,
-and sampling the ones at the others belongs to its residual. So here too a step along a line costs
-no correlation, only the sampling.
+The scores are bilinear in the filter and the points. The prediction is what they are made of,
+which is linear: the projected maps in the filter, the points in the offset kernel. Sampling the
+ones at the others belongs to the residual.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,22 +22,24 @@ from .residual_problems import (
     RegressionProblem,
     Residual,
     ResidualProblem,
+    Weighted,
     weighted_hinge,
 )
 
 
-class JointProblem(ResidualProblem):
+@dataclass(eq=False)
+class JointProblem(Weighted, ResidualProblem):
     """Classification and regression in one residual, whose points both losses move.
 
-    The three blocks of parameters are the filter (B, C, K), the affine kernel (B, D, 4) and the
-    free kernel (B, D, 2K); see :class:`RegressionProblem` for the latter two. The residual is that
-    of every cell's score, then that of every positive's box.
+    The three blocks of parameters are the filter (B, C, K) and the two kernels of
+    :class:`RegressionProblem`. The residual is that of every cell's score, then that of every
+    positive's box.
 
     With ``gradient_scale`` below 1 the Jacobian is not the residual's own: the share of the scores
-    in the offset kernel's gradient is smaller. Where it is overruled by the boxes' share, a step
-    may raise the objective, and step control then refuses it.
+    in the offset kernel's gradient is smaller. Where the boxes' share outweighs it, a step may
+    raise the objective, and step control then refuses it.
 
-    Args:
+    Attributes:
         features: (B, n, C, H, W).
         labels: (B, n, H, W) in [0, 1].
         weights: (B, n, H, W) or broadcastable, weight of each squared residual.
@@ -45,25 +49,24 @@ class JointProblem(ResidualProblem):
         gradient_scale: Factor on the derivative of the scores in the points.
     """
 
-    def __init__(
-        self,
-        features: Tensor,
-        labels: Tensor,
-        weights: Tensor,
-        regression: RegressionProblem,
-        field: OffsetField,
-        size: Tensor,
-        gradient_scale: float = 0.1,
-    ) -> None:
-        self.features = features
-        self.labels = labels
-        self.roots = weights.clamp(min=0).sqrt()
-        self.regression = regression
-        self.field = field
-        unit = size.repeat(1, regression.grid.shape[-1] // 2)
-        self.unit = unit.repeat_interleave(features.shape[1], dim=0).unsqueeze(-1)
-        self.grid = self.unit * regression.grid.unsqueeze(-1)
-        self.gradient_scale = gradient_scale
+    features: Tensor
+    labels: Tensor
+    weights: Tensor
+    regression: RegressionProblem
+    field: OffsetField
+    size: Tensor
+    gradient_scale: float = 0.1
+
+    @cached_property
+    def unit(self) -> Tensor:
+        """(B*n, 2K, 1), ``size`` for each coordinate of the points."""
+        unit = self.size.repeat(1, self.regression.grid.shape[-1] // 2)
+        return unit.repeat_interleave(self.features.shape[1], dim=0).unsqueeze(-1)
+
+    @cached_property
+    def grid(self) -> Tensor:
+        """(B*n, 2K, 1), undisplaced points (dy, dx) in cells."""
+        return self.unit * self.regression.grid.unsqueeze(-1)
 
     def predict(self, parameters: Parameters) -> Tensor:
         """Projected maps, displacements of all cells, and of the regression's, in a row (B, P)."""

@@ -29,18 +29,24 @@ JOINT_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1, 0.03, 0.1))
 class Learner(BaseModule, ABC):
     """Improves target models.
 
-    Attributes:
-        filter_optimizer: The filter's optimiser.
+    Args:
+        filter_optimizer: Config of the filter's optimiser.
         gradient_scale: Factor on the classification loss's gradient through the sampling
             positions.
+
+    Attributes:
         learns_offsets: Whether the points leave their regular grid.
         learns_boxes: Whether the points' extremes are proposals, learned from the boxes.
     """
 
-    filter_optimizer: SDOptimizer
-    gradient_scale = 1.0
     learns_offsets = True
     learns_boxes = True
+
+    @checked(filter_optimizer=CONFIG, gradient_scale=PROBABILITY)
+    def __init__(self, filter_optimizer: dict, gradient_scale: float) -> None:
+        super().__init__()
+        self.filter_optimizer: SDOptimizer = MODELS.build(filter_optimizer)
+        self.gradient_scale = gradient_scale
 
     @abstractmethod
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
@@ -70,20 +76,18 @@ class Learner(BaseModule, ABC):
 class FilterLearner(Learner):
     """RC of table 1: a regular correlation filter, learned as in DiMP.
 
-    The points stay where they are, so a target model is its filter alone, and there are no
-    proposals: the tracker puts the last box on every cell, and IoU-Net is what changes its size.
+    A target model is its filter alone, and there are no proposals: the tracker puts the last box
+    on every cell, and IoU-Net is what changes its size.
 
     Args:
-        filter_optimizer: Config of the filter's optimiser.
+        filter_optimizer: As in :class:`Learner`.
     """
 
     learns_offsets = False
     learns_boxes = False
 
-    @checked(filter_optimizer=CONFIG)
     def __init__(self, filter_optimizer: dict = FILTER_OPTIMIZER) -> None:
-        super().__init__()
-        self.filter_optimizer = MODELS.build(filter_optimizer)
+        super().__init__(filter_optimizer, gradient_scale=1.0)
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve the filter."""
@@ -96,23 +100,20 @@ class AlternateLearner(Learner):
     """First the offset kernel, from the boxes; then the filter, at the points that it gives.
 
     Args:
-        filter_optimizer: Config of the filter's optimiser.
+        filter_optimizer: As in :class:`Learner`.
         offset_optimizer: Config of the offset kernel's optimiser.
-        gradient_scale: Factor on the classification loss's gradient through the sampling
-            positions, in training.
+        gradient_scale: As in :class:`Learner`; for training only.
     """
 
-    @checked(filter_optimizer=CONFIG, offset_optimizer=CONFIG, gradient_scale=PROBABILITY)
+    @checked(offset_optimizer=CONFIG)
     def __init__(
         self,
         filter_optimizer: dict = FILTER_OPTIMIZER,
         offset_optimizer: dict = OFFSET_OPTIMIZER,
         gradient_scale: float = 0.1,
     ) -> None:
-        super().__init__()
-        self.filter_optimizer = MODELS.build(filter_optimizer)
-        self.gradient_scale = gradient_scale
-        self.offset_optimizer = MODELS.build(offset_optimizer)
+        super().__init__(filter_optimizer, gradient_scale)
+        self.offset_optimizer: SDOptimizer = MODELS.build(offset_optimizer)
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve the offset kernel, then the filter."""
@@ -136,27 +137,24 @@ class JointLearner(Learner):
         filter_optimizer: Config of the optimiser, with three lambdas: of the filter, the affine
             and the free kernel.
         boxes: Whether the boxes have a part in the problem.
-        gradient_scale: Factor on the classification loss's gradient through the sampling
-            positions, in training and in learning; 1 where no other loss pulls at them.
+        gradient_scale: As in :class:`Learner`; 1 where no other loss pulls at the points.
     """
 
-    @checked(filter_optimizer=CONFIG, boxes=FLAG, gradient_scale=PROBABILITY)
+    @checked(boxes=FLAG)
     def __init__(
         self,
         filter_optimizer: dict = JOINT_OPTIMIZER,
         boxes: bool = True,
         gradient_scale: float = 0.1,
     ) -> None:
-        super().__init__()
-        self.filter_optimizer = MODELS.build(filter_optimizer)
-        self.gradient_scale = gradient_scale
+        super().__init__(filter_optimizer, gradient_scale)
         self.learns_boxes = boxes
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve both; the two courses are parts of one."""
         problem = problems.of_both(model)
         if not self.learns_boxes:
-            problem.regression.roots = torch.zeros_like(problem.regression.roots)
+            problem.regression.weights = torch.zeros_like(problem.regression.weights)
         course = self.filter_optimizer.minimise(
             problem, (model.filter, model.affine, model.free), num_iters
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,13 +40,7 @@ of them at random, since moving one alone changes nothing."""
 
 
 class Evaluation:
-    """A problem's residual at one point, with its Jacobian as an operator.
-
-    Args:
-        problem: The problem.
-        parameters: Where it is evaluated.
-        prediction: The linear prediction there.
-    """
+    """A problem's residual at some parameters, whose prediction is given, and its Jacobian."""
 
     def __init__(
         self, problem: ResidualProblem, parameters: Parameters, prediction: Tensor
@@ -60,7 +55,7 @@ class Evaluation:
         return self.problem.predict_transpose(self._vjp(cotangent))
 
     def line(self, direction: Parameters) -> Line:
-        """Restrict the problem to a line through this point."""
+        """The problem along a line through this point."""
         change = self.problem.predict(direction)
         return Line(self, direction, change, self._jvp(change))
 
@@ -101,9 +96,9 @@ class ResidualProblem(ABC):
 
     def evaluate(self, parameters: Parameters, prediction: Tensor | None = None) -> Evaluation:
         """Residual and Jacobian at the given parameters, whose prediction may be known."""
-        if prediction is None:
-            prediction = self.predict(parameters)
-        return Evaluation(self, parameters, prediction)
+        return Evaluation(
+            self, parameters, self.predict(parameters) if prediction is None else prediction
+        )
 
     @abstractmethod
     def predict(self, parameters: Parameters) -> Tensor:
@@ -118,14 +113,19 @@ class ResidualProblem(ABC):
         """What is squared, of a prediction."""
 
 
-def weighted_hinge(scores: Tensor, labels: Tensor, roots: Tensor) -> Residual:
-    """Residuals of eq. 6 with their Jacobian in the scores.
+class Weighted:
+    """Of a problem with ``weights`` of its squared residuals."""
 
-    Args:
-        scores: (B, n, H, W).
-        labels: y in [0, 1], same shape.
-        roots: Root of each squared residual's weight, same shape or broadcastable.
-    """
+    weights: Tensor
+
+    @cached_property
+    def roots(self) -> Tensor:
+        """Factors of the residuals."""
+        return self.weights.clamp(min=0).sqrt()
+
+
+def weighted_hinge(scores: Tensor, labels: Tensor, roots: Tensor) -> Residual:
+    """Residuals of eq. 6, times ``roots``, with their Jacobian in the scores; all (B, n, H, W)."""
     slope = roots * (labels + (1 - labels) * (scores > 0).to(scores.dtype))
     residual = roots * hinge_residual(scores, labels)
     return (
@@ -142,26 +142,23 @@ def plain_sampler(features: Tensor, kernel_size: int) -> BilinearSampler:
     return kernel_sampler(points.view(1, -1, 1, 1).expand(frames, -1, *features.shape[-2:]))
 
 
-class FilterProblem(ResidualProblem):
-    """Classification by a filter whose sampling points are fixed (eq. 3 and 6).
+@dataclass(eq=False)
+class FilterProblem(Weighted, ResidualProblem):
+    """Classification by a filter (B, C, K) whose sampling points are fixed (eq. 3 and 6).
 
-    The one block of parameters is the filter, (B, C, K). With a plain grid it is the paper's RC,
-    with displaced points DC.
+    With a plain grid it is the paper's RC, with displaced points DC.
 
-    Args:
+    Attributes:
         features: (B, n, C, H, W).
         labels: (B, n, H, W) in [0, 1].
         weights: (B, n, H, W) or broadcastable, weight of each squared residual.
         sampler: Where the filter samples, for B*n frames and all H*W cells.
     """
 
-    def __init__(
-        self, features: Tensor, labels: Tensor, weights: Tensor, sampler: BilinearSampler
-    ) -> None:
-        self.features = features
-        self.labels = labels
-        self.roots = weights.clamp(min=0).sqrt()
-        self.sampler = sampler
+    features: Tensor
+    labels: Tensor
+    weights: Tensor
+    sampler: BilinearSampler
 
     def predict(self, parameters: Parameters) -> Tensor:
         """Scores (B, n, H, W)."""
@@ -179,38 +176,29 @@ class FilterProblem(ResidualProblem):
         return weighted_hinge(prediction, self.labels, self.roots)
 
 
-class RegressionProblem(ResidualProblem):
+@dataclass(eq=False)
+class RegressionProblem(Weighted, ResidualProblem):
     """Proposal boxes from the points of an offset kernel (eq. 4 and 5).
 
     The two blocks of parameters are an affine kernel (B, D, 4), which shifts and scales the grid
     of points as a whole, and a free kernel (B, D, 2K), which moves every point by itself. Their
-    sum is the offset kernel V. Points, boxes and targets are in units of the target's size, so
-    scale does not matter.
+    sum is the offset kernel V. Points, boxes and targets are in units of the target's size.
 
-    Args:
+    Attributes:
         descriptors: (B, M, D), the features that the offset kernel sees at M cells.
         targets: (B, M, 4), distances (l, t, r, b) to the true box (eq. 5).
-        weights: (B, M), weight of each cell; 0 for one that is not positive.
+        weights: (B, M, 1), weight of each cell; 0 for one that is not positive.
         grid: (B, 2K), undisplaced points (dy, dx).
         affine: (4, 2K), the points' moves for the four affine coordinates.
         beta: Where smooth L1 turns from quadratic to linear, in target sizes.
     """
 
-    def __init__(
-        self,
-        descriptors: Tensor,
-        targets: Tensor,
-        weights: Tensor,
-        grid: Tensor,
-        affine: Tensor,
-        beta: float = 0.1,
-    ) -> None:
-        self.descriptors = descriptors
-        self.targets = targets
-        self.roots = weights.clamp(min=0).sqrt().unsqueeze(-1)
-        self.grid = grid
-        self.affine = affine
-        self.beta = beta
+    descriptors: Tensor
+    targets: Tensor
+    weights: Tensor
+    grid: Tensor
+    affine: Tensor
+    beta: float = 0.1
 
     def predict(self, parameters: Parameters) -> Tensor:
         """Displacements (B, M, 2K) of the points of every cell."""
@@ -222,18 +210,20 @@ class RegressionProblem(ResidualProblem):
         free = self.descriptors.transpose(1, 2) @ cotangent
         return free @ self.affine.t(), free
 
+    def points(self, prediction: Tensor) -> Tensor:
+        """(B*M, 2K), where the points are."""
+        return (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
+
     def boxes(self, prediction: Tensor) -> Tensor:
-        """The proposals (l, t, r, b), (B, M, 4), in target sizes."""
-        points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
-        return points_to_box(points).view_as(self.targets)
+        """The proposals (l, t, r, b), (B, M, 4)."""
+        return points_to_box(self.points(prediction)).view_as(self.targets)
 
     def residual(self, prediction: Tensor) -> Residual:
         """Signed root of twice smooth L1, for every side of every cell's box, (B, M*4).
 
         Its square is twice smooth L1 exactly, so that least squares minimises smooth L1.
         """
-        points = (prediction + self.grid.unsqueeze(1)).flatten(0, 1)
-        extremes = extreme_weights((points / TIE_TOLERANCE).round())
+        extremes = extreme_weights((self.points(prediction) / TIE_TOLERANCE).round())
         error = self.boxes(prediction) - self.targets
         size = error.abs()
         # Beyond beta sqrt(2 * (|e| - beta / 2)); the clamp keeps the unused branch's slope finite.
@@ -241,7 +231,6 @@ class RegressionProblem(ResidualProblem):
         linear = size > self.beta
         residual = torch.where(linear, error.sign() * root, error / self.beta**0.5)
         slope = self.roots * torch.where(linear, 1 / root, self.beta**-0.5)
-        residual = self.roots * residual
 
         def jvp(tangent: Tensor) -> Tensor:
             change = extremes.jvp(tangent.flatten(0, 1))
@@ -251,4 +240,4 @@ class RegressionProblem(ResidualProblem):
             sides = (slope * cotangent.view_as(slope)).flatten(0, 1)
             return extremes.vjp(sides).view_as(prediction)
 
-        return residual.flatten(1), jvp, vjp
+        return (self.roots * residual).flatten(1), jvp, vjp

@@ -11,9 +11,8 @@ one iteration is
     alpha = ||g||^2 / (||J g||^2 + lambda^2 ||g||^2)
     theta <- theta - exp(log_step) * alpha * g
 
-with ``J`` the residual's Jacobian. The residual is the business of a
-:class:`~tlpg_mmtrack.models.learners.residual_problems.ResidualProblem`; nothing here knows
-about filters or boxes.
+with ``J`` the Jacobian of the residual, which a
+:class:`~tlpg_mmtrack.models.learners.residual_problems.ResidualProblem` gives.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from torch import Tensor, nn
 from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.option_rules import NUMBER, POSITIVE, checked, each, whole
 
-from ..full_precision import at_least_float32, in_full_precision
 from ..label_assignment import gaussian_labels
+from ..numerics import at_least_float32, in_full_precision
 from .residual_problems import (
     Evaluation,
     FilterProblem,
@@ -62,8 +61,8 @@ class Minimisation:
         return self.iterates[-1]
 
 
-def squared_norms(blocks: Parameters) -> Tensor:
-    """Squared norm of every block, (blocks, B)."""
+def _squared_norms(blocks: Parameters) -> Tensor:
+    """Of every block, (blocks, B)."""
     return torch.stack([block.flatten(1).square().sum(1) for block in blocks])
 
 
@@ -72,13 +71,12 @@ class SDOptimizer(BaseModule):
     """Unrolled, differentiable steepest descent over a residual problem.
 
     The Gauss-Newton step is exact for linear residuals. Where the model overshoots (the hinge's
-    kink, a change of the extreme points) the step is halved, up to ``max_halvings`` times, and the
-    best of these kept; a step that would raise the objective, or make it anything that is not
-    finite, is not taken. So the objective never
-    rises, at the price of evaluating the residual along a line, which costs no new correlation.
+    kink, a change of the extreme points) the step is halved up to ``max_halvings`` times, and the
+    best of these is taken, or none where all would raise the objective or make it anything that is
+    not finite. So the objective never rises; the residual is evaluated along a line, which costs
+    no new correlation.
 
-    The module also fills mmtrack's ``filter_optimizer`` slot (``PrDiMPClsHead``): see
-    :meth:`forward`.
+    :meth:`forward` fills mmtrack's slot ``PrDiMPClsHead(filter_optimizer=...)``.
 
     Args:
         num_iters: Iterations in that slot when the caller names none.
@@ -121,9 +119,8 @@ class SDOptimizer(BaseModule):
 
     def objective(self, evaluation: Evaluation) -> Tensor:
         """Value of the objective for each sequence, (B,)."""
-        norms = squared_norms(evaluation.parameters)
-        penalties = self._squared_lambdas(len(norms)) @ norms
-        return evaluation.residual.square().sum(1) + penalties
+        norms = _squared_norms(evaluation.parameters)
+        return evaluation.residual.square().sum(1) + self._squared_lambdas(len(norms)) @ norms
 
     def _squared_lambdas(self, blocks: int) -> Tensor:
         return (2 * self.log_regularisation[:blocks]).exp()
@@ -135,16 +132,13 @@ class SDOptimizer(BaseModule):
         num_iters: int,
         prediction: Tensor | None = None,
     ) -> Minimisation:
-        """Run a number of iterations.
+        """Run a number of iterations; differentiable where gradients are enabled.
 
         Args:
             problem: What to minimise.
             parameters: Start, blocks with leading dimension B (sequences).
             num_iters: Number of iterations.
             prediction: The problem's linear prediction at the start, where it is known.
-
-        Returns:
-            All iterates with their objectives; differentiable when gradients are enabled.
         """
         evaluation = problem.evaluate(parameters, prediction)
         value = self.objective(evaluation)
@@ -157,15 +151,12 @@ class SDOptimizer(BaseModule):
 
     def _iterate(self, evaluation: Evaluation, value: Tensor) -> tuple[Evaluation, Tensor]:
         lambdas = self._squared_lambdas(len(evaluation.parameters))
-        blocks = evaluation.vjp(evaluation.residual)
-        gradient = tuple(
-            block + weight * parameter
-            for block, weight, parameter in zip(
-                blocks, lambdas, evaluation.parameters, strict=True
-            )
+        blocks = zip(
+            evaluation.vjp(evaluation.residual), lambdas, evaluation.parameters, strict=True
         )
+        gradient = tuple(block + weight * parameter for block, weight, parameter in blocks)
         line = evaluation.line(tuple(-block for block in gradient))
-        squares = squared_norms(gradient)
+        squares = _squared_norms(gradient)
         curvature = line.tangent.square().sum(1) + lambdas @ squares
         # A vanishing gradient has a vanishing curvature too; any finite step is right then.
         step = self.log_step.exp() * squares.sum(0) / curvature.clamp(min=1e-12)
@@ -193,49 +184,51 @@ class SDOptimizer(BaseModule):
         num_iters: int | None = None,
         sample_weights: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Optimise a plain filter in mmtrack's ``PrDiMPClsHead(filter_optimizer=...)`` slot.
+        """Optimise plain filters, as mmtrack's slot asks.
 
         Args:
             filter_weights: (B, C, k, k) initial filters, k odd.
             feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
-            bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels, as mmtrack passes them.
+            bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels.
             num_iters: Iterations; ``self.num_iters`` by default.
             sample_weights: (n,) or (n, B) weight of each frame; equal by default.
 
         Returns:
-            Filters (B, C, k, k); in training mode, as the slot expects, with all iterates and the
-            objectives as a list of scalars.
+            Filters (B, C, k, k); in training, also all iterates and the objectives as scalars.
 
         Raises:
             ValueError: When the filter's size is even.
         """
-        if filter_weights.shape[-1] % 2 == 0:
+        size = filter_weights.shape[-1]
+        if size % 2 == 0:
             raise ValueError(
-                'filter_weights: the filter must be of odd size, got '
-                f'{filter_weights.shape[-2]}x{filter_weights.shape[-1]}; set filter_size=5 in '
-                'filter_initializer'
+                f'filter_weights: the filter must be of odd size, got {size}x{size}; set '
+                'filter_size=5 in filter_initializer'
             )
-        num_iters = self.num_iters if num_iters is None else num_iters
-        filter_weights, feat = at_least_float32(filter_weights), at_least_float32(feat)
-        if feat.dim() == 4:
-            feat, bboxes = feat.unsqueeze(1), bboxes.reshape(-1, 1, 4)
-        features = feat.transpose(0, 1)
-        sequences, frames = features.shape[:2]
-        boxes = bboxes.reshape(frames, sequences, 4).transpose(0, 1)
-        if sample_weights is None:
-            sample_weights = features.new_full((frames,), 1.0 / frames)
-        weights = sample_weights.reshape(frames, -1).transpose(0, 1).expand(sequences, frames)
-        grid = CellGrid(self.feat_stride, self.cell_offset)
-        cells = grid.to_cells(bbox_cxcywh_to_xyxy(boxes))
-        labels = gaussian_labels(cells, features.shape[-2:])
-        problem = FilterProblem(
-            features=features,
-            labels=labels,
-            weights=weights[..., None, None].expand_as(labels),
-            sampler=plain_sampler(features, filter_weights.shape[-1]),
+        filters, feat = at_least_float32(filter_weights), at_least_float32(feat)
+        result = self.minimise(
+            self._slot_problem(feat, bboxes, sample_weights, size),
+            (filters.flatten(2),),
+            self.num_iters if num_iters is None else num_iters,
         )
-        result = self.minimise(problem, (filter_weights.flatten(2),), num_iters)
-        iterates = [blocks[0].view_as(filter_weights) for blocks in result.iterates]
+        iterates = [blocks[0].view_as(filters) for blocks in result.iterates]
         if not self.training:
             return iterates[-1]
         return iterates[-1], iterates, [value.mean() for value in result.objectives]
+
+    def _slot_problem(
+        self, feat: Tensor, bboxes: Tensor, weights: Tensor | None, filter_size: int
+    ) -> FilterProblem:
+        """The problem of :meth:`forward`'s arguments, which count frames first."""
+        if feat.dim() == 4:
+            feat = feat.unsqueeze(1)
+        features = feat.transpose(0, 1)
+        sequences, frames = features.shape[:2]
+        boxes = bbox_cxcywh_to_xyxy(bboxes.reshape(frames, sequences, 4).transpose(0, 1))
+        grid = CellGrid(self.feat_stride, self.cell_offset)
+        labels = gaussian_labels(grid.to_cells(boxes), features.shape[-2:])
+        if weights is None:
+            weights = features.new_full((frames,), 1.0 / frames)
+        weights = weights.reshape(frames, -1).transpose(0, 1).expand(sequences, frames)
+        sampler = plain_sampler(features, filter_size)
+        return FilterProblem(features, labels, weights[..., None, None].expand_as(labels), sampler)

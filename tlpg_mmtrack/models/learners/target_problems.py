@@ -23,11 +23,10 @@ class Learned:
     """The course of a target model's learning.
 
     Attributes:
-        iterates: The target model with every filter that was passed through, each at the points
-            that it was learned for.
+        iterates: The target model with every filter of the course, each at the points that it was
+            learned for.
         classification: Course of the filter.
-        regression: Course of the offset kernel, where it is learned. In joint learning both
-            courses are parts of one, with its objectives.
+        regression: Course of the offset kernel, where it is learned.
     """
 
     iterates: list[TargetModel]
@@ -47,7 +46,7 @@ class TargetProblems:
     Attributes:
         filter: The deformable filter.
         assigner: What cells count for what.
-        samples: Frames with known boxes; of :class:`FilterSamples` there is the filter's problem.
+        samples: Frames with known boxes; :class:`FilterSamples` are for the filter's problem only.
     """
 
     filter: DeformableFilter
@@ -71,7 +70,7 @@ class TargetProblems:
         return RegressionProblem(
             descriptors=samples.descriptors.flatten(1, 2),
             targets=(samples.targets / _sides(model)).flatten(1, 2),
-            weights=(share * samples.weights.unsqueeze(-1)).flatten(1),
+            weights=(share * samples.weights.unsqueeze(-1)).flatten(1).unsqueeze(-1),
             grid=self.filter.unit_grid.unsqueeze(0),
             affine=self.filter.affine_moves,
         )

@@ -11,7 +11,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor, nn
 
 from ..heads.box_regression_head import Template
-from ..ranking import rankable
+from ..numerics import rankable
 
 IOU_SCALE = 0.05
 """A box with this much more predicted IoU than another counts e times as much in their mean."""

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Keep what needs float32 in float32, in a training or a test with mixed precision."""
+"""Numbers that need care: float32 under mixed precision, and merits that are not finite."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def in_full_precision(method: Callable[..., Any]) -> Callable[..., Any]:
 def at_least_float32(value: Tensor) -> Tensor:
     """Cast half precision to float32; return other types unchanged."""
     return value.to(torch.promote_types(value.dtype, torch.float32))
+
+
+def rankable(merits: Tensor) -> Tensor:
+    """Merits for ``argmax`` or ``topk``, which put NaN first: -inf where one is not finite."""
+    return merits.masked_fill(~merits.isfinite(), -torch.inf)
