@@ -24,12 +24,9 @@ def gaussian_labels(
 
     Args:
         boxes: (..., 4), (x1, y1, x2, y2) in cells; a cell's centre is its index.
-        size: (H, W) of the label maps.
+        size: (H, W) of the label maps, which are (..., H, W).
         center_shrink: sigma_c, the centre region's size relative to the box.
         sigma: The Gaussian's standard deviation relative to the box.
-
-    Returns:
-        (..., H, W) labels in [0, 1].
     """
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2
     sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
@@ -52,13 +49,10 @@ class DCCAssigner:
 
     Args:
         center_shrink: sigma_c, the centre region's size relative to the box.
-        label_band: Between the centre region and the box section 3.2 has two labels:
+        label_band: Between the centre region and the box, where section 3.2 has two labels:
             ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing.
         positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
         regression_cells: Cells nearest the target at which each frame's box is learned.
-
-    Raises:
-        InputError: When an option is out of its range.
     """
 
     @checked(
@@ -80,21 +74,17 @@ class DCCAssigner:
         self.regression_cells = regression_cells
 
     def labels(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-        """Classification labels y of (..., 4) boxes in cells; see :func:`gaussian_labels`."""
+        """:func:`gaussian_labels` with this centre region."""
         return gaussian_labels(boxes, size, self.center_shrink)
 
     def counted(self, labels: Tensor) -> Tensor:
-        """1 where a cell's label counts, 0 in a band that is ignored; same shape (..., H, W)."""
+        """1 where a cell's label counts, 0 in a band that is ignored."""
         if self.label_band == 'gaussian':
             return torch.ones_like(labels)
         return ((labels == 0) | (labels == 1)).to(labels.dtype)
 
     def regressed(self, boxes: Tensor, cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The cells at which a target's box is learned.
-
-        Args:
-            boxes: (B, n, 4), (x1, y1, x2, y2) in cells.
-            cells: (P, 2), (x, y) of all cells.
+        """The cells, of (P, 2) all cells' (x, y), at which (B, n, 4) boxes are learned.
 
         Returns:
             (B, n, R) indices of the nearest cells, (B, n, R, 4) distances (l, t, r, b) from each
@@ -114,15 +104,12 @@ class DCCAssigner:
         return nearest, targets, central
 
     def positives(self, proposals: Tensor, targets: Tensor, central: Tensor) -> Tensor:
-        """Where a box is to be regressed: the central cells, and where the proposal fits.
+        """(B, n, R), 1 where a box is to be regressed: central cells, and where the proposal fits.
 
         Args:
             proposals: (B, n, R, 4), distances (l, t, r, b) in cells.
             targets: (B, n, R, 4), those to the true box.
-            central: (B, n, R), 1 where the cell is always a positive.
-
-        Returns:
-            (B, n, R), 1 or 0.
+            central: (B, n, R), 1 or 0.
         """
         signs = proposals.new_tensor([-1.0, -1.0, 1.0, 1.0])
         overlaps = bbox_overlaps(
@@ -131,12 +118,8 @@ class DCCAssigner:
         return torch.maximum(central, (overlaps.view_as(central) >= self.positive_iou).float())
 
     def negatives(self, labels: Tensor, overlaps: Tensor) -> Tensor:
-        """Cells whose proposals are to leave the target alone; the arguments' shape, 1 or 0.
+        """1 where a cell's proposal, of this IoU with the true box, is to leave the target alone.
 
         A proposal that fits is a positive, wherever its cell lies.
-
-        Args:
-            labels: y in [0, 1].
-            overlaps: IoU of each cell's proposal with the true box, same shape.
         """
         return ((labels < _NEGATIVE_LABEL) & (overlaps < self.positive_iou)).float()

@@ -14,19 +14,11 @@ from tlpg_mmtrack.utils.option_rules import at_least, checked
 
 
 def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
-    """Residual of eq. 6: linear for the target, hinged at 0 for the background.
-
-    Args:
-        scores: Score map.
-        labels: y in [0, 1], same shape or broadcastable.
-
-    Returns:
-        ``y * s + (1 - y) * max(0, s) - y``, of the scores' shape.
-    """
+    """Residual of eq. 6: linear for the target (label 1), hinged at 0 for the background (0)."""
     return labels * scores + (1 - labels) * scores.clamp(min=0) - labels
 
 
-class _Weighted(nn.Module):
+class _Loss(nn.Module):
     @checked(loss_weight=at_least(0))
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -34,16 +26,12 @@ class _Weighted(nn.Module):
 
 
 @MODELS.register_module()
-class HingeGridLoss(_Weighted):
+class HingeGridLoss(_Loss):
     """Squared hinge residual of score maps (eq. 3 and 6).
 
-    It also fills the slot of mmtrack's ``KLGridLoss``, ``PrDiMPClsHead(loss_cls=...)``, which
-    takes scores for logits. :class:`SDOptimizer` makes the scores themselves approach labels in
-    [0, 1], and this loss measures that. The labels must then be no density:
-    ``train_cfg=dict(use_gauss_density=False, label_density_norm=False)``.
-
-    Args:
-        loss_weight: Weight of the loss.
+    It also fills the slot of mmtrack's ``KLGridLoss``, ``PrDiMPClsHead(loss_cls=...)``, for
+    :class:`SDOptimizer`, which makes the scores themselves approach labels in [0, 1]. The labels
+    must then be no density: ``train_cfg=dict(use_gauss_density=False, label_density_norm=False)``.
     """
 
     def forward(
@@ -54,13 +42,13 @@ class HingeGridLoss(_Weighted):
         avg_factor: float | None = None,
         grid_dim: Sequence[int] = (-2, -1),
     ) -> Tensor:
-        """Sum over the cells of each map, mean over the maps.
+        """Sum over the cells of each map, mean over the maps or sum over ``avg_factor``.
 
         Args:
             scores: (..., H, W).
             labels: y in [0, 1], same shape or broadcastable.
             weight: Of each cell, likewise; 1 by default.
-            avg_factor: What the sum is divided by instead of the number of maps.
+            avg_factor: In place of the number of maps.
             grid_dim: The two dimensions of the cells.
         """
         squares = hinge_residual(scores, labels).square()
@@ -76,12 +64,8 @@ def _overlap(pred: Tensor, target: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class OverlapLoss(_Weighted):
-    """IoU of boxes with what they should leave alone (section 3.2, negatives).
-
-    Args:
-        loss_weight: Weight of the loss.
-    """
+class OverlapLoss(_Loss):
+    """IoU of boxes with what they should leave alone (section 3.2, negatives)."""
 
     def forward(
         self,
@@ -90,5 +74,5 @@ class OverlapLoss(_Weighted):
         weight: Tensor | None = None,
         avg_factor: float | None = None,
     ) -> Tensor:
-        """Mean IoU of (N, 4) boxes (x1, y1, x2, y2), as of mmdet's losses."""
+        """Mean IoU of (N, 4) boxes (x1, y1, x2, y2); the arguments are those of mmdet's losses."""
         return self.loss_weight * _overlap(pred, target, weight, avg_factor=avg_factor)

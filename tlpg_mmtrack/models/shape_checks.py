@@ -1,8 +1,8 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Whether the parts of a model fit together, found out while it is built.
 
-mmtrack's models let the first image show whether their parts fit. Here the maps of a backbone are
-asked for, or computed once on an empty image, and each part is checked against those it will get.
+mmtrack's models let the first image show it. Here the maps of a backbone are asked for, or
+computed once on an empty image, and each part is checked against those it will get.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ class MapShape(NamedTuple):
         channels: Channels of the map.
         stride: Image pixels between neighbouring cells.
         cell_offset: Image pixel of the centre of cell 0, on both axes, where the backbone declares
-            it: cell ``j`` is centred on pixel ``stride * j + cell_offset``; pixel coordinate ``u``
-            means the centre of pixel ``u``.
+            it; a pixel's centre is its index.
     """
 
     channels: int
@@ -38,12 +37,10 @@ class MapShape(NamedTuple):
 
 
 def declare_maps(backbone: nn.Module, maps: Sequence[MapShape]) -> None:
-    """Set what a backbone of this project says of the maps that it returns.
+    """Set what a backbone of this project says of the maps that it returns, in their order.
 
-    Args:
-        backbone: It gets ``feature_info``, the maps, and as tuples ``out_channels``, ``strides``
-            and ``cell_offsets`` of each; ``cell_offset`` is that of stride 16, or of the first.
-        maps: The maps in the order in which they are returned.
+    It gets ``feature_info``, the maps, and as tuples ``out_channels``, ``strides`` and
+    ``cell_offsets`` of each; ``cell_offset`` is that of stride 16, or of the first.
     """
     backbone.feature_info = tuple(maps)
     backbone.out_channels, backbone.strides, backbone.cell_offsets = zip(*maps, strict=True)
@@ -104,15 +101,10 @@ def require(part: str, key: str, value: Any, got: Any, source: str) -> None:
 
 
 def check_maps(part: nn.Module, *maps: MapShape) -> None:
-    """Raise unless a component fits the map that it will get, or the several maps.
+    """Raise an InputError unless a component fits the map that it will get, or the several maps.
 
-    Args:
-        part: The component. Its ``in_channels`` and its ``grid`` are compared, of one that reads
-            several maps a list and its ``grids``; what it does not have is not asked about.
-        *maps: What it will get.
-
-    Raises:
-        InputError: Naming the component, the key and what was found.
+    Its ``in_channels`` and ``grid`` are compared, of one that reads several maps a list and its
+    ``grids``; what it does not have is not asked about.
     """
     several = len(maps) > 1
     plural, whose = ('s', "its maps'") if several else ('', "its map's")

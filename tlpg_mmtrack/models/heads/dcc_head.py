@@ -155,7 +155,7 @@ class DCCHead(BaseModule):
         return x / (energy * self.kernel_size**2 + 1e-8).sqrt()
 
     def proposal_boxes(self, distances: Tensor) -> Tensor:
-        """(N, H*W, 4) boxes (x1, y1, x2, y2) in crop pixels, of (N, 4, H, W) distances in cells."""
+        """(N, H*W, 4), (x1, y1, x2, y2) in crop pixels from (N, 4, H, W) distances in cells."""
         centers = _cell_centers(distances.shape[-2:], distances).t().unsqueeze(0)
         boxes = distances_to_boxes(distances.flatten(2), centers)
         return self.grid.to_pixels(boxes.transpose(1, 2))
@@ -315,4 +315,5 @@ class DCCHead(BaseModule):
 def _cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
     """(H*W, 2), (x, y) of every cell of a map, in cells."""
     lines = (torch.arange(side, device=like.device, dtype=like.dtype) for side in size)
-    return torch.cartesian_prod(*lines).flip(-1)
+    rows, columns = torch.meshgrid(*lines, indexing='ij')
+    return torch.stack((columns, rows), dim=-1).flatten(0, 1)
