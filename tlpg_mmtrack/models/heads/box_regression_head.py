@@ -1,14 +1,11 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Box regression: where the four sides of the target are, in a window around a proposal.
 
-TLPG's proposals come from a filter of 25 points that is learned online; this head, learned
-offline, says where the sides lie in between. It pools a fixed grid from a window around the
-proposal, whatever its size and aspect, and the same grid around the template's box, so that both
-show the target alike. Every bin of the search window is compared with every bin of the target, so
-that the head sees which part of the target lies where (pixel-wise correlation, Alpha-Refine,
-arXiv 2012.06815). Each side is read off as the mean of a distribution over the rows or columns
-of the grid, as in side-aware boundary localisation (SABL, arXiv 1912.04260), which needs no
-separate answer for large and small corrections.
+This head, learned offline, pools a fixed grid from a window around the proposal, whatever its size
+and aspect, and the same grid around the template's box, so that both show the target alike. Every
+bin of the search window is compared with every bin of the target (pixel-wise correlation,
+Alpha-Refine, arXiv 2012.06815). Each side is read off as the mean of a distribution over the rows
+or columns of the grid, as in side-aware boundary localisation (SABL, arXiv 1912.04260).
 """
 
 from __future__ import annotations
@@ -23,25 +20,16 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import (
-    CONFIG,
-    NUMBER,
-    checked,
-    each,
-    multiple_of,
-    optional,
-    whole,
-)
+from tlpg_mmtrack.utils.option_rules import CONFIG, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
-from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu
+from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, boxes_around, conv_norm_relu
 
 L1 = dict(type='mmdet.L1Loss', loss_weight=2.0)
 GIOU = dict(type='mmdet.GIoULoss')
 # Side of the window in sides of the proposal, which leaves half a proposal around it.
 _WINDOW = 2.0
-# Training proposals: widest spread of the normal variates, and their bound, in box sizes. Half of
-# them keep their aspect, as most targets do from frame to frame.
+# Training proposals: widest spread of the normal variates, and their bound, in box sizes.
 _MAX_SPREAD = 0.3
 _MAX_JITTER = 0.5
 
@@ -85,10 +73,6 @@ class BoxRegressionHead(TemplateHead):
         loss_giou: Config of the loss of the boxes.
         init_cfg: mmengine's initialisation config.
 
-    Raises:
-        InputError: The arguments do not describe the same number of levels, or ``channels`` or
-            ``bins`` do not divide.
-
     Example:
         >>> head = BoxRegressionHead(in_channels=(40, 112))
         >>> feats = (torch.rand(1, 40, 36, 36), torch.rand(1, 112, 18, 18))
@@ -98,9 +82,6 @@ class BoxRegressionHead(TemplateHead):
     """
 
     @checked(
-        in_channels=each(whole(1)),
-        strides=each(whole(1)),
-        cell_offsets=optional(each(NUMBER)),
         channels=multiple_of(CHANNELS_PER_GROUP),
         bins=multiple_of(4),
         loss_side=CONFIG,
@@ -165,8 +146,8 @@ class BoxRegressionHead(TemplateHead):
         """What the trunk's first convolution does for each target.
 
         Its input is the search window twice, once with the target's (B, C) gains, the target's
-        (B, C, bins, bins) window, and the matches. Gains may as well be on its weights, and the
-        target's part is the same for each search window.
+        window, and the matches. Gains may as well be on its weights, and the target's part is the
+        same for each search window.
         """
         weight = self.trunk[0][0].weight
         width = windows.shape[1]
@@ -179,16 +160,14 @@ class BoxRegressionHead(TemplateHead):
         return torch.cat((kernels, matches), dim=2), context
 
     def forward(self, template: Template, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
-        """Regress boxes.
+        """Regress (B * T, R, 4) boxes, each inside the window of twice the proposal's size.
+
+        Its sides may be in the wrong order where the head is untrained.
 
         Args:
             template: What :meth:`template` returned, for B targets.
             feats: The backbone's maps of B * T search crops, T of each target in a row.
             boxes: (B * T, R, 4) proposals of positive size.
-
-        Returns:
-            (B * T, R, 4), inside the window of twice the proposal's size. Its sides may be in the
-            wrong order where the head is untrained.
 
         Raises:
             InputError: The number of maps or their channels differ from ``in_channels``.
@@ -223,8 +202,7 @@ class BoxRegressionHead(TemplateHead):
         """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
         self.check_feats(feats)
         center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
-        half = size * _WINDOW / 2
-        windows = torch.cat((center - half, center + half), dim=-1)
+        windows = boxes_around(center, size * _WINDOW)
         maps = [
             conv(prroi_pool_boxes(feat, grid.to_cells(windows), bins).flatten(0, 1))
             for conv, feat, bins, grid in zip(
@@ -240,9 +218,8 @@ class BoxRegressionHead(TemplateHead):
     def _matches(self, keys: Tensor, windows: Tensor) -> Tensor:
         """How much each bin of (N, C, bins, bins) search windows looks like the template's bins.
 
-        Returns:
-            (N, bins**2 / 4 + 1, bins, bins), cosines: with each bin of the target, and the highest
-            with any bin of its surroundings.
+        (N, bins**2 / 4 + 1, bins, bins) cosines: with each bin of the target, and the highest with
+        any bin of its surroundings.
         """
         query = F.normalize(self.match(windows), dim=1)
         cosines = torch.einsum('ncp,nchw->nphw', keys.flatten(2), query)
@@ -269,14 +246,12 @@ def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> T
     """Draw a box around each of the given ones, of mean IoU 0.64 with it.
 
     Each has its own spread, uniform up to 0.3; its centre is moved by that many box sizes times a
-    normal variate, its log size likewise, all within 0.5.
+    normal variate, its log size likewise, all within 0.5. Half of them keep their aspect, as most
+    targets do from frame to frame.
 
     Args:
         boxes: (B, 4) of positive size.
         generator: Source of randomness; torch's own by default.
-
-    Returns:
-        (B, 4).
     """
     center, size = bbox_xyxy_to_cxcywh(boxes.detach()).split(2, dim=-1)
     device = boxes.device if generator is None else generator.device
@@ -286,9 +261,7 @@ def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> T
     keep_aspect = torch.rand(count, generator=generator, device=device) < 0.5
     jitter[:, 3] = torch.where(keep_aspect, jitter[:, 2], jitter[:, 3])
     jitter = jitter.clamp(-_MAX_JITTER, _MAX_JITTER).to(boxes)
-    center = center + jitter[:, :2] * size
-    half = size * jitter[:, 2:].exp() / 2
-    return torch.cat((center - half, center + half), dim=-1)
+    return boxes_around(center + jitter[:, :2] * size, size * jitter[:, 2:].exp())
 
 
 def _side_convs(channels: int) -> nn.Sequential:

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
-from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
@@ -14,7 +11,7 @@ from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, checked, multiple_of, optional, whole
 
 from ...ops import prroi_pool_boxes
-from ..numerics import rankable
+from .center_bias_refiner import Refiner
 from .feature_levels import CHANNELS_PER_GROUP, conv_norm_relu
 from .iou_net_head import TRAINING_PROPOSALS, jitter_boxes
 
@@ -25,25 +22,21 @@ _POSITIVE_IOU = 0.5
 
 
 @MODELS.register_module()
-class BoxRegressionRefiner(BaseModule):
+class BoxRegressionRefiner(Refiner):
     """Regress the residual between a proposal and the target's box (section 4.1, BReg).
 
-    Each proposal is pooled from the map, two convolutions and a linear layer answer the residual
-    in centre and log size, and the proposal is moved by it. Its place in the ranking stays stage
-    1's. Nothing here is learned online. Before training the residual is zero.
+    Each proposal is pooled from the map and moved by a residual in centre and log size, 0 before
+    training. Its score stays stage 1's. Nothing here is learned online.
 
     Args:
         in_channels: Channels of the map that proposals are pooled from.
-        enhancer: Config of the :class:`FeatureEnhancer`; without it that map is stage 1's.
+        enhancer: As in :class:`CenterBiasRefiner`, as is ``max_proposals``.
         feat_channels: Width of the convolutions, a multiple of 16.
         stride: Crop pixels per cell.
         cell_offset: Crop pixel of the centre of cell 0.
-        max_proposals: N_c, the most proposals of stage 1 that are refined.
+        max_proposals: The most proposals of stage 1 that are refined.
         loss_box: Config of the loss of the residuals.
         init_cfg: Initialisation config of mmengine.
-
-    Raises:
-        InputError: When an option is out of its range.
     """
 
     head = None
@@ -85,21 +78,12 @@ class BoxRegressionRefiner(BaseModule):
         nn.init.zeros_(self.residual.weight)
         nn.init.zeros_(self.residual.bias)
 
-    def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
-        """The second stage's map; see :meth:`CenterBiasRefiner.enhance`."""
-        if self.enhancer is None:
-            return x
-        return self.enhancer(x, levels[0], levels[-1])
-
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
-        """What is to be added to proposals, in the coder's units.
+        """What is to be added to (N, R, 4) proposals, in the coder's units.
 
         Args:
             x: (N, C, H, W), what :meth:`enhance` returned.
             boxes: (N, R, 4), (x1, y1, x2, y2) in crop pixels.
-
-        Returns:
-            (N, R, 4).
         """
         pooled = prroi_pool_boxes(x, self.grid.to_cells(boxes), _BINS)
         return self.residual(self.convs(pooled.flatten(0, 1)).flatten(1)).view_as(boxes)
@@ -113,25 +97,21 @@ class BoxRegressionRefiner(BaseModule):
             scores: (P,) of stage 1.
 
         Returns:
-            (R, 4) boxes in crop pixels and their (R,) scores of stage 1, the best first.
+            (R, 4) boxes in crop pixels and their (R,) scores, the best first.
         """
-        best = rankable(scores).topk(min(self.max_proposals, len(scores))).indices
-        boxes, scores = boxes[best], scores[best]
-        return self.coder.decode(boxes, self(x, boxes[None])[0]), scores
+        best = self.best(scores)
+        return self.coder.decode(boxes[best], self(x, boxes[best][None])[0]), scores[best]
 
     def loss(
         self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
     ) -> dict[str, Tensor]:
-        """Loss of the residuals of jittered boxes.
+        """``refine.loss_box`` of jittered boxes: the mean over positives, all four residuals.
 
         Args:
             template: Not needed: what is regressed does not depend on the target.
             template_boxes: Not needed.
             search: (B, m, C, H, W).
             search_boxes: (B, m, 4), (x1, y1, x2, y2) in crop pixels.
-
-        Returns:
-            ``refine.loss_box``, the mean over positives of the sum over the four residuals.
         """
         truth = search_boxes.flatten(0, 1)
         proposals, overlaps = jitter_boxes(truth, TRAINING_PROPOSALS)

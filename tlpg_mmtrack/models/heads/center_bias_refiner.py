@@ -13,16 +13,36 @@ from torch import Tensor
 from tlpg_mmtrack.structures import Prediction
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
 
+from ..necks import FeatureEnhancer
 from ..numerics import rankable
 
 
+class Refiner(BaseModule):
+    """A second stage, which improves the best proposals of stage 1.
+
+    Attributes:
+        enhancer: The :class:`FeatureEnhancer`; None where stage 2 sees stage 1's map.
+        max_proposals: N_c, the most proposals of stage 1 that are refined (25 in the paper).
+    """
+
+    enhancer: FeatureEnhancer | None
+    max_proposals: int
+
+    def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
+        """Stage 2's input x_E, of stage 1's, (N, C, H, W), and of C3' and C5'."""
+        return x if self.enhancer is None else self.enhancer(x, levels[0], levels[-1])
+
+    def best(self, scores: Tensor) -> Tensor:
+        """Indices of the proposals to refine, by (P,) scores of stage 1, the best first."""
+        return rankable(scores).topk(min(self.max_proposals, len(scores))).indices
+
+
 @MODELS.register_module()
-class CenterBiasRefiner(BaseModule):
+class CenterBiasRefiner(Refiner):
     """Move proposals to their own centres and propose again there, on enhanced features.
 
-    The best proposals of stage 1 are not regressed. Their boxes' *centres* become new cells; after
-    duplicates are removed, a second deformable central correlation scores these cells and gives
-    their proposals.
+    The boxes of the best proposals of stage 1 are not regressed: their *centres* become new cells,
+    which a second deformable central correlation scores and gives proposals.
 
     Args:
         head: Config of the second stage's :class:`DCCHead`.
@@ -44,17 +64,6 @@ class CenterBiasRefiner(BaseModule):
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
         self.max_proposals = max_proposals
 
-    def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
-        """The second stage's input x_E.
-
-        Args:
-            x: (N, C, H, W), stage 1's input.
-            levels: C3' and C5'.
-        """
-        if self.enhancer is None:
-            return x
-        return self.enhancer(x, levels[0], levels[-1])
-
     def centers(self, boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> Tensor:
         """Cells to propose at again: centres of the best proposals, without duplicates.
 
@@ -66,8 +75,7 @@ class CenterBiasRefiner(BaseModule):
         Returns:
             (R,) flat indices of cells in ascending order, 1 <= R <= ``max_proposals``.
         """
-        best = rankable(scores).topk(min(self.max_proposals, len(scores))).indices
-        cells = self.head.grid.to_cells(boxes[best])
+        cells = self.head.grid.to_cells(boxes[self.best(scores)])
         columns = ((cells[:, 0] + cells[:, 2]) / 2).round().clamp(0, size[1] - 1)
         rows = ((cells[:, 1] + cells[:, 3]) / 2).round().clamp(0, size[0] - 1)
         return torch.unique((rows * size[1] + columns).long())
@@ -75,7 +83,7 @@ class CenterBiasRefiner(BaseModule):
     def refine(
         self, prediction: Prediction, boxes: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Proposals and scores of stage 2 at the centres of stage 1's best proposals.
+        """Proposals of stage 2 at the centres of stage 1's best.
 
         Args:
             prediction: Stage 2's prediction for one frame of one target.
@@ -92,6 +100,6 @@ class CenterBiasRefiner(BaseModule):
     def loss(
         self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
     ) -> dict[str, Tensor]:
-        """The second stage's losses on enhanced features; as :meth:`DCCHead.loss`."""
+        """:meth:`DCCHead.loss` on enhanced features, the names after ``refine.``."""
         losses = self.head.loss(template, template_boxes, search, search_boxes)
         return {f'refine.{name}': value for name, value in losses.items()}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import NUMBER, checked, each, optional, whole
 
 CHANNELS_PER_GROUP = 16
 """Of the group norm."""
@@ -30,9 +31,12 @@ class TemplateHead(BaseModule, ABC):
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        InputError: When an argument has not one entry a level.
+        InputError: An argument is out of its range or has not one entry a level.
     """
 
+    @checked(
+        in_channels=each(whole(1)), strides=each(whole(1)), cell_offsets=optional(each(NUMBER))
+    )
     def __init__(
         self,
         in_channels: Sequence[int],
@@ -47,11 +51,7 @@ class TemplateHead(BaseModule, ABC):
         self.grids = tuple(map(CellGrid, strides, offsets))
 
     def check_levels(self, **per_level: Sequence[float]) -> None:
-        """Raise unless arguments of the constructor have one entry a level.
-
-        Raises:
-            InputError: Naming the head and the argument.
-        """
+        """Raise an InputError unless arguments of the constructor have one entry a level."""
         for key, values in per_level.items():
             if len(values) != len(self.in_channels):
                 raise InputError(
@@ -60,11 +60,7 @@ class TemplateHead(BaseModule, ABC):
                 )
 
     def check_feats(self, feats: Sequence[Tensor]) -> None:
-        """Raise unless there is one map (B, C_l, H_l, W_l) for each of ``in_channels``.
-
-        Raises:
-            InputError: Naming the head and what it got.
-        """
+        """Raise an InputError unless there is one map (B, C_l, H_l, W_l) for each level."""
         got = tuple(feat.shape[1] for feat in feats)
         if got != self.in_channels:
             raise InputError(
@@ -88,18 +84,14 @@ class TemplateHead(BaseModule, ABC):
         search_boxes: Tensor,
         generator: torch.Generator | None = None,
     ) -> dict[str, Tensor]:
-        """Training losses of boxes drawn around the true ones.
+        """The head's ``loss_by_feat`` of boxes drawn around the true ones.
 
         Args:
             template_feats: The backbone's maps of B template crops, one for each sequence.
             template_boxes: (B, 4) their targets.
-            search_feats: Maps of B * T search crops; those of sequence b are rows
-                ``b * T .. b * T + T - 1``.
+            search_feats: Maps of B * T search crops, T of each sequence in a row.
             search_boxes: (B * T, 4) their targets.
             generator: Draws the boxes; torch's own by default.
-
-        Returns:
-            See the head's ``loss_by_feat``.
 
         Raises:
             InputError: The search crops are not a multiple of the templates, or maps do not fit.
@@ -122,3 +114,9 @@ def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int = 3) ->
         nn.GroupNorm(out_channels // CHANNELS_PER_GROUP, out_channels),
         nn.ReLU(inplace=True),
     )
+
+
+def boxes_around(center: Tensor, size: Tensor) -> Tensor:
+    """Boxes (x1, y1, x2, y2), (..., 4), of (..., 2) centres and sizes."""
+    half = size / 2
+    return torch.cat((center - half, center + half), dim=-1)

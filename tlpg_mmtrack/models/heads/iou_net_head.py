@@ -3,8 +3,7 @@
 
 The architecture is ATOM's (arXiv 1811.07628, section 3.2): the template's box gives a modulation
 vector for each feature level; a box of the search region is pooled from each level, multiplied
-by that vector, and a small network regresses its IoU with the target. TLPG ranks its proposals
-by it, and can search the neighbourhood of the best one for a better box.
+by that vector, and a small network regresses its IoU with the target.
 """
 
 from __future__ import annotations
@@ -17,19 +16,11 @@ from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.utils.option_rules import (
-    CONFIG,
-    NUMBER,
-    checked,
-    each,
-    multiple_of,
-    optional,
-    whole,
-)
+from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, multiple_of, whole
 
 from ...ops import prroi_pool_boxes
 from ..numerics import rankable
-from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu
+from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, boxes_around, conv_norm_relu
 
 MSE = dict(type='mmdet.MSELoss')
 TRAINING_PROPOSALS = 16
@@ -65,10 +56,6 @@ class IoUNetHead(TemplateHead):
         loss_iou: Config of the loss of IoU scaled to [-1, 1], as in ATOM.
         init_cfg: mmengine's initialisation config.
 
-    Raises:
-        InputError: An argument is out of its range, or they do not describe the same number of
-            levels.
-
     Example:
         >>> head = IoUNetHead(in_channels=(40, 112))
         >>> feats = (torch.rand(1, 40, 36, 36), torch.rand(1, 112, 18, 18))
@@ -79,9 +66,6 @@ class IoUNetHead(TemplateHead):
     """
 
     @checked(
-        in_channels=each(whole(1)),
-        strides=each(whole(1)),
-        cell_offsets=optional(each(NUMBER)),
         feat_channels=each(multiple_of(CHANNELS_PER_GROUP)),
         template_pool_sizes=each(whole(1)),
         search_pool_sizes=each(whole(1)),
@@ -132,25 +116,19 @@ class IoUNetHead(TemplateHead):
     def forward(
         self, modulation: Sequence[Tensor], feats: Sequence[Tensor], boxes: Tensor
     ) -> Tensor:
-        """Predict the IoU of boxes with the target.
+        """Predict the IoU, (B * T, R), of (B * T, R, 4) boxes with the target.
 
         Args:
             modulation: What :meth:`modulation` returned, for B targets.
             feats: The backbone's maps of B * T search crops, T of each target in a row.
             boxes: (B * T, R, 4).
-
-        Returns:
-            (B * T, R).
         """
         times = len(boxes) // len(modulation[0])
         modulation = [vector.repeat_interleave(times, dim=0) for vector in modulation]
         return self.predict_iou(modulation, self.features(feats), boxes)
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
-        """Describe the (B, 4) targets of template crops.
-
-        Returns:
-            A (B, feat_channels[l]) vector for each level.
+        """Describe (B, 4) targets of template crops: a (B, feat_channels[l]) vector per level.
 
         Raises:
             InputError: The number of maps or their channels differ from ``in_channels``.
@@ -165,10 +143,7 @@ class IoUNetHead(TemplateHead):
     describe = modulation
 
     def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Prepare the maps of search crops, once for any number of boxes.
-
-        Returns:
-            A (B, feat_channels[l], H_l, W_l) map for each level.
+        """Maps (B, feat_channels[l], H_l, W_l) of search crops, once for any number of boxes.
 
         Raises:
             InputError: The number of maps or their channels differ from ``in_channels``.
@@ -183,15 +158,9 @@ class IoUNetHead(TemplateHead):
     def predict_iou(
         self, modulation: Sequence[Tensor], features: Sequence[Tensor], boxes: Tensor
     ) -> Tensor:
-        """Predict the IoU of boxes with the target.
+        """:meth:`forward` on what :meth:`features` returned, for B targets and search crops.
 
-        Args:
-            modulation: What :meth:`modulation` returned, for the B targets.
-            features: What :meth:`features` returned, for the B search crops.
-            boxes: (B, R, 4).
-
-        Returns:
-            (B, R) IoU; a regression, so slightly outside [0, 1] at times.
+        The (B, R) IoU is a regression, so slightly outside [0, 1] at times.
         """
         hidden = []
         pooled = self._pool(features, boxes, self.search_pool_sizes)
@@ -213,22 +182,18 @@ class IoUNetHead(TemplateHead):
     ) -> Tensor:
         """Improve boxes without gradients: the mean of the best of their variations.
 
-        Coarse variations, then finer ones of what was found. All of a round are judged at once,
-        so that it costs one prediction. ATOM's gradient ascent takes one, forward and backward,
-        for each step.
+        Coarse variations, then finer ones of what was found. A round is one prediction; ATOM's
+        gradient ascent takes one, forward and backward, for each step.
 
         Args:
             modulation: What :meth:`modulation` returned.
             features: What :meth:`features` returned.
-            boxes: (B, 4) of positive size.
+            boxes: (B, 4) of positive size, as is what is returned.
             last_size: (B, 2), width and height in the frame before; needed with a penalty.
             size_penalty: What is taken from a variation's IoU for a change of the last size's
                 logarithm by 1, in width or in height. Targets change slowly, and IoU-Net errs to
                 the same side from frame to frame.
             fine: Whether there is a second, fine round.
-
-        Returns:
-            (B, 4).
         """
         for extent in _ROUNDS if fine else _ROUNDS[:1]:
             variations = vary_boxes(boxes, extent * self.variations)
@@ -262,12 +227,12 @@ def jitter_boxes(
 ) -> tuple[Tensor, Tensor]:
     """Draw boxes around given ones, their IoU spread over [0.1, 1].
 
-    Each proposal has its own spread, uniform up to 0.4; its centre is moved by that many
-    box sizes times a normal variate, its log size likewise. A jitter that leaves an IoU below
-    0.1 is halved until it does not.
+    Each proposal has its own spread, uniform up to 0.4; its centre is moved by that many box sizes
+    times a normal variate, its log size likewise. A jitter that leaves an IoU below 0.1 is halved
+    until it does not.
 
     Args:
-        boxes: (B, 4) boxes (x1, y1, x2, y2) of positive size.
+        boxes: (B, 4) of positive size.
         num_proposals: Number R of boxes around each.
         generator: Source of randomness; torch's own by default.
 
@@ -281,9 +246,7 @@ def jitter_boxes(
     spread = _MAX_JITTER * torch.rand(*shape, 1, generator=generator, device=device)
     jitter = (spread * torch.randn(*shape, 4, generator=generator, device=device)).to(boxes)
     while True:
-        new_center = center + jitter[..., :2] * size
-        half = size * jitter[..., 2:].exp() / 2
-        proposals = torch.cat((new_center - half, new_center + half), dim=-1)
+        proposals = boxes_around(center + jitter[..., :2] * size, size * jitter[..., 2:].exp())
         iou = bbox_overlaps(proposals, boxes.expand_as(proposals), is_aligned=True)
         too_far = (iou < _MIN_PROPOSAL_IOU) & jitter.any(dim=-1)
         if not too_far.any():
@@ -294,8 +257,7 @@ def jitter_boxes(
 def box_variations() -> Tensor:
     """The variations that a search tries: (33, 4), 25 sizes in place, then shifts to 8 places.
 
-    A row is the shift of the centre, (x, y) in box sizes, and the change of the size's logarithm,
-    (width, height).
+    A row is the centre's shift (x, y) in box sizes, and the change of log (width, height).
     """
     sizes = torch.cartesian_prod(*[torch.tensor(_SIZE_CHANGES)] * 2)
     shifts = torch.cartesian_prod(*[torch.tensor([-_SHIFT, 0.0, _SHIFT])] * 2)
@@ -304,20 +266,10 @@ def box_variations() -> Tensor:
 
 
 def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
-    """Variations of boxes in place and size.
-
-    Args:
-        boxes: (B, 4), (x1, y1, x2, y2).
-        variations: (V, 4), such as :func:`box_variations`.
-
-    Returns:
-        (B, V, 4).
-    """
+    """(B, V, 4), the (V, 4) :func:`box_variations` of each of (B, 4) boxes."""
     center, size = bbox_xyxy_to_cxcywh(boxes).unsqueeze(1).split(2, dim=-1)
     shift, change = variations.split(2, dim=-1)
-    center = center + size * shift
-    half = size * change.exp() / 2
-    return torch.cat((center - half, center + half), dim=-1)
+    return boxes_around(center + size * shift, size * change.exp())
 
 
 def _linear(in_channels: int, out_channels: int) -> nn.Sequential:
