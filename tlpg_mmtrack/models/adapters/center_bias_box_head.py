@@ -26,10 +26,10 @@ class CenterBiasBoxHead(BaseModule):
     """Stage 2 of TLPG before IoU-Net, in the slot ``PrDiMP(bbox_head=...)``.
 
     PrDiMP's classifier names a place, not proposals. So the box of the last size, at that place
-    and one cell around it, stands for the proposals of stage 1: their centres are where stage 2
-    proposes, and its best proposal is the box that IoU-Net starts from. The slot hands over one
-    crop of the first frame and no later box: stage 2's target model is learned from that crop and
-    stays as it is. The state of one target is kept in the head, as in mmtrack's own.
+    and one cell around it, stands for the proposals of stage 1, and stage 2's best proposal is the
+    box that IoU-Net starts from. The slot hands over one crop of the first frame and no later box:
+    stage 2's target model is learned from that crop and stays. The state of one target is kept in
+    the head, as in mmtrack's own.
 
     Args:
         refiner: Config of the :class:`CenterBiasRefiner`. PrDiMP has no map of stride 32: an
@@ -61,12 +61,7 @@ class CenterBiasBoxHead(BaseModule):
         return self.refiner.head.features(enhanced)
 
     def init_iou_net(self, iou_backbone_feats: Sequence[Tensor], bboxes: Tensor) -> None:
-        """Learn a target from one crop of the first frame.
-
-        Args:
-            iou_backbone_feats: Maps of the crop, of stride 8 and 16.
-            bboxes: (4,), (cx, cy, w, h) in crop pixels.
-        """
+        """Learn a target from a crop's maps, of stride 8 and 16, and its box, (cx, cy, w, h)."""
         self.iou_head.init_iou_net(iou_backbone_feats, bboxes)
         head = self.refiner.head
         features = self._features(iou_backbone_feats).unsqueeze(0)
@@ -82,17 +77,9 @@ class CenterBiasBoxHead(BaseModule):
         sample_center: Tensor,
         scale_factor: Tensor,
     ) -> Tensor | None:
-        """Refine a box by stage 2, then by IoU-Net.
+        """Refine a box, (cx, cy, w, h) in crop pixels, by stage 2, then by mmtrack's IoU-Net.
 
-        Args:
-            backbone_feats: Maps of the crop, of stride 8 and 16.
-            init_bbox: (4,) box of the last size at the classifier's place, (cx, cy, w, h) in crop
-                pixels.
-            sample_center: (2,) the crop's centre, (x, y) in frame pixels.
-            scale_factor: Frame pixels per crop pixel.
-
-        Returns:
-            (4,), (cx, cy, w, h) in frame pixels; None where IoU-Net finds no box.
+        The other arguments and the result, in frame pixels, are as of ``IouNetHead.predict``.
         """
         box = self._refine(backbone_feats, init_bbox.view(4))
         return self.iou_head.predict(
@@ -117,14 +104,7 @@ class CenterBiasBoxHead(BaseModule):
         batch_data_samples: list,
         **kwargs: object,
     ) -> dict[str, Tensor]:
-        """Losses of stage 2 and of IoU-Net.
-
-        Args:
-            template_feats: Maps of B sequences' n template crops each, (n * B, C, H, W).
-            search_feats: Maps of their m search crops, (m * B, C, H, W).
-            batch_data_samples: With the boxes (x1, y1, x2, y2) in crop pixels.
-            **kwargs: As mmtrack calls it; not used.
-        """
+        """Losses of stage 2 and of IoU-Net; arguments as of :func:`sequences_first`."""
         template, search = (
             self.refiner.enhance(feats[-1], feats) for feats in (template_feats, search_feats)
         )

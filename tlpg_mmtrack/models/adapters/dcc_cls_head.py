@@ -34,7 +34,7 @@ OPTIONS = (
 def sequences_first(
     template: Tensor, search: Tensor, data_samples: list
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A training batch of mmtrack's, frames first, in the order of our heads' losses.
+    """A training batch of mmtrack's, frames first, as the arguments of our heads' losses.
 
     Args:
         template: Maps of B sequences' n template crops each, (n * B, C, H, W).
@@ -42,8 +42,7 @@ def sequences_first(
         data_samples: Of the sequences, with boxes (x1, y1, x2, y2) in crop pixels.
 
     Returns:
-        Maps (B, n, C, H, W) and boxes (B, n, 4) of the template crops, and the same of the search
-        crops.
+        Maps (B, n, C, H, W) and boxes (B, n, 4) of the template, then of the search crops.
     """
     template, search = (
         maps.unflatten(0, (-1, len(data_samples))).transpose(0, 1) for maps in (template, search)
@@ -57,14 +56,13 @@ def sequences_first(
 class DCCClsHead(BaseModule):
     """:class:`DCCHead` in the slot ``PrDiMP(cls_head=...)``.
 
-    The slot asks for the target's centre only: it is the centre of the proposals around the
-    score's peak, and their size is left to IoU-Net. The state of one target is kept in the head,
-    as in mmtrack's own.
+    The slot asks for the target's centre only, the mean of the proposals' around the score's peak.
+    The state of one target is kept in the head, as in mmtrack's own.
 
     Args:
         head: Config of the :class:`DCCHead`.
         options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
-            crops and boxes are PrDiMP's business, and refused here.
+            crops and boxes are PrDiMP's, and refused here.
         test_cfg: PrDiMP's; it hands it to its heads.
         init_cfg: Initialisation config of mmengine.
     """
@@ -128,17 +126,16 @@ class DCCClsHead(BaseModule):
         sample_center: Tensor,
         scale_factor: Tensor,
     ) -> tuple[Tensor, Tensor, str]:
-        """Find the target in a crop whose centre is its last place.
+        """Find the target on the last map of a crop whose centre is its last place.
 
         Args:
-            backbone_feats: Maps of the crop, (1, C, H, W) each; the last is searched.
+            backbone_feats: Maps of the crop, (1, C, H, W) each.
             prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
             sample_center: (2,) the crop's centre, (x, y) in frame pixels.
             scale_factor: (1,) frame pixels per crop pixel.
 
         Returns:
-            The target's centre (x, y) in frame pixels, the score map (1, 1, H, W) and the state's
-            name.
+            The centre (x, y) in frame pixels, the score map (1, 1, H, W) and the state's name.
         """
         features = self.head.features(backbone_feats[-1]).unsqueeze(0)
         prediction = self.head.predict(self._model, features)

@@ -49,13 +49,10 @@ class EnhancedNeck(BaseModule):
         self.out_channels = self.enhancer.out_channels
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
-        """Fuse the backbone's maps into one.
+        """A 1-tuple of x_E (N, out_channels, H, W), of the middle map's size.
 
         Args:
             feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
-
-        Returns:
-            A 1-tuple of x_E (N, out_channels, H, W), of the middle map's size.
 
         Raises:
             InputError: If the neck does not return three maps, or not those of the enhancer.

@@ -22,8 +22,8 @@ from ..shape_checks import MapShape, build_with, require
 class MMTrackIoUHead(BaseModule):
     """``IouNetHead`` of mmtrack with the calls of :class:`IoUNetHead`.
 
-    All boxes are (x1, y1, x2, y2) in pixels of the crop, as TLPG's; mmtrack's own are not. Its
-    batch norm needs two sequences or more in a training step.
+    All boxes are (x1, y1, x2, y2) in pixels of the crop. Its batch norm needs two sequences or
+    more in a training step.
 
     Args:
         head: Config of mmtrack's head; ``in_dim`` may be left out. A ``box_refine_step_length`` of
@@ -42,9 +42,7 @@ class MMTrackIoUHead(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
         self.head = build_with(head, in_dim=self.in_channels)
-        self.strides = tuple(
-            round(1 / pool.spatial_scale) for pool in (self.head.roi3_temp, self.head.roi4_temp)
-        )
+        self.strides = _strides(self.head)
         check_iou_net_slot(self.head, tuple(map(MapShape, self.in_channels, self.strides)))
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
@@ -88,7 +86,7 @@ class MMTrackIoUHead(BaseModule):
     ) -> dict[str, Tensor]:
         """mmtrack's loss, ``loss_bbox``; arguments as of :meth:`IoUNetHead.loss`."""
         repeats = len(search_boxes) // len(template_boxes)
-        # Batch norm of the pooled vectors sees one row a sequence, as it does in mmtrack.
+        # So batch norm of the pooled vectors sees one row a sequence, as it does in mmtrack.
         modulation = [
             vector.repeat_interleave(repeats, dim=0)
             for vector in self.modulation(template_feats, template_boxes)
@@ -104,10 +102,13 @@ def check_iou_net_slot(head: IouNetHead, levels: Sequence[MapShape]) -> None:
     channels = (head.conv3_temp.conv.in_channels, head.conv4_temp.conv.in_channels)
     got = tuple(level.channels for level in levels)
     require('IouNetHead', 'in_dim', channels, got, 'the number of channels of its maps')
-    strides = tuple(round(1 / pool.spatial_scale) for pool in (head.roi3_temp, head.roi4_temp))
     got = tuple(level.stride for level in levels)
-    if strides != got:
+    if _strides(head) != got:
         raise InputError(
-            f'IouNetHead: in_dim is for maps of strides {strides}, got {got}; choose other levels '
-            'of the backbone'
+            f'IouNetHead: in_dim is for maps of strides {_strides(head)}, got {got}; choose other '
+            'levels of the backbone'
         )
+
+
+def _strides(head: IouNetHead) -> tuple[int, ...]:
+    return tuple(round(1 / pool.spatial_scale) for pool in (head.roi3_temp, head.roi4_temp))

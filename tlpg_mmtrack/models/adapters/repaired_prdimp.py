@@ -31,8 +31,8 @@ from .mmtrack_iou_head import check_iou_net_slot
 class RepairedPrDiMP(PrDiMP):
     """``PrDiMP`` of mmtrack 1.0.0rc1 that builds its neck and refuses parts that do not fit.
 
-    Upstream accepts ``neck`` and drops it without a word. Here the heads see the neck's maps. The
-    other defects in code are the classifier's: :class:`RepairedPrDiMPClsHead`.
+    Upstream accepts ``neck`` and drops it without a word. The other defects are the classifier's:
+    :class:`RepairedPrDiMPClsHead`.
 
     A neck that returns one map, such as :class:`BalancedNeck`, gives the classifier its map;
     IoU-Net then still sees the backbone's first level beside it. Of one with several, the first
@@ -44,7 +44,7 @@ class RepairedPrDiMP(PrDiMP):
         **kwargs: As in ``PrDiMP``.
 
     Raises:
-        InputError: When a part does not fit what it gets; names the component and its key.
+        InputError: When a part does not fit what it gets.
     """
 
     @checked(backbone=CONFIG, neck=optional(CONFIG))
@@ -56,8 +56,8 @@ class RepairedPrDiMP(PrDiMP):
             channels = [level.channels for level in levels]
             self.neck = build_with(neck, in_channels=channels)
             levels = _heads_maps(levels, neck_shapes(self.neck, levels))
-            # Upstream calls the backbone in three methods, and what it returns is what the heads
-            # get. A hook changes that in all three and leaves the names in checkpoints alone.
+            # Upstream calls the backbone in three methods and hands its maps to the heads. A hook
+            # changes them in all three and leaves the names in checkpoints alone.
             self.backbone.register_forward_hook(self._apply_neck)
         self._check(levels)
 
@@ -65,14 +65,10 @@ class RepairedPrDiMP(PrDiMP):
         return _heads_maps(maps, self.neck(maps))
 
     def loss(self, batch_inputs: dict, batch_data_samples: list, **kwargs: Any) -> dict:
-        """Training losses, also on stored features.
+        """Training losses, as upstream; also on stored features.
 
-        Args:
-            batch_inputs: Images, as upstream takes them; or, of :class:`StoredFeatureDataset`,
-                ``template`` and ``search``: for each level of a frozen backbone, maps of every
-                sequence (frames, C, H, W).
-            batch_data_samples: As upstream takes them.
-            **kwargs: Handed on to the heads.
+        Then ``batch_inputs`` are those of :class:`StoredFeatureDataset`, ``template`` and
+        ``search``: for each level of a frozen backbone, every sequence's maps (frames, C, H, W).
         """
         if 'template' not in batch_inputs:
             return super().loss(batch_inputs, batch_data_samples, **kwargs)
@@ -122,9 +118,8 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
       negatives only, so that without a distractor the filter never sees anything but frame 1.
     - An update that falls on a frame that is not learned from is made up for soon after. Upstream
       drops it.
-    - The middle of the score map is cell ``(size - 1) / 2``. Upstream's ``predict_by_feat`` takes
-      ``size / 2``, which puts every box half a cell too far to the left and above: 8 pixels of the
-      crop at stride 16.
+    - The middle of the score map is cell ``(size - 1) / 2``. Upstream takes ``size / 2``, which
+      puts every box half a cell too far to the left and above.
 
     Args:
         softmax: Whether the scores are logits of a density, as PrDiMP's optimiser learns them.
@@ -152,8 +147,9 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         Args:
             target_bbox: (4,), (cx, cy, w, h) in crop pixels.
             frame_num: Number of the frame, 1 for the first.
-            hard_neg_flag: Whether there is a distractor; upstream stores the frame then.
+            hard_neg_flag: Whether there is a distractor.
         """
+        # Upstream stores the others.
         if not hard_neg_flag:
             self.update_memory(target_bbox, self.update_cfg['normal_lr'])
         if self._schedule.is_due(frame_num - 1, self.update_cfg['train_skipping']):
@@ -162,36 +158,19 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         super().update_classifier(target_bbox, frame_num, hard_neg_flag)
 
     def predict(
-        self,
-        backbone_feats: Sequence[Tensor],
-        data_samples: list,
-        prev_bbox: Tensor,
-        sample_center: Tensor,
-        scale_factor: Tensor,
+        self, backbone_feats: Sequence[Tensor], data_samples: list, *place: Tensor
     ) -> tuple[Tensor, Tensor, str]:
-        """Find the target in a crop.
-
-        Args:
-            backbone_feats: Maps of the crop, the classifier's last.
-            prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
-            sample_center: (2,) the crop's centre, (x, y) in frame pixels.
-            scale_factor: Frame pixels per crop pixel.
-
-        Returns:
-            The target's centre (x, y) in frame pixels, the score map (1, 1, H, W) and the state.
-        """
+        """Find the target in a crop, as upstream; see also :meth:`DCCClsHead.predict`."""
         if self.softmax:
-            return super().predict(
-                backbone_feats, data_samples, prev_bbox, sample_center, scale_factor
-            )
+            return super().predict(backbone_feats, data_samples, *place)
         scores, self.memo.sample_feat = self(backbone_feats[-1])
-        center, state = self.predict_by_feat(scores, prev_bbox, sample_center, scale_factor)
+        center, state = self.predict_by_feat(scores, *place)
         return center, scores, state
 
     def predict_by_feat(
         self, scores: Tensor, prev_bbox: Tensor, sample_center: Tensor, scale_factor: Tensor
     ) -> tuple[Tensor, str]:
-        """Find the target on a score map (1, 1, H, W) or (H, W); otherwise as :meth:`predict`."""
+        """Find the target on a score map (1, 1, H, W) or (H, W), as upstream."""
         # Upstream counts cells from half a cell beyond the map's middle. So it is told where in
         # the frame that place is: its distances to the last box come out right as well.
         size = torch.tensor([scores.shape[-1], scores.shape[-2]]).to(sample_center)

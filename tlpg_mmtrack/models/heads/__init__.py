@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Heads: both stages, what predicts IoU and regresses boxes, and what the paper compares these with."""
+"""Heads: both stages, IoU-Net, box regression, and what the paper compares these with."""
 
 from .box_regression_head import BoxRegressionHead
 from .box_regression_refiner import BoxRegressionRefiner

@@ -15,21 +15,14 @@ from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import checked, each, optional, whole
 
 QUIET = 0.1
-"""How strongly the levels other than the reference speak before training."""
+"""Initial gain of the levels other than the reference."""
 
 
 def resize_map(level: Tensor, size: tuple[int, int]) -> Tensor:
-    """Average-pool a larger map, interpolate a smaller one bilinearly (section 3.4, below eq. 7).
+    """Average-pool a larger (N, C, H, W) map to ``size``, interpolate a smaller one bilinearly.
 
-    Both take the outer edges of the maps as aligned, so one undoes the other's displacement: cell
-    ``i`` of the result lies on ``(i + 0.5) * n / m - 0.5`` of the source, with n and m cells.
-
-    Args:
-        level: Map (N, C, H, W).
-        size: Height and width of the result.
-
-    Returns:
-        Map ``(N, C, *size)``; ``level`` itself when it has that size.
+    Section 3.4, below eq. 7. Both take the outer edges of the maps as aligned: cell ``i`` of the
+    result, of m cells, lies on ``(i + 0.5) * n / m - 0.5`` of the source, of n.
     """
     size = tuple(size)
     if level.shape[-2:] == size:
@@ -40,15 +33,11 @@ def resize_map(level: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class LateralConv(nn.Conv2d):
-    """A 1x1 convolution that starts orthogonal; at full gain and equal widths, as the identity.
+    """A 1x1 convolution that starts orthogonal, times ``gain``.
 
-    It does so in ``reset_parameters``: mmtrack's SiamRPN and STARK call that of each convolution
-    of their neck, where other models call the neck's ``init_weights``.
-
-    Args:
-        in_channels: Channels of the level.
-        out_channels: Channels of the result.
-        gain: Factor on the orthogonal map.
+    It starts as the identity where that is 1 and the widths are equal. ``reset_parameters`` does
+    it: mmtrack's SiamRPN and STARK call that of each convolution of their neck, where other models
+    call the neck's ``init_weights``.
     """
 
     def __init__(self, in_channels: int, out_channels: int, gain: float) -> None:
@@ -70,37 +59,26 @@ class LateralConv(nn.Conv2d):
 class BalancedNeck(BaseModule):
     """Average the levels of a backbone with learned, bounded weights (eq. 7).
 
-    ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars, so that every ``n_l`` is
-    positive and their sum is 1. Each ``C'_l`` is a 1x1 convolution of ``C_l``, brought to the
-    reference level's size: a larger map by average pooling, a smaller one by bilinear
-    interpolation.
+    ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars. Each ``C'_l`` is a 1x1
+    convolution of ``C_l``, brought to the reference level's size by :func:`resize_map`.
 
-    **Geometry.** Both resizings take a cell for a tile of the image (``align_corners=False``):
-    cell ``i`` of an 18-cell map reads place ``i / 2 - 1/4`` of the 9-cell map and the mean of
-    cells ``2i`` and ``2i + 1`` of the 36-cell map. That is right for a backbone whose cells sit in
-    the middle of their tiles (EfficientNetLite: to 2 pixels of the crop). With cells on ``stride *
-    j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the whole map, which is for
-    the filters that follow to learn. Alike only if each level has exactly half the cells of the
-    one before it: with 17 and 9 cells, the displacement of C5' varies by 15 pixels from one end to
-    the other. So crop to multiples of 32 pixels.
+    **Geometry.** Resizing takes a cell for a tile of the image, which is right for a backbone
+    whose cells sit in the middle of their tiles (EfficientNetLite: to 2 pixels of the crop). With
+    cells on ``stride * j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the
+    whole map only if each level has exactly half the cells of the one before it. So crop to
+    multiples of 32 pixels.
 
-    **Initialisation.** The tracker has to work before any training, and the pretrained reference
-    level alone then tracks best. So its 1x1 convolution starts as the identity (orthogonal if the
-    widths differ), the others as orthogonal maps scaled by 0.1: nothing relates their channels to
-    the reference's yet, so they must be quiet, but at zero the scalars would get no gradient
-    from them. Hence x starts close to C4 / 9, as the three weights start at 1/3.
-    :meth:`init_weights` restores that start, whatever an ``init_cfg`` of the model around it did;
-    an ``init_cfg`` of the neck's own comes after it.
+    **Initialisation.** Before any training the pretrained reference level alone tracks best. So
+    its 1x1 convolution starts as the identity (orthogonal if the widths differ), the others as
+    orthogonal maps times 0.1: at zero the scalars would get no gradient from them. Hence x starts
+    close to C4 / 9. :meth:`init_weights` restores that start, whatever an ``init_cfg`` of the
+    model around it did; an ``init_cfg`` of the neck's own comes after it.
 
     Args:
         in_channels: Channels of each input level.
         out_channels: Channels of the result; None for the reference level's, as in the paper.
         reference_level: Index of the level whose size the result has.
         init_cfg: As in MMEngine.
-
-    Raises:
-        InputError: If an argument is out of its range, or ``forward`` gets levels that do not
-            match ``in_channels``.
 
     Example:
         >>> neck = BalancedNeck((40, 112, 320))
@@ -142,17 +120,14 @@ class BalancedNeck(BaseModule):
 
     @property
     def weights(self) -> Tensor:
-        """The weights ``n_l`` of eq. 7, (L,): positive, of sum 1."""
+        """The weights ``n_l`` of eq. 7, (L,)."""
         return self.weight_logits.softmax(0)
 
     def laterals(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Bring every level to ``out_channels``, each at its own size: C3', C4', C5'.
+        """C3', C4', C5', (N, out_channels, H_l, W_l), of the backbone's maps.
 
-        Args:
-            feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
-
-        Returns:
-            Maps (N, out_channels, H_l, W_l).
+        Raises:
+            InputError: If the maps do not match ``in_channels``.
         """
         channels = tuple(feat.shape[1] for feat in feats)
         if channels != self.in_channels:
@@ -163,26 +138,12 @@ class BalancedNeck(BaseModule):
         return tuple(conv(feat) for conv, feat in zip(self.lateral_convs, feats, strict=True))
 
     def fuse(self, laterals: Sequence[Tensor]) -> Tensor:
-        """Resize and average what :meth:`laterals` returned (eq. 7).
-
-        Args:
-            laterals: Maps (N, out_channels, H_l, W_l).
-
-        Returns:
-            The map x (N, out_channels, H, W) at the reference level's size.
-        """
+        """The map x (N, out_channels, H, W) of what :meth:`laterals` returned (eq. 7)."""
         size = laterals[self.reference_level].shape[-2:]
         weights = self.weights
         fused = sum(weights[i] * resize_map(level, size) for i, level in enumerate(laterals))
         return fused / len(laterals)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
-        """Fuse the backbone's maps into one.
-
-        Args:
-            feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
-
-        Returns:
-            A 1-tuple of x (N, out_channels, H, W).
-        """
+        """Fuse the backbone's maps, (N, in_channels[l], H_l, W_l) each, into a 1-tuple of x."""
         return (self.fuse(self.laterals(feats)),)

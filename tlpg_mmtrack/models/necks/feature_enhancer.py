@@ -24,14 +24,12 @@ class FeatureEnhancer(BaseModule):
 
     Three parallel branches at strides 8 (C3'), 16 (x) and 32 are fused fully connected, each
     receiving every other one resized, and are then combined at x's size. Inside a branch the
-    convolution is depthwise separable, between branches 1x1 at the smaller of the two sizes:
-    the whole costs a small part of a backbone on a CPU.
+    convolution is depthwise separable, between branches 1x1.
 
     The combining convolution starts at zero, so that before training ``x_E`` is x, or a 1x1
-    convolution of x when ``out_channels`` differs. Group norm replaces batch norm: a batch holds
-    few sequences, so its statistics would be poor, and a frame's features must not depend on the
-    frames beside it, in training as in tracking. :meth:`init_weights` restores the start, whatever
-    an ``init_cfg`` of the model around it did; an ``init_cfg`` of its own comes after it.
+    convolution of x when ``out_channels`` differs; :meth:`init_weights` restores that start, as
+    :class:`BalancedNeck`'s does. Group norm replaces batch norm: a batch holds few sequences, and
+    a frame's features must not depend on the frames beside it.
 
     Args:
         in_channels: Channels of (C3', x, C5').
@@ -41,10 +39,6 @@ class FeatureEnhancer(BaseModule):
             'conv' (a strided 3x3 convolution of x; C5' and its channels are not read). The paper's
             text names both.
         init_cfg: As in MMEngine.
-
-    Raises:
-        InputError: If an argument is out of its range, or ``forward`` gets maps that do not match
-            ``in_channels``.
 
     Example:
         >>> enhancer = FeatureEnhancer((112, 112, 112), channels=64)
@@ -97,18 +91,19 @@ class FeatureEnhancer(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, high: Tensor, low: Tensor | None = None) -> Tensor:
-        """Enhance x.
+        """Enhance x to x_E (N, out_channels, H, W).
 
         Args:
             x: Features of stage 1 (N, in_channels[1], H, W), stride 16.
             high: C3' (N, in_channels[0], 2H, 2W), stride 8.
             low: C5' (N, in_channels[2], H/2, W/2), stride 32; read with ``low_source='c5'`` only.
 
-        Returns:
-            x_E (N, out_channels, H, W).
+        Raises:
+            InputError: If the maps do not match ``in_channels``.
         """
-        sources = (high, x, low if self.low_source == 'c5' else x)
-        wanted = (*self.in_channels[:2], self.in_channels[2 if self.low_source == 'c5' else 1])
+        sources, wanted = (high, x, low), self.in_channels
+        if self.low_source == 'conv':
+            sources, wanted = (high, x, x), (*wanted[:2], wanted[1])
         for name, source, channels in zip(('high', 'x', 'low'), sources, wanted, strict=True):
             got = None if source is None else source.shape[1]
             if got != channels:
@@ -134,13 +129,8 @@ class ZeroConv(nn.Conv2d):
 class FullyConnectedFusion(nn.Module):
     """Every branch receives every other: ``y_i = relu(norm(sum_j T_ij(b_j)))`` (figure 4).
 
-    ``T_ii`` is a depthwise separable 3x3 convolution, ``T_ij`` a 1x1 convolution and a resize. The
-    1x1 convolution works on the smaller map, before interpolation or after pooling: the two
-    commute.
-
-    Args:
-        num_branches: Number of branches.
-        channels: Channels of each branch, a multiple of 8.
+    ``T_ii`` is a depthwise separable 3x3 convolution, ``T_ij`` a resize and a 1x1 convolution,
+    which commute: the convolution works on the smaller map.
     """
 
     def __init__(self, num_branches: int, channels: int) -> None:
@@ -157,14 +147,7 @@ class FullyConnectedFusion(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for _ in range(num_branches))
 
     def forward(self, branches: Sequence[Tensor]) -> list[Tensor]:
-        """Exchange features between the branches.
-
-        Args:
-            branches: Maps (N, channels, H_i, W_i).
-
-        Returns:
-            As many maps of the same shapes.
-        """
+        """Exchange features between maps (N, channels, H_i, W_i), whose shapes stay."""
         fused = []
         for target, transforms, norm in zip(branches, self.transforms, self.norms, strict=True):
             size = target.shape[-2:]
