@@ -77,7 +77,7 @@ def rounds(*extents: float, count: int = 5) -> Search:
 
     def search(model: TLPG, case: Case, box: Tensor) -> Tensor:
         for extent in extents:
-            variations = vary_boxes(box, extent * model.iou_head.variations)
+            variations = vary_boxes(box.unsqueeze(1), extent * model.iou_head.variations)
             iou = model.iou_head.predict_iou(case.modulation, case.features, variations)[0]
             box = variations[0, iou.topk(count).indices].mean(dim=0, keepdim=True)
         return box

@@ -29,8 +29,9 @@ class TrackingResult:
     Attributes:
         box: (4,) float64, (x, y, width, height) in frame pixels, top-left corner, 0-based. Always
             finite, of positive size, and overlapping the frame.
-        score: The peak of the target model's score map: 0.8 to 1 where the target looks as in the
-            first frame, less where it or its surroundings changed, near 0 where it is lost.
+        score: Confidence, the peak of the target model's score map; 0.8 to 1 where the target
+            looks as in the first frame, less where it or its surroundings have changed, near 0
+            where it is lost.
         state: How sure the tracker is.
     """
 

@@ -248,7 +248,7 @@ class TestOverfit:
 
 def test_variations_surround_the_box():
     box = torch.tensor([[100.0, 120.0, 160.0, 150.0], [10.0, 10.0, 20.0, 40.0]])
-    variations = vary_boxes(box, box_variations())
+    variations = vary_boxes(box.unsqueeze(1), box_variations())
     assert variations.shape == (2, 33, 4)
     assert (variations[0] == box[0]).all(dim=1).sum() == 1
     assert len(variations[0].unique(dim=0)) == 33

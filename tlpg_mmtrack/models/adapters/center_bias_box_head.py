@@ -37,7 +37,6 @@ class CenterBiasBoxHead(BaseModule):
         iou_head: Config of mmtrack's ``IouNetHead``.
         first_iters: Iterations at the first frame.
         test_cfg: PrDiMP's; it hands it to its heads.
-        init_cfg: Initialisation config of mmengine.
     """
 
     @checked(refiner=CONFIG, iou_head=CONFIG, first_iters=whole(0), test_cfg=optional(CONFIG))

@@ -64,7 +64,6 @@ class DCCClsHead(BaseModule):
         options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
             crops and boxes are PrDiMP's, and refused here.
         test_cfg: PrDiMP's; it hands it to its heads.
-        init_cfg: Initialisation config of mmengine.
     """
 
     @checked(

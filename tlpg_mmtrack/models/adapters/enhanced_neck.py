@@ -24,7 +24,6 @@ class EnhancedNeck(BaseModule):
             may be equal, as in SiamRPN++. ``in_channels`` may be left out.
         enhancer: Config of the :class:`FeatureEnhancer`.
         in_channels: Channels of the backbone's maps.
-        init_cfg: Initialisation config of mmengine.
 
     Example:
         >>> import torch

@@ -29,7 +29,6 @@ class MMTrackIoUHead(BaseModule):
         head: Config of mmtrack's head; ``in_dim`` may be left out. A ``box_refine_step_length`` of
             ``bbox_cfg`` is the step of :meth:`search`.
         in_channels: Channels of the two maps, of stride 8 and 16.
-        init_cfg: Initialisation config of mmengine.
     """
 
     knows_last_size = False

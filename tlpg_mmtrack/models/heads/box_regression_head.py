@@ -23,7 +23,7 @@ from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import CONFIG, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
-from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, boxes_around, conv_norm_relu
+from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu, vary_boxes
 
 L1 = dict(type='mmdet.L1Loss', loss_weight=2.0)
 GIOU = dict(type='mmdet.GIoULoss')
@@ -71,7 +71,6 @@ class BoxRegressionHead(TemplateHead):
             level's is smaller by the ratio of the strides.
         loss_side: Config of the loss of the sides, in target sizes.
         loss_giou: Config of the loss of the boxes.
-        init_cfg: mmengine's initialisation config.
 
     Example:
         >>> head = BoxRegressionHead(in_channels=(40, 112))
@@ -202,7 +201,8 @@ class BoxRegressionHead(TemplateHead):
         """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
         self.check_feats(feats)
         center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
-        windows = boxes_around(center, size * _WINDOW)
+        half = size * _WINDOW / 2
+        windows = torch.cat((center - half, center + half), dim=-1)
         maps = [
             conv(prroi_pool_boxes(feat, grid.to_cells(windows), bins).flatten(0, 1))
             for conv, feat, bins, grid in zip(
@@ -253,7 +253,6 @@ def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> T
         boxes: (B, 4) of positive size.
         generator: Source of randomness; torch's own by default.
     """
-    center, size = bbox_xyxy_to_cxcywh(boxes.detach()).split(2, dim=-1)
     device = boxes.device if generator is None else generator.device
     count = len(boxes)
     spread = _MAX_SPREAD * torch.rand(count, 1, generator=generator, device=device)
@@ -261,7 +260,7 @@ def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> T
     keep_aspect = torch.rand(count, generator=generator, device=device) < 0.5
     jitter[:, 3] = torch.where(keep_aspect, jitter[:, 2], jitter[:, 3])
     jitter = jitter.clamp(-_MAX_JITTER, _MAX_JITTER).to(boxes)
-    return boxes_around(center + jitter[:, :2] * size, size * jitter[:, 2:].exp())
+    return vary_boxes(boxes.detach(), jitter)
 
 
 def _side_convs(channels: int) -> nn.Sequential:

@@ -36,7 +36,6 @@ class BoxRegressionRefiner(Refiner):
         cell_offset: Crop pixel of the centre of cell 0.
         max_proposals: The most proposals of stage 1 that are refined.
         loss_box: Config of the loss of the residuals.
-        init_cfg: Initialisation config of mmengine.
     """
 
     head = None

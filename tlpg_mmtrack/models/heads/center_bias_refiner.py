@@ -48,7 +48,6 @@ class CenterBiasRefiner(Refiner):
         head: Config of the second stage's :class:`DCCHead`.
         enhancer: Config of the :class:`FeatureEnhancer`; without it stage 2 sees stage 1's map.
         max_proposals: N_c, the most proposals of stage 1 that are followed (25 in the paper).
-        init_cfg: Initialisation config of mmengine.
     """
 
     @checked(head=CONFIG, enhancer=optional(CONFIG), max_proposals=whole(1))

@@ -58,7 +58,6 @@ class DCCHead(BaseModule):
         loss_neg: Config of the loss of the negatives' proposals (x1, y1, x2, y2).
         backend: What computes score maps: ``'torch'``, or ``'mmcv'``, mmcv's compiled
             ``deform_conv2d``; learning is in PyTorch with either.
-        init_cfg: Initialisation config of mmengine.
 
     Raises:
         InputError: An option is out of its range.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -28,7 +29,6 @@ class TemplateHead(BaseModule, ABC):
         in_channels: Channels of the backbone's maps, one entry a level, the finest first.
         strides: Strides of those maps in crop pixels.
         cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
-        init_cfg: mmengine's initialisation config.
 
     Raises:
         InputError: An argument is out of its range or has not one entry a level.
@@ -116,7 +116,13 @@ def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int = 3) ->
     )
 
 
-def boxes_around(center: Tensor, size: Tensor) -> Tensor:
-    """Boxes (x1, y1, x2, y2), (..., 4), of (..., 2) centres and sizes."""
-    half = size / 2
+def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
+    """Boxes (..., 4) moved and resized.
+
+    A variation, (..., 4), is the centre's shift (x, y) in box sizes and the change of log (width,
+    height).
+    """
+    center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
+    shift, change = variations.split(2, dim=-1)
+    center, half = center + shift * size, size * change.exp() / 2
     return torch.cat((center - half, center + half), dim=-1)

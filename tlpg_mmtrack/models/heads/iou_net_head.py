@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
+from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
@@ -20,7 +20,7 @@ from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, multiple_of, 
 
 from ...ops import prroi_pool_boxes
 from ..numerics import rankable
-from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, boxes_around, conv_norm_relu
+from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu, vary_boxes
 
 MSE = dict(type='mmdet.MSELoss')
 TRAINING_PROPOSALS = 16
@@ -54,7 +54,6 @@ class IoUNetHead(TemplateHead):
         search_pool_sizes: Bins a side when a search box is pooled, for each level.
         hidden_channels: Length of the vector each level of a pooled box is reduced to.
         loss_iou: Config of the loss of IoU scaled to [-1, 1], as in ATOM.
-        init_cfg: mmengine's initialisation config.
 
     Example:
         >>> head = IoUNetHead(in_channels=(40, 112))
@@ -196,7 +195,7 @@ class IoUNetHead(TemplateHead):
             fine: Whether there is a second, fine round.
         """
         for extent in _ROUNDS if fine else _ROUNDS[:1]:
-            variations = vary_boxes(boxes, extent * self.variations)
+            variations = vary_boxes(boxes.unsqueeze(1), extent * self.variations)
             merit = self.predict_iou(modulation, features, variations)
             if size_penalty:
                 sizes = variations[..., 2:] - variations[..., :2]
@@ -240,13 +239,12 @@ def jitter_boxes(
         (B, R, 4) boxes and their (B, R) IoU with the given ones.
     """
     boxes = boxes.detach().unsqueeze(1)
-    center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
     device = boxes.device if generator is None else generator.device
     shape = (len(boxes), num_proposals)
     spread = _MAX_JITTER * torch.rand(*shape, 1, generator=generator, device=device)
     jitter = (spread * torch.randn(*shape, 4, generator=generator, device=device)).to(boxes)
     while True:
-        proposals = boxes_around(center + jitter[..., :2] * size, size * jitter[..., 2:].exp())
+        proposals = vary_boxes(boxes, jitter)
         iou = bbox_overlaps(proposals, boxes.expand_as(proposals), is_aligned=True)
         too_far = (iou < _MIN_PROPOSAL_IOU) & jitter.any(dim=-1)
         if not too_far.any():
@@ -255,21 +253,11 @@ def jitter_boxes(
 
 
 def box_variations() -> Tensor:
-    """The variations that a search tries: (33, 4), 25 sizes in place, then shifts to 8 places.
-
-    A row is the centre's shift (x, y) in box sizes, and the change of log (width, height).
-    """
+    """What a search tries by :func:`vary_boxes`: (33, 4), 25 sizes, then shifts to 8 places."""
     sizes = torch.cartesian_prod(*[torch.tensor(_SIZE_CHANGES)] * 2)
     shifts = torch.cartesian_prod(*[torch.tensor([-_SHIFT, 0.0, _SHIFT])] * 2)
     shifts = shifts[shifts.any(dim=1)]
     return torch.cat((F.pad(sizes, (2, 0)), F.pad(shifts, (0, 2))))
-
-
-def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
-    """(B, V, 4), the (V, 4) :func:`box_variations` of each of (B, 4) boxes."""
-    center, size = bbox_xyxy_to_cxcywh(boxes).unsqueeze(1).split(2, dim=-1)
-    shift, change = variations.split(2, dim=-1)
-    return boxes_around(center + size * shift, size * change.exp())
 
 
 def _linear(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -88,7 +88,6 @@ class SDOptimizer(BaseModule):
         cell_offset: Crop pixel of the centre of cell 0 there: 0 for upstream's classifier, whose
             reading of the score map is half a cell off, and half a cell for
             :class:`RepairedPrDiMPClsHead`, whose reading is not.
-        init_cfg: Initialisation config of mmengine.
     """
 
     @checked(

@@ -78,7 +78,6 @@ class BalancedNeck(BaseModule):
         in_channels: Channels of each input level.
         out_channels: Channels of the result; None for the reference level's, as in the paper.
         reference_level: Index of the level whose size the result has.
-        init_cfg: As in MMEngine.
 
     Example:
         >>> neck = BalancedNeck((40, 112, 320))

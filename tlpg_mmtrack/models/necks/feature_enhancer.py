@@ -38,7 +38,6 @@ class FeatureEnhancer(BaseModule):
         low_source: Where the branch of stride 32 starts: 'c5' (C5' of the neck, as in figure 4) or
             'conv' (a strided 3x3 convolution of x; C5' and its channels are not read). The paper's
             text names both.
-        init_cfg: As in MMEngine.
 
     Example:
         >>> enhancer = FeatureEnhancer((112, 112, 112), channels=64)
