@@ -36,17 +36,11 @@ def scale_gradient(value: Tensor, scale: float) -> Tensor:
 
 @dataclass(frozen=True)
 class OffsetField:
-    """``V -> features * V``: a convolution with one kernel per sequence, and a constant input.
+    """``V -> features * V``: a convolution with one kernel per sequence, and a constant input."""
 
-    Attributes:
-        features: (B, n, C, H, W), what the kernel sees in n frames of B sequences.
-        kernel_size: Odd side k of the kernel.
-        constant: The constant input beside the features.
-    """
-
-    features: Tensor
-    kernel_size: int
-    constant: float
+    features: Tensor  #: (B, n, C, H, W), what the kernel sees in n frames of B sequences.
+    kernel_size: int  #: Odd side k of the kernel.
+    constant: float  #: The constant input beside the features.
 
     def apply(self, kernel: Tensor) -> Tensor:
         """Convolve, zero outside the map: (B*n, P, H*W).

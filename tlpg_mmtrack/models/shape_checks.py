@@ -22,18 +22,11 @@ PROBE_SIZE = 256
 
 
 class MapShape(NamedTuple):
-    """What one feature map is, whatever the image's size.
-
-    Attributes:
-        channels: Channels of the map.
-        stride: Image pixels between neighbouring cells.
-        cell_offset: Image pixel of the centre of cell 0, on both axes, where the backbone declares
-            it; a pixel's centre is its index.
-    """
+    """What one feature map is, whatever the image's size; a pixel's centre is its index."""
 
     channels: int
-    stride: int
-    cell_offset: float | None = None
+    stride: int  #: Image pixels between neighbouring cells.
+    cell_offset: float | None = None  #: Image pixel of cell 0's centre, where it is declared.
 
 
 def declare_maps(backbone: nn.Module, maps: Sequence[MapShape]) -> None:

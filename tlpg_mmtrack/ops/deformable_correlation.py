@@ -39,16 +39,11 @@ class BilinearSampler:
     Built once for a set of positions and applied in every iteration over the filter.
     Differentiable (to any order) in the maps, and in the positions through the fractions. A margin
     of zeros around the maps stands for everything outside.
-
-    Attributes:
-        index: (N, K, P) int64, flat index of each upper left neighbour in the maps with margin.
-        fractions: Two (N, K, P), the positions' rows and columns past that neighbour, in cells.
-        size: (H, W) of the maps.
     """
 
-    index: Tensor
-    fractions: tuple[Tensor, Tensor]
-    size: tuple[int, int]
+    index: Tensor  #: (N, K, P) int64, flat, of upper left neighbours in the maps with margin.
+    fractions: tuple[Tensor, Tensor]  #: Rows and columns past that neighbour, in cells.
+    size: tuple[int, int]  #: (H, W) of the maps.
 
     @classmethod
     def at(cls, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> BilinearSampler:

@@ -29,16 +29,10 @@ def points_to_box(points: Tensor) -> Tensor:
 
 
 class ExtremeWeights(NamedTuple):
-    """Which points make the min-max box: the Jacobian of :func:`points_to_box`.
+    """Which points make the min-max box: the Jacobian of :func:`points_to_box`."""
 
-    Attributes:
-        minimum: (N, K, 2, ...) share of each point's (y, x) in the smallest; the sum over the
-            points is 1.
-        maximum: The same for the largest.
-    """
-
-    minimum: Tensor
-    maximum: Tensor
+    minimum: Tensor  #: (N, K, 2, ...) share of each point's (y, x) in the smallest; the sum is 1.
+    maximum: Tensor  #: The same for the largest.
 
     def jvp(self, tangent: Tensor) -> Tensor:
         """Change of (l, t, r, b), (N, 4, ...), for a change of the points, (N, 2K, ...)."""

@@ -15,15 +15,10 @@ Coordinates = TypeVar('Coordinates', float, 'Tensor')
 
 @dataclass(frozen=True)
 class CellGrid:
-    """A map's cells and the crop's pixels, the same on both axes; a centre is its index.
+    """A map's cells and the crop's pixels, the same on both axes; a centre is its index."""
 
-    Attributes:
-        stride: Crop pixels per cell.
-        cell_offset: Crop pixel of cell 0: cell ``j`` is centred on ``stride * j + cell_offset``.
-    """
-
-    stride: int
-    cell_offset: float = 0.0
+    stride: int  #: Crop pixels per cell.
+    cell_offset: float = 0.0  #: Cell ``j`` is centred on pixel ``stride * j + cell_offset``.
 
     def to_cells(self, pixels: Coordinates) -> Coordinates:
         """Coordinates, or boxes (x1, y1, x2, y2), in crop pixels to cells."""

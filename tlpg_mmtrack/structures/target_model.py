@@ -13,19 +13,12 @@ from tlpg_mmtrack.ops import BilinearSampler
 
 @dataclass(frozen=True)
 class TargetModel:
-    """The deformable filter f(x; w, o) of B targets.
+    """The deformable filter f(x; w, o) of B targets."""
 
-    Attributes:
-        filter: (B, C, K), w.
-        affine: (B, D, 4), part of the offset kernel V that shifts and scales the grid of points.
-        free: (B, D, 2K), part of V that moves every point by itself.
-        size: (B, 2), (height, width) in cells that the undisplaced grid spans.
-    """
-
-    filter: Tensor
-    affine: Tensor
-    free: Tensor
-    size: Tensor
+    filter: Tensor  #: (B, C, K), w.
+    affine: Tensor  #: (B, D, 4), part of the offset kernel V: shifts and scales all points.
+    free: Tensor  #: (B, D, 2K), part of V that moves every point by itself.
+    size: Tensor  #: (B, 2), (height, width) in cells that the undisplaced grid spans.
 
 
 _S = TypeVar('_S', bound='_Frames')
@@ -41,46 +34,27 @@ class _Frames:
 
 @dataclass(frozen=True)
 class TemplateSamples(_Frames):
-    """What a target model is learned from: n frames of each of B sequences.
+    """What a target model is learned from: n frames of each of B sequences."""
 
-    Attributes:
-        features: (B, n, C, H, W), filter features.
-        labels: (B, n, H, W), classification labels y.
-        descriptors: (B, n, R, D), what the offset kernel sees at the R cells nearest the target.
-        targets: (B, n, R, 4), distances (l, t, r, b) from those cells to the true box, in cells.
-        central: (B, n, R), 1 where the cell is always a positive: in the centre region or nearest.
-        weights: (B, n), weight of each frame; they sum to 1 over the frames.
-    """
-
-    features: Tensor
-    labels: Tensor
-    descriptors: Tensor
-    targets: Tensor
-    central: Tensor
-    weights: Tensor
+    features: Tensor  #: (B, n, C, H, W), filter features.
+    labels: Tensor  #: (B, n, H, W), classification labels y.
+    descriptors: Tensor  #: (B, n, R, D), what V sees at the R cells nearest the target.
+    targets: Tensor  #: (B, n, R, 4), (l, t, r, b) from those cells to the true box, in cells.
+    central: Tensor  #: (B, n, R), 1 where the cell is always a positive: central, or nearest.
+    weights: Tensor  #: (B, n), weight of each frame; they sum to 1 over the frames.
 
 
 @dataclass(frozen=True)
 class FilterSamples(_Frames):
-    """What a filter is learned from whose sampling points stay.
+    """What a filter is learned from whose sampling points stay."""
 
-    Attributes:
-        features: As the next two in :class:`TemplateSamples`.
-        labels: (B, n, H, W).
-        weights: (B, n).
-        scores: (B, n, H, W), what the filter as it is now scores.
-        index: (B, n, K, H*W), where the filter samples: see :class:`BilinearSampler`.
-        row_fractions: (B, n, K, H*W), likewise.
-        column_fractions: (B, n, K, H*W), likewise.
-    """
-
-    features: Tensor
-    labels: Tensor
-    weights: Tensor
-    scores: Tensor
-    index: Tensor
-    row_fractions: Tensor
-    column_fractions: Tensor
+    features: Tensor  #: As the next two in :class:`TemplateSamples`.
+    labels: Tensor  #: (B, n, H, W).
+    weights: Tensor  #: (B, n).
+    scores: Tensor  #: (B, n, H, W), what the filter as it is now scores.
+    index: Tensor  #: (B, n, K, H*W), where the filter samples: see :class:`BilinearSampler`.
+    row_fractions: Tensor  #: (B, n, K, H*W), likewise.
+    column_fractions: Tensor  #: (B, n, K, H*W), likewise.
 
     @classmethod
     def of(
@@ -105,14 +79,8 @@ class FilterSamples(_Frames):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a target model says of n frames of B sequences.
+    """What a target model says of n frames of B sequences."""
 
-    Attributes:
-        scores: (B, n, H, W) score map s.
-        distances: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
-        points: (B, n, 2K, H*W), where the filter sampled: (dy, dx) from every cell, in cells.
-    """
-
-    scores: Tensor
-    distances: Tensor
-    points: Tensor
+    scores: Tensor  #: (B, n, H, W) score map s.
+    distances: Tensor  #: (B, n, 4, H, W), proposal (l, t, r, b) of every cell, in cells.
+    points: Tensor  #: (B, n, 2K, H*W), where the filter sampled: (dy, dx) from the cell, in cells.

@@ -36,17 +36,11 @@ _MAX_JITTER = 0.5
 
 @dataclass(frozen=True)
 class Template:
-    """The targets of B template crops.
+    """The targets of B template crops."""
 
-    Attributes:
-        kernels: (B, C, M, 3, 3), each target's first convolution of a search window and its
-            matches: M channels.
-        context: (B, C, bins, bins), what the window around the target adds to its result.
-        keys: (B, C / 2, bins, bins), unit vectors that a search window's bins are compared with.
-    """
-
-    kernels: Tensor
-    context: Tensor
+    kernels: Tensor  #: (B, C, M, 3, 3), its first convolution of a search window and its matches.
+    context: Tensor  #: (B, C, bins, bins), what the window around the target adds to its result.
+    #: (B, C / 2, bins, bins), unit vectors that a search window's bins are compared with.
     keys: Tensor
 
     def repeat(self, times: int) -> Template:

@@ -38,24 +38,15 @@ class JointProblem(Weighted, ResidualProblem):
     With ``gradient_scale`` below 1 the Jacobian is not the residual's own: the share of the scores
     in the offset kernel's gradient is smaller. Where the boxes' share outweighs it, a step may
     raise the objective, and step control then refuses it.
-
-    Attributes:
-        features: (B, n, C, H, W).
-        labels: (B, n, H, W) in [0, 1].
-        weights: (B, n, H, W) or broadcastable, weight of each squared residual.
-        regression: The boxes' part.
-        field: The offset kernel's convolution over ``features``.
-        size: (B, 2), (height, width) in cells of one unit of the points.
-        gradient_scale: Factor on the derivative of the scores in the points.
     """
 
-    features: Tensor
-    labels: Tensor
-    weights: Tensor
-    regression: RegressionProblem
-    field: OffsetField
-    size: Tensor
-    gradient_scale: float = 0.1
+    features: Tensor  #: (B, n, C, H, W).
+    labels: Tensor  #: (B, n, H, W) in [0, 1].
+    weights: Tensor  #: (B, n, H, W) or broadcastable, weight of each squared residual.
+    regression: RegressionProblem  #: The boxes' part.
+    field: OffsetField  #: The offset kernel's convolution over ``features``.
+    size: Tensor  #: (B, 2), (height, width) in cells of one unit of the points.
+    gradient_scale: float = 0.1  #: Factor on the derivative of the scores in the points.
 
     @cached_property
     def unit(self) -> Tensor:

@@ -62,19 +62,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Line:
-    """A problem along ``start.parameters + step * direction``.
+    """A problem along ``start.parameters + step * direction``."""
 
-    Attributes:
-        start: Evaluation at step 0.
-        direction: One block per block of parameters.
-        change: The prediction's change per unit step.
-        tangent: ``J direction``, (B, M).
-    """
-
-    start: Evaluation
-    direction: Parameters
-    change: Tensor
-    tangent: Tensor
+    start: Evaluation  #: Evaluation at step 0.
+    direction: Parameters  #: One block per block of parameters.
+    change: Tensor  #: The prediction's change per unit step.
+    tangent: Tensor  #: ``J direction``, (B, M).
 
     def at(self, step: Tensor) -> Evaluation:
         """Evaluate at a step length per sequence, (B,); 0 is the start, whatever the direction."""
@@ -147,18 +140,12 @@ class FilterProblem(Weighted, ResidualProblem):
     """Classification by a filter (B, C, K) whose sampling points are fixed (eq. 3 and 6).
 
     With a plain grid it is the paper's RC, with displaced points DC.
-
-    Attributes:
-        features: (B, n, C, H, W).
-        labels: (B, n, H, W) in [0, 1].
-        weights: (B, n, H, W) or broadcastable, weight of each squared residual.
-        sampler: Where the filter samples, for B*n frames and all H*W cells.
     """
 
-    features: Tensor
-    labels: Tensor
-    weights: Tensor
-    sampler: BilinearSampler
+    features: Tensor  #: (B, n, C, H, W).
+    labels: Tensor  #: (B, n, H, W) in [0, 1].
+    weights: Tensor  #: (B, n, H, W) or broadcastable, weight of each squared residual.
+    sampler: BilinearSampler  #: Where the filter samples, for B*n frames and all H*W cells.
 
     def predict(self, parameters: Parameters) -> Tensor:
         """Scores (B, n, H, W)."""
@@ -183,22 +170,14 @@ class RegressionProblem(Weighted, ResidualProblem):
     The two blocks of parameters are an affine kernel (B, D, 4), which shifts and scales the grid
     of points as a whole, and a free kernel (B, D, 2K), which moves every point by itself. Their
     sum is the offset kernel V. Points, boxes and targets are in units of the target's size.
-
-    Attributes:
-        descriptors: (B, M, D), the features that the offset kernel sees at M cells.
-        targets: (B, M, 4), distances (l, t, r, b) to the true box (eq. 5).
-        weights: (B, M, 1), weight of each cell; 0 for one that is not positive.
-        grid: (B, 2K), undisplaced points (dy, dx).
-        affine: (4, 2K), the points' moves for the four affine coordinates.
-        beta: Where smooth L1 turns from quadratic to linear, in target sizes.
     """
 
-    descriptors: Tensor
-    targets: Tensor
-    weights: Tensor
-    grid: Tensor
-    affine: Tensor
-    beta: float = 0.1
+    descriptors: Tensor  #: (B, M, D), the features that the offset kernel sees at M cells.
+    targets: Tensor  #: (B, M, 4), distances (l, t, r, b) to the true box (eq. 5).
+    weights: Tensor  #: (B, M, 1), weight of each cell; 0 for one that is not positive.
+    grid: Tensor  #: (B, 2K), undisplaced points (dy, dx).
+    affine: Tensor  #: (4, 2K), the points' moves for the four affine coordinates.
+    beta: float = 0.1  #: Where smooth L1 turns from quadratic to linear, in target sizes.
 
     def predict(self, parameters: Parameters) -> Tensor:
         """Displacements (B, M, 2K) of the points of every cell."""

@@ -43,17 +43,11 @@ from .residual_problems import (
 
 @dataclass(frozen=True)
 class Minimisation:
-    """The course of one minimisation.
+    """The course of one minimisation."""
 
-    Attributes:
-        iterates: Parameters at the start and after every iteration.
-        objectives: Objective at each of ``iterates``, each (B,).
-        prediction: The problem's linear prediction at the last iterate.
-    """
-
-    iterates: list[Parameters]
-    objectives: list[Tensor]
-    prediction: Tensor
+    iterates: list[Parameters]  #: Parameters at the start and after every iteration.
+    objectives: list[Tensor]  #: Objective at each of ``iterates``, each (B,).
+    prediction: Tensor  #: The problem's linear prediction at the last iterate.
 
     @property
     def parameters(self) -> Parameters:

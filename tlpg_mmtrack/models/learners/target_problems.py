@@ -20,18 +20,12 @@ from .sd_optimizer import Minimisation
 
 @dataclass(frozen=True)
 class Learned:
-    """The course of a target model's learning.
+    """The course of a target model's learning."""
 
-    Attributes:
-        iterates: The target model with every filter of the course, each at the points that it was
-            learned for.
-        classification: Course of the filter.
-        regression: Course of the offset kernel, where it is learned.
-    """
-
+    #: The target model with every filter of the course, at the points that it was learned for.
     iterates: list[TargetModel]
-    classification: Minimisation
-    regression: Minimisation | None = None
+    classification: Minimisation  #: Course of the filter.
+    regression: Minimisation | None = None  #: Course of the offset kernel, where it is learned.
 
     @property
     def model(self) -> TargetModel:
@@ -41,16 +35,11 @@ class Learned:
 
 @dataclass(frozen=True)
 class TargetProblems:
-    """The residual problems of a deformable filter on samples, for any target model.
+    """The residual problems of a deformable filter on samples, for any target model."""
 
-    Attributes:
-        filter: The deformable filter.
-        assigner: What cells count for what.
-        samples: Frames with known boxes; :class:`FilterSamples` are for the filter's problem only.
-    """
-
-    filter: DeformableFilter
-    assigner: DCCAssigner
+    filter: DeformableFilter  #: The deformable filter.
+    assigner: DCCAssigner  #: What cells count for what.
+    #: Frames with known boxes; :class:`FilterSamples` are for the filter's problem only.
     samples: TemplateSamples | FilterSamples
 
     def of_filter(self, model: TargetModel) -> FilterProblem:
