@@ -152,12 +152,8 @@ class DeformableFilter(nn.Module):
     def pool(self, features: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Features around each sampling point of the undisplaced grid (section 3.5).
 
-        Args:
-            features: (B, n, C, H, W), filter features.
-            boxes: (B, n, 4), (x1, y1, x2, y2) in cells.
-
-        Returns:
-            (B, C, K), means over the frames, and (B, 2), the grid's (height, width) in cells.
+        (B, C, K), means over n frames of (B, n, C, H, W) features with (B, n, 4) boxes in cells,
+        and (B, 2), the grid's (height, width) in cells.
         """
         extent = boxes[..., 2:] - boxes[..., :2]
         if self.offset_prior == 'template':

@@ -106,10 +106,7 @@ class DCCAssigner:
     def positives(self, proposals: Tensor, targets: Tensor, central: Tensor) -> Tensor:
         """(B, n, R), 1 where a box is to be regressed: central cells, and where the proposal fits.
 
-        Args:
-            proposals: (B, n, R, 4), distances (l, t, r, b) in cells.
-            targets: (B, n, R, 4), those to the true box.
-            central: (B, n, R), 1 or 0.
+        Proposals and targets are (B, n, R, 4), distances (l, t, r, b) in cells.
         """
         signs = proposals.new_tensor([-1.0, -1.0, 1.0, 1.0])
         overlaps = bbox_overlaps(

@@ -42,14 +42,9 @@ class HingeGridLoss(_Loss):
         avg_factor: float | None = None,
         grid_dim: Sequence[int] = (-2, -1),
     ) -> Tensor:
-        """Sum over the cells of each map, mean over the maps or sum over ``avg_factor``.
+        """Sum over the cells of (..., H, W) scores, mean over the maps or sum over ``avg_factor``.
 
-        Args:
-            scores: (..., H, W).
-            labels: y in [0, 1], same shape or broadcastable.
-            weight: Of each cell, likewise; 1 by default.
-            avg_factor: In place of the number of maps.
-            grid_dim: The two dimensions of the cells.
+        Labels y, in [0, 1], and the cells' weights are broadcast to the scores.
         """
         squares = hinge_residual(scores, labels).square()
         if weight is not None:

@@ -17,11 +17,7 @@ _TILES = 8
 def crop_patch(frame: np.ndarray, center: Sequence[float], side: float, size: int) -> np.ndarray:
     """Cut a square out of an (H, W, 3) uint8 frame: (size, size, 3), the search region.
 
-    Args:
-        frame: What is cut.
-        center: (x, y) of the square's centre in frame pixels.
-        side: The square's side in frame pixels.
-        size: The crop's side in crop pixels.
+    ``center``, (x, y), and ``side`` are in frame pixels, ``size`` is in crop pixels.
     """
     return warp(frame, window_matrix(center, side, size), size, size)
 

@@ -25,11 +25,10 @@ from .mmtrack_iou_head import check_iou_net_slot
 class CenterBiasBoxHead(BaseModule):
     """Stage 2 of TLPG before IoU-Net, in the slot ``PrDiMP(bbox_head=...)``.
 
-    PrDiMP's classifier names a place, not proposals. So the box of the last size, at that place
-    and one cell around it, stands for the proposals of stage 1, and stage 2's best proposal is the
-    box that IoU-Net starts from. The slot hands over one crop of the first frame and no later box:
-    stage 2's target model is learned from that crop and stays. The state of one target is kept in
-    the head, as in mmtrack's own.
+    PrDiMP's classifier names a place, not proposals: the box of the last size, at that place and
+    one cell around it, stands for them, and IoU-Net starts from stage 2's best. The slot hands
+    over one crop of the first frame and no later box: stage 2's target model is learned from that
+    crop and stays. The state of one target is kept in the head, as in mmtrack's own.
 
     Args:
         refiner: Config of the :class:`CenterBiasRefiner`. PrDiMP has no map of stride 32: an

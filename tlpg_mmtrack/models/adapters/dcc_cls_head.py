@@ -93,10 +93,10 @@ class DCCClsHead(BaseModule):
         target_bboxes: Tensor,
         dropout_probs: Sequence[float] | None = None,
     ) -> None:
-        """Learn a target from crops of the first frame.
+        """Learn a target from (n, C, H, W) maps of crops of the first frame, the plain one first.
 
         Args:
-            backbone_feats: (n, C, H, W) maps of the crops, the plain one first.
+            backbone_feats: The maps.
             target_bboxes: (n + d, 4), (cx, cy, w, h) in crop pixels; the last d are those of d
                 copies of the first map with some channels dropped.
             dropout_probs: Share of the channels dropped in each of the d copies.
@@ -163,10 +163,7 @@ class DCCClsHead(BaseModule):
     ) -> None:
         """Store the last frame; learn the filter when that is due, or from a distractor.
 
-        Args:
-            target_bbox: (4,), (cx, cy, w, h) in crop pixels.
-            frame_num: Number of the frame, 1 for the first.
-            hard_neg_flag: Whether there is a distractor.
+        ``target_bbox`` is (4,), (cx, cy, w, h) in crop pixels; the first ``frame_num`` is 1.
         """
         options = self.options
         features, prediction = self._seen

@@ -48,14 +48,7 @@ class EnhancedNeck(BaseModule):
         self.out_channels = self.enhancer.out_channels
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
-        """A 1-tuple of x_E (N, out_channels, H, W), of the middle map's size.
-
-        Args:
-            feats: The backbone's maps, (N, in_channels[l], H_l, W_l) each.
-
-        Raises:
-            InputError: If the neck does not return three maps, or not those of the enhancer.
-        """
+        """A 1-tuple of x_E (N, out_channels, H, W), of the middle map's size."""
         maps = self.neck(feats)
         if len(maps) != 3:
             raise InputError(f'EnhancedNeck: neck must return 3 maps, got {len(maps)}')

@@ -142,13 +142,7 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
     def update_classifier(
         self, target_bbox: Tensor, frame_num: int, hard_neg_flag: bool = False
     ) -> None:
-        """Store the last frame, and learn from the memory when that is due.
-
-        Args:
-            target_bbox: (4,), (cx, cy, w, h) in crop pixels.
-            frame_num: Number of the frame, 1 for the first.
-            hard_neg_flag: Whether there is a distractor.
-        """
+        """Store the last frame, and learn from the memory when that is due."""
         # Upstream stores the others.
         if not hard_neg_flag:
             self.update_memory(target_bbox, self.update_cfg['normal_lr'])

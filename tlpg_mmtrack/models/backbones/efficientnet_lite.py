@@ -52,11 +52,10 @@ class EfficientNetLite(BaseModule):
     rounding. On a CPU, without gradients, that copy is also compiled: about another fifth less.
 
     **Geometry.** TensorFlow's padding centres the receptive field of cell ``j`` on ``stride * j +
-    stride - 1``; trained with random flips, the network looks nearer to the middle of the cell's
-    tile. ``cell_offset`` is where it looks, measured on photographs in three ways that agree to 2
-    pixels at stride 16: centroid of the squared gradient, centroid of the response to a blob, and
-    the shift at which the features of a mirrored image match best. It holds for all sizes; use
-    multiples of 32, for which no level ignores the last pixels.
+    stride - 1``; trained with flips, the network looks nearer to the middle of the cell's tile.
+    ``cell_offset`` is where, measured on photographs in three ways that agree to 2 pixels at
+    stride 16: centroid of the squared gradient, centroid of the response to a blob, and the shift
+    at which the features of a mirrored image match best. Use sizes that are multiples of 32.
 
     Args:
         out_levels: Maps to return, of 'C3', 'C4', 'C5'; layers after the last one are dropped.
@@ -202,12 +201,9 @@ class _Folded(nn.Module):
 
 
 def _fold_norm(parent: nn.Module, conv_name: str, norm_name: str) -> None:
-    """Fold a batch norm into its convolution and let the convolution pad.
-
-    Padding ``p`` before and ``p + 1`` after the map, for a kernel ``k``, equals padding ``p + 1``
-    on both sides for a kernel of ``k + 1`` whose first row and column are zero, without the copy
-    of the map that explicit padding makes.
-    """
+    """Fold a batch norm into its convolution and let the convolution pad."""
+    # Padding p before and p + 1 after the map, for a kernel k, equals padding p + 1 on both sides
+    # for a kernel of k + 1 whose first row and column are zero.
     conv = fuse_conv_bn_eval(getattr(parent, conv_name), getattr(parent, norm_name))
     before, after, *_ = getattr(conv.static_padding, 'padding', (0, 0))
     extra = after - before

@@ -123,11 +123,7 @@ class BoxRegressionHead(TemplateHead):
         self.register_buffer('_on_target', near[:, None] & near, persistent=False)
 
     def template(self, feats: Sequence[Tensor], boxes: Tensor) -> Template:
-        """Describe the (B, 4) targets of template crops.
-
-        Raises:
-            InputError: The number of maps or their channels differ from ``in_channels``.
-        """
+        """Describe the (B, 4) targets of template crops."""
         windows = self._windows(feats, boxes.unsqueeze(1))
         gains = self.gains(windows[..., self._on_target].mean(dim=2))
         kernels, context = self._first_convolution(windows, gains)
@@ -136,12 +132,9 @@ class BoxRegressionHead(TemplateHead):
     describe = template
 
     def _first_convolution(self, windows: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
-        """What the trunk's first convolution does for each target.
-
-        Its input is the search window twice, once with the target's (B, C) gains, the target's
-        window, and the matches. Gains may as well be on its weights, and the target's part is the
-        same for each search window.
-        """
+        """Each target's kernels of the trunk's first convolution, and what its window adds."""
+        # Its input is the search window twice, once with the target's (B, C) gains, the target's
+        # window, and the matches. Gains may as well be on its weights.
         weight = self.trunk[0][0].weight
         width = windows.shape[1]
         weighted, plain, target, matches = weight.split(
@@ -161,9 +154,6 @@ class BoxRegressionHead(TemplateHead):
             template: What :meth:`template` returned, for B targets.
             feats: The backbone's maps of B * T search crops, T of each target in a row.
             boxes: (B * T, R, 4) proposals of positive size.
-
-        Raises:
-            InputError: The number of maps or their channels differ from ``in_channels``.
         """
         windows = self._windows(feats, boxes)
         template = template.repeat(len(windows) // len(template.keys))
@@ -210,14 +200,11 @@ class BoxRegressionHead(TemplateHead):
         return sum(coarse, start=maps[0])
 
     def _matches(self, keys: Tensor, windows: Tensor) -> Tensor:
-        """How much each bin of (N, C, bins, bins) search windows looks like the template's bins.
-
-        (N, bins**2 / 4 + 1, bins, bins) cosines: with each bin of the target, and the highest with
-        any bin of its surroundings.
-        """
+        """(N, bins**2 / 4 + 1, bins, bins) cosines of search bins with target bins, and around."""
         query = F.normalize(self.match(windows), dim=1)
         cosines = torch.einsum('ncp,nchw->nphw', keys.flatten(2), query)
         inside = self._on_target.flatten()
+        # Of the target's surroundings only the likest bin counts.
         around = cosines[:, ~inside].amax(dim=1, keepdim=True)
         return torch.cat((cosines[:, inside], around), dim=1)
 

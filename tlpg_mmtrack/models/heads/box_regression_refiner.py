@@ -78,25 +78,20 @@ class BoxRegressionRefiner(Refiner):
         nn.init.zeros_(self.residual.bias)
 
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
-        """What is to be added to (N, R, 4) proposals, in the coder's units.
+        """What is to be added to (N, R, 4) proposals in crop pixels, in the coder's units.
 
-        Args:
-            x: (N, C, H, W), what :meth:`enhance` returned.
-            boxes: (N, R, 4), (x1, y1, x2, y2) in crop pixels.
+        ``x`` is (N, C, H, W), what :meth:`enhance` returned.
         """
         pooled = prroi_pool_boxes(x, self.grid.to_cells(boxes), _BINS)
         return self.residual(self.convs(pooled.flatten(0, 1)).flatten(1)).view_as(boxes)
 
     def refine(self, x: Tensor, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Move stage 1's best proposals.
+        """Stage 1's best proposals moved, (R, 4) in crop pixels, and their (R,) scores.
 
         Args:
             x: (1, C, H, W), what :meth:`enhance` returned for the frame.
             boxes: (P, 4) proposals of stage 1 in crop pixels.
             scores: (P,) of stage 1.
-
-        Returns:
-            (R, 4) boxes in crop pixels and their (R,) scores, the best first.
         """
         best = self.best(scores)
         return self.coder.decode(boxes[best], self(x, boxes[best][None])[0]), scores[best]
@@ -106,11 +101,7 @@ class BoxRegressionRefiner(Refiner):
     ) -> dict[str, Tensor]:
         """``refine.loss_box`` of jittered boxes: the mean over positives, all four residuals.
 
-        Args:
-            template: Not needed: what is regressed does not depend on the target.
-            template_boxes: Not needed.
-            search: (B, m, C, H, W).
-            search_boxes: (B, m, 4), (x1, y1, x2, y2) in crop pixels.
+        Of the target's template, which is not needed, and (B, m, C, H, W) maps with their boxes.
         """
         truth = search_boxes.flatten(0, 1)
         proposals, overlaps = jitter_boxes(truth, TRAINING_PROPOSALS)

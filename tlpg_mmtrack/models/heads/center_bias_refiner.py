@@ -64,15 +64,14 @@ class CenterBiasRefiner(Refiner):
         self.max_proposals = max_proposals
 
     def centers(self, boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> Tensor:
-        """Cells to propose at again: centres of the best proposals, without duplicates.
+        """(R,) flat indices of cells to propose at again: centres of the best proposals.
+
+        They ascend, without duplicates, 1 <= R <= ``max_proposals``.
 
         Args:
             boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
             scores: (P,), what they are ranked by.
             size: (H, W) of the score map.
-
-        Returns:
-            (R,) flat indices of cells in ascending order, 1 <= R <= ``max_proposals``.
         """
         cells = self.head.grid.to_cells(boxes[self.best(scores)])
         columns = ((cells[:, 0] + cells[:, 2]) / 2).round().clamp(0, size[1] - 1)
@@ -82,15 +81,12 @@ class CenterBiasRefiner(Refiner):
     def refine(
         self, prediction: Prediction, boxes: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Proposals of stage 2 at the centres of stage 1's best.
+        """Proposals of stage 2, (R, 4) in crop pixels, at stage 1's best, and (R,) scores.
 
         Args:
             prediction: Stage 2's prediction for one frame of one target.
             boxes: (P, 4) proposals of stage 1 in crop pixels.
             scores: (P,) of stage 1.
-
-        Returns:
-            (R, 4) boxes in crop pixels and (R,) scores.
         """
         cells = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
         refined = self.head.proposal_boxes(prediction.distances[0])[0]

@@ -202,11 +202,8 @@ class DCCHead(BaseModule):
     def initialise(self, features: Tensor, boxes: Tensor) -> TargetModel:
         """Initial target model: region pooling inside the template boxes (section 3.5).
 
-        Each filter weight is the mean feature around its sampling point, over n frames too.
-
-        Args:
-            features: (B, n, C, H, W), filter features.
-            boxes: (B, n, 4) in crop pixels.
+        Each filter weight is the mean filter feature, (B, n, C, H, W), around its sampling point,
+        over n frames too. Boxes are (B, n, 4) in crop pixels.
         """
         weights, size = self.filter.pool(features, self.grid.to_cells(boxes))
         return TargetModel(

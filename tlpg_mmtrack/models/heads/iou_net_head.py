@@ -120,18 +120,14 @@ class IoUNetHead(TemplateHead):
         Args:
             modulation: What :meth:`modulation` returned, for B targets.
             feats: The backbone's maps of B * T search crops, T of each target in a row.
-            boxes: (B * T, R, 4).
+            boxes: In crop pixels.
         """
         times = len(boxes) // len(modulation[0])
         modulation = [vector.repeat_interleave(times, dim=0) for vector in modulation]
         return self.predict_iou(modulation, self.features(feats), boxes)
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
-        """Describe (B, 4) targets of template crops: a (B, feat_channels[l]) vector per level.
-
-        Raises:
-            InputError: The number of maps or their channels differ from ``in_channels``.
-        """
+        """Describe (B, 4) targets of template crops: a (B, feat_channels[l]) vector per level."""
         self.check_feats(feats)
         maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
         pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
@@ -142,11 +138,7 @@ class IoUNetHead(TemplateHead):
     describe = modulation
 
     def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Maps (B, feat_channels[l], H_l, W_l) of search crops, once for any number of boxes.
-
-        Raises:
-            InputError: The number of maps or their channels differ from ``in_channels``.
-        """
+        """Maps (B, feat_channels[l], H_l, W_l) of search crops, once for any number of boxes."""
         self.check_feats(feats)
         # As pooling reads them, so that it need not copy them for each set of boxes.
         return tuple(

@@ -50,13 +50,7 @@ class Learner(BaseModule, ABC):
 
     @abstractmethod
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
-        """Improve all that is learned of a target model.
-
-        Args:
-            problems: What can be minimised, on the samples to learn from.
-            model: Where to start.
-            num_iters: Iterations of each minimisation.
-        """
+        """Improve all that is learned of a target model, each part in ``num_iters`` iterations."""
 
     def learn_filter(
         self, problems: TargetProblems, model: TargetModel, num_iters: int

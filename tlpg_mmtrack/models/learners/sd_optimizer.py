@@ -1,7 +1,7 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Steepest descent with a Gauss-Newton step length: the optimiser module P of the paper.
 
-Section 3.5 takes "Steepest Descent (SD) in DiMP". For the objective
+Section 3.5 takes DiMP's. For the objective
 
     L(theta) = ||r(theta)||^2 + sum_b lambda_b^2 ||theta_b||^2
 
@@ -64,11 +64,9 @@ def _squared_norms(blocks: Parameters) -> Tensor:
 class SDOptimizer(BaseModule):
     """Unrolled, differentiable steepest descent over a residual problem.
 
-    The Gauss-Newton step is exact for linear residuals. Where the model overshoots (the hinge's
-    kink, a change of the extreme points) the step is halved up to ``max_halvings`` times, and the
-    best of these is taken, or none where all would raise the objective or make it anything that is
-    not finite. So the objective never rises; the residual is evaluated along a line, which costs
-    no new correlation.
+    The Gauss-Newton step is exact for linear residuals. Where it overshoots (the hinge's kink, a
+    change of the extreme points) it is halved up to ``max_halvings`` times, and the best of these
+    is taken, or none where all would raise the objective or make it not finite.
 
     :meth:`forward` fills mmtrack's slot ``PrDiMPClsHead(filter_optimizer=...)``.
 
@@ -127,11 +125,7 @@ class SDOptimizer(BaseModule):
     ) -> Minimisation:
         """Run a number of iterations; differentiable where gradients are enabled.
 
-        Args:
-            problem: What to minimise.
-            parameters: Start, blocks with leading dimension B (sequences).
-            num_iters: Number of iterations.
-            prediction: The problem's linear prediction at the start, where it is known.
+        ``parameters`` is the start, and ``prediction`` the problem's there, where it is known.
         """
         evaluation = problem.evaluate(parameters, prediction)
         value = self.objective(evaluation)

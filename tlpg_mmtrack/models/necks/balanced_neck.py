@@ -62,17 +62,15 @@ class BalancedNeck(BaseModule):
     ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars. Each ``C'_l`` is a 1x1
     convolution of ``C_l``, brought to the reference level's size by :func:`resize_map`.
 
-    **Geometry.** Resizing takes a cell for a tile of the image, which is right for a backbone
-    whose cells sit in the middle of their tiles (EfficientNetLite: to 2 pixels of the crop). With
+    **Geometry.** Resizing takes a cell for a tile of the image, as EfficientNetLite's are. With
     cells on ``stride * j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the
     whole map only if each level has exactly half the cells of the one before it. So crop to
     multiples of 32 pixels.
 
-    **Initialisation.** Before any training the pretrained reference level alone tracks best. So
-    its 1x1 convolution starts as the identity (orthogonal if the widths differ), the others as
-    orthogonal maps times 0.1: at zero the scalars would get no gradient from them. Hence x starts
-    close to C4 / 9. :meth:`init_weights` restores that start, whatever an ``init_cfg`` of the
-    model around it did; an ``init_cfg`` of the neck's own comes after it.
+    **Initialisation.** The reference level's convolution starts as the identity (orthogonal if the
+    widths differ), the others as orthogonal maps times 0.1, so that x starts close to C4 / 9: at
+    zero the scalars would get no gradient. :meth:`init_weights` restores that start, whatever an
+    ``init_cfg`` of the model around it did; an ``init_cfg`` of the neck's own comes after it.
 
     Args:
         in_channels: Channels of each input level.
@@ -123,11 +121,7 @@ class BalancedNeck(BaseModule):
         return self.weight_logits.softmax(0)
 
     def laterals(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """C3', C4', C5', (N, out_channels, H_l, W_l), of the backbone's maps.
-
-        Raises:
-            InputError: If the maps do not match ``in_channels``.
-        """
+        """C3', C4', C5', (N, out_channels, H_l, W_l), of the backbone's maps."""
         channels = tuple(feat.shape[1] for feat in feats)
         if channels != self.in_channels:
             raise InputError(

@@ -96,9 +96,6 @@ class FeatureEnhancer(BaseModule):
             x: Features of stage 1 (N, in_channels[1], H, W), stride 16.
             high: C3' (N, in_channels[0], 2H, 2W), stride 8.
             low: C5' (N, in_channels[2], H/2, W/2), stride 32; read with ``low_source='c5'`` only.
-
-        Raises:
-            InputError: If the maps do not match ``in_channels``.
         """
         sources, wanted = (high, x, low), self.in_channels
         if self.low_source == 'conv':
