@@ -64,14 +64,14 @@ class TestInterface:
         """Whatever of it is computed with the template: by the definition."""
         head, crops = _head().eval(), synthetic_crops(seed=0)
         feats, boxes = crops['template_feats'], crops['template_boxes']
-        target = head._windows(feats, boxes[:, None])
+        target = head.windows(feats, boxes[:, None])
         inside = (head.bin_centers.abs() < 0.5).float()
         inside = inside[:, None] * inside
         gains = head.gains((target * inside).sum(dim=(2, 3)) / inside.sum())
         search = [level[::2] for level in crops['search_feats']], crops['search_boxes'][::2, None]
-        windows = head._windows(*search)
+        windows = head.windows(*search)
         template = head.template(feats, boxes)
-        matches = head._matches(template.keys, windows)
+        matches = head.matches(template.keys, windows)
         gained = windows * gains[..., None, None]
         expected = head.trunk[0][0](torch.cat((gained, windows, target, matches), dim=1))
         seen = []
@@ -163,7 +163,7 @@ class TestMatches:
         head = _head()
         keys = torch.nn.functional.normalize(torch.randn(1, 8, 16, 16), dim=1)
         windows = torch.randn(1, 16, 16, 16)
-        matches = head._matches(keys, windows)[0]
+        matches = head.matches(keys, windows)[0]
         seen = head.match(windows)[0, :, 3, 11]
         cosines = torch.nn.functional.cosine_similarity(keys[0], seen[:, None, None], dim=0)
         on_target = torch.zeros(16, 16, dtype=torch.bool)
@@ -174,8 +174,8 @@ class TestMatches:
     def test_the_template_matches_itself(self, synthetic_crops):
         head, crops = _head(), synthetic_crops(seed=0)
         feats, boxes = crops['template_feats'], crops['template_boxes']
-        windows = head._windows(feats, boxes[:, None])
-        matches = head._matches(head.template(feats, boxes).keys, windows)
+        windows = head.windows(feats, boxes[:, None])
+        matches = head.matches(head.template(feats, boxes).keys, windows)
         own = matches[:, :-1].unflatten(1, (8, 8))[..., 4:12, 4:12].flatten(1, 2).flatten(2)
         assert own.diagonal(dim1=1, dim2=2).allclose(torch.ones(()), atol=1e-5)
 

@@ -64,6 +64,10 @@ class DCCClsHead(BaseModule):
         options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
             crops and boxes are PrDiMP's, and refused here.
         test_cfg: PrDiMP's; it hands it to its heads.
+
+    Attributes:
+        model: The target model.
+        memory: What it is learned from.
     """
 
     @checked(
@@ -82,8 +86,8 @@ class DCCClsHead(BaseModule):
         self.head: DCCHead = MODELS.build(head)
         self.options = TrackingOptions(**(options or {}))
         self.test_cfg = test_cfg
-        self._model: TargetModel | None = None
-        self._memory: SampleMemory | None = None
+        self.model: TargetModel | None = None
+        self.memory: SampleMemory | None = None
         self._seen: tuple[Tensor, Prediction] | None = None
         self._schedule = Schedule()
 
@@ -107,10 +111,10 @@ class DCCClsHead(BaseModule):
         boxes = bbox_cxcywh_to_xyxy(target_bboxes).unsqueeze(0)
         samples = self.head.samples(features, boxes)
         model = self.head.initialise(features[:, :1], boxes[:, :1])
-        self._model = self.head.learn(model, samples, self.options.first_iters).model
-        prediction = self.head.predict(self._model, features)
+        self.model = self.head.learn(model, samples, self.options.first_iters).model
+        prediction = self.head.predict(self.model, features)
         self._schedule = Schedule()
-        self._memory = SampleMemory(
+        self.memory = SampleMemory(
             self.head.filter_samples(features, boxes, prediction),
             self.options.memory_size,
             self.options.memory_rate,
@@ -137,7 +141,7 @@ class DCCClsHead(BaseModule):
             The centre (x, y) in frame pixels, the score map (1, 1, H, W) and the state's name.
         """
         features = self.head.features(backbone_feats[-1]).unsqueeze(0)
-        prediction = self.head.predict(self._model, features)
+        prediction = self.head.predict(self.model, features)
         self._seen = features, prediction
         grid, crop_size = self.head.grid, self.test_cfg['img_sample_size']
         width, height = (prev_bbox[2:] / scale_factor / grid.stride).tolist()
@@ -169,12 +173,12 @@ class DCCClsHead(BaseModule):
         features, prediction = self._seen
         box = bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4)
         sample = self.head.filter_samples(features, box, prediction)
-        self._memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
+        self.memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
         due = self._schedule.is_due(frame_num - 1, options.update_interval)
         if due or hard_neg_flag:
             iterations = options.update_iters if due else options.hard_negative_iters
-            course = self.head.learn_filter(self._model, self._memory.samples, iterations)
-            self._model = replace(self._model, filter=course.parameters[0])
+            course = self.head.learn_filter(self.model, self.memory.samples, iterations)
+            self.model = replace(self.model, filter=course.parameters[0])
 
     def loss(
         self,

@@ -124,7 +124,7 @@ class BoxRegressionHead(TemplateHead):
 
     def template(self, feats: Sequence[Tensor], boxes: Tensor) -> Template:
         """Describe the (B, 4) targets of template crops."""
-        windows = self._windows(feats, boxes.unsqueeze(1))
+        windows = self.windows(feats, boxes.unsqueeze(1))
         gains = self.gains(windows[..., self._on_target].mean(dim=2))
         kernels, context = self._first_convolution(windows, gains)
         return Template(kernels, context, F.normalize(self.match(windows), dim=1))
@@ -155,9 +155,9 @@ class BoxRegressionHead(TemplateHead):
             feats: The backbone's maps of B * T search crops, T of each target in a row.
             boxes: (B * T, R, 4) proposals of positive size.
         """
-        windows = self._windows(feats, boxes)
+        windows = self.windows(feats, boxes)
         template = template.repeat(len(windows) // len(template.keys))
-        matches = self._matches(template.keys, windows)
+        matches = self.matches(template.keys, windows)
         hidden = _convolve_each(torch.cat((windows, matches), dim=1), template.kernels)
         _, norm, relu = self.trunk[0]
         hidden = self.trunk[1:](relu(norm(hidden + template.context)))
@@ -181,7 +181,7 @@ class BoxRegressionHead(TemplateHead):
             loss_giou=self.loss_giou(regressed, boxes),
         )
 
-    def _windows(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
+    def windows(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
         self.check_feats(feats)
         center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
@@ -199,7 +199,7 @@ class BoxRegressionHead(TemplateHead):
         ]
         return sum(coarse, start=maps[0])
 
-    def _matches(self, keys: Tensor, windows: Tensor) -> Tensor:
+    def matches(self, keys: Tensor, windows: Tensor) -> Tensor:
         """(N, bins**2 / 4 + 1, bins, bins) cosines of search bins with target bins, and around."""
         query = F.normalize(self.match(windows), dim=1)
         cosines = torch.einsum('ncp,nchw->nphw', keys.flatten(2), query)
