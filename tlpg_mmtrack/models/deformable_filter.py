@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
@@ -184,33 +185,32 @@ class DeformableFilter(nn.Module):
         points = scale_gradient(points, self.gradient_scale)
         return kernel_sampler(points.unflatten(2, features.shape[-2:]))
 
-    def scorer(self, points: Tensor, features: Tensor) -> Callable[[Tensor], Tensor]:
-        """Score maps (B, n, H, W) of filters (B, C, K), at points prepared once."""
+    def scores(self, points: Tensor, features: Tensor, filters: Sequence[Tensor]) -> list[Tensor]:
+        """(B, n, H, W) score maps of filters (B, C, K), all at the same points."""
         frames, size = features.shape[:2], features.shape[-2:]
         if self.backend == 'torch':
             sampler = self.sampler(points, features)
-            return lambda weight: (
-                sampler.sample(project(features, weight)).sum(dim=1).view(*frames, *size)
-            )
+            values = [sampler.sample(project(features, weights)) for weights in filters]
+            return [value.sum(dim=1).view(*frames, *size) for value in values]
         points = scale_gradient(points, self.gradient_scale)
         # The operator adds the regular grid of one cell's spacing to the offsets it is given.
         grid = kernel_points(self.kernel_size, device=points.device, dtype=points.dtype)
         offsets = (points - grid.flatten().unsqueeze(-1)).view(*frames, -1, *size)
+        scores = []
+        for weights in filters:
+            weights = weights.unflatten(2, (self.kernel_size, self.kernel_size)).unsqueeze(1)
+            sequences = map(
+                partial(deformable_correlation, backend='mmcv'), features, weights, offsets
+            )
+            scores.append(torch.stack(tuple(sequences)).squeeze(2))
+        return scores
 
-        def score(weight: Tensor) -> Tensor:
-            filters = weight.unflatten(2, (self.kernel_size, self.kernel_size)).unsqueeze(1)
-            maps = map(partial(deformable_correlation, backend='mmcv'), features, filters, offsets)
-            return torch.stack([each.squeeze(1) for each in maps])
-
-        return score
-
-    def scores(self, models: Sequence[TargetModel], features: Tensor) -> Tensor:
+    def course_scores(self, models: Sequence[TargetModel], features: Tensor) -> Tensor:
         """(I, B, n, H, W) score maps of I times B target models, each at its own points."""
-        scores, last = [], None
-        for model in models:
-            # Where the filter alone was learned, all iterates have the same points.
-            if last is None or model.affine is not last.affine:
-                score = self.scorer(self.points(model, features), features)
-            scores.append(score(model.filter))
-            last = model
+        scores = []
+        # Where the filter alone was learned, all iterates have the same points.
+        for _, group in groupby(models, key=lambda model: id(model.affine)):
+            same = list(group)
+            points = self.points(same[0], features)
+            scores += self.scores(points, features, [model.filter for model in same])
         return torch.stack(scores)

@@ -56,20 +56,6 @@ class FilterSamples(_Frames):
     row_fractions: Tensor  #: (B, n, K, H*W), likewise.
     column_fractions: Tensor  #: (B, n, K, H*W), likewise.
 
-    @classmethod
-    def of(
-        cls,
-        features: Tensor,
-        labels: Tensor,
-        weights: Tensor,
-        scores: Tensor,
-        sampler: BilinearSampler,
-    ) -> FilterSamples:
-        """Samples whose filter samples all B*n frames by one sampler."""
-        places = (sampler.index, *sampler.fractions)
-        frames = (place.unflatten(0, features.shape[:2]) for place in places)
-        return cls(features, labels, weights, scores, *frames)
-
     @property
     def sampler(self) -> BilinearSampler:
         """Samples all frames; to compute it anew would cost a third of an update."""

@@ -24,17 +24,6 @@ class EnhancedNeck(BaseModule):
             may be equal, as in SiamRPN++. ``in_channels`` may be left out.
         enhancer: Config of the :class:`FeatureEnhancer`.
         in_channels: Channels of the backbone's maps.
-
-    Example:
-        >>> import torch
-        >>> neck = dict(type='mmdet.ChannelMapper', out_channels=32)
-        >>> enhanced = EnhancedNeck(
-        ...     neck, dict(type='FeatureEnhancer', in_channels=(32, 32, 32), channels=16),
-        ...     in_channels=[40, 112, 320],
-        ... )
-        >>> maps = [torch.zeros(1, c, s, s) for c, s in ((40, 16), (112, 8), (320, 4))]
-        >>> [tuple(x.shape) for x in enhanced(maps)]
-        [(1, 32, 8, 8)]
     """
 
     @checked(neck=CONFIG, enhancer=CONFIG, in_channels=each(whole(1)))

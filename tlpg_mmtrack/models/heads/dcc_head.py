@@ -186,12 +186,14 @@ class DCCHead(BaseModule):
 
         ``prediction`` is what the target model, as it is now, says of the frames.
         """
-        return FilterSamples.of(
+        sampler = self.filter.sampler(prediction.points.flatten(0, 1), features)
+        places = (sampler.index, *sampler.fractions)
+        return FilterSamples(
             features,
-            labels=self.assigner.labels(self.grid.to_cells(boxes), tuple(features.shape[-2:])),
-            weights=features.new_full(features.shape[:2], 1.0 / features.shape[1]),
-            scores=prediction.scores,
-            sampler=self.filter.sampler(prediction.points.flatten(0, 1), features),
+            self.assigner.labels(self.grid.to_cells(boxes), tuple(features.shape[-2:])),
+            features.new_full(features.shape[:2], 1.0 / features.shape[1]),
+            prediction.scores,
+            *(place.unflatten(0, features.shape[:2]) for place in places),
         )
 
     def problems(self, samples: TemplateSamples | FilterSamples) -> TargetProblems:
@@ -230,7 +232,7 @@ class DCCHead(BaseModule):
         """Scores and proposals of B target models at every cell of (B, n, C, H, W) features."""
         points = self.filter.points(model, features)
         return Prediction(
-            scores=self.filter.scorer(points, features)(model.filter),
+            scores=self.filter.scores(points, features, [model.filter])[0],
             distances=self.filter.distances(points, features),
             points=points.unflatten(0, features.shape[:2]),
         )
@@ -272,7 +274,7 @@ class DCCHead(BaseModule):
             means over the iterates, and ``loss_neg``, of the last iterate's negatives.
         """
         truth = self.samples(features, boxes)
-        scores = self.filter.scores(learned.iterates, features)
+        scores = self.filter.course_scores(learned.iterates, features)
         labels, maps = truth.labels.expand_as(scores), scores[..., 0, 0].numel()
         counted = self.assigner.counted(labels)
         losses = dict(loss_cls=self.loss_cls(scores, labels, counted, avg_factor=maps))
