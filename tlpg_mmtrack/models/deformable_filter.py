@@ -190,7 +190,7 @@ class DeformableFilter(nn.Module):
         frames, size = features.shape[:2], features.shape[-2:]
         if self.backend == 'torch':
             sampler = self.sampler(points, features)
-            values = [sampler.sample(project(features, weights)) for weights in filters]
+            values = (sampler.sample(project(features, weights)) for weights in filters)
             return [value.sum(dim=1).view(*frames, *size) for value in values]
         points = scale_gradient(points, self.gradient_scale)
         # The operator adds the regular grid of one cell's spacing to the offsets it is given.
