@@ -56,7 +56,7 @@ def sequences_first(
 class DCCClsHead(BaseModule):
     """:class:`DCCHead` in the slot ``PrDiMP(cls_head=...)``.
 
-    The slot asks for the target's centre only, the mean of the proposals' around the score's peak.
+    The slot asks for the target's centre only: the mean of those of the proposals at the peak.
     The state of one target is kept in the head, as in mmtrack's own.
 
     Args:

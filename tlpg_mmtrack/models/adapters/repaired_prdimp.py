@@ -143,7 +143,7 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         self, target_bbox: Tensor, frame_num: int, hard_neg_flag: bool = False
     ) -> None:
         """Store the last frame, and learn from the memory when that is due."""
-        # Upstream stores the others.
+        # Upstream stores the frames with a distractor.
         if not hard_neg_flag:
             self.update_memory(target_bbox, self.update_cfg['normal_lr'])
         if self._schedule.is_due(frame_num - 1, self.update_cfg['train_skipping']):
