@@ -41,8 +41,8 @@ class Refiner(BaseModule):
 class CenterBiasRefiner(Refiner):
     """Move proposals to their own centres and propose again there, on enhanced features.
 
-    The boxes of stage 1's best proposals are not regressed: their *centres* become new cells, where
-    a second deformable central correlation scores and proposes.
+    The boxes of stage 1's best proposals are not regressed: their *centres* become new cells,
+    where a second deformable central correlation scores and proposes.
 
     Args:
         head: Config of the second stage's :class:`DCCHead`.
