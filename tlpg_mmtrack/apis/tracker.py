@@ -44,14 +44,12 @@ class Tracker:
     and on a CPU the same seed gives the same boxes.
 
     Args:
-        model: A model with ``start`` and ``step``; it is moved to the device and put into
-            evaluation mode.
-        device: Where to run, such as 'cpu' or 'cuda:0'; a GPU where there is one if None.
-        seed: Random seed of what is drawn on the first frame. Not negative.
+        model: It is moved to the device and put into evaluation mode.
+        device: Such as 'cpu' or 'cuda:0'; a GPU where there is one if None.
+        seed: Random seed of what is drawn on the first frame; a whole number, 0 or more.
 
     Raises:
-        InputError: If the device is not one of this machine that computes, or the seed is no whole
-            number of 0 or more.
+        InputError: If the device cannot compute on this machine, or the seed is another number.
 
     Example:
         >>> tracker = Tracker.from_pretrained()
@@ -91,8 +89,7 @@ class Tracker:
             checkpoint: Weights: ``.safetensors`` with its manifest, an MMEngine ``.pth``, or
                 ``tlpg://CONFIG`` for shipped ones. Where None, the weights that come with the
                 package.
-            device: As in the constructor.
-            seed: As in the constructor.
+            device: As in the constructor, and the seed.
 
         Raises:
             TypeError: If the config is neither a path nor a Config.
@@ -163,26 +160,26 @@ class Tracker:
             self._warn(f'unusable frame, the target counts as not found: {error}')
             return self._not_found()
         result = self.model.step(frame, self._target)
-        return self._sound(result, _size(frame))
+        box = np.asarray(result.box, dtype=np.float64)
+        valid = np.isfinite(box).all() and np.isfinite(result.score) and (box[2:] > 0).all()
+        self._last_box = move_into_frame(box if valid else self._last_box, _size(frame))
+        if not valid:
+            self._warn(f'the model answered box {box.tolist()}, score {result.score}')
+            return self._not_found()
+        return TrackingResult(self._last_box.copy(), float(result.score), result.state)
 
     def manifest(self) -> dict[str, Any]:
         """What determines the boxes, ready for JSON: versions, config, weights, seed, device."""
-        versions = {name: _version(name) for name in _VERSIONED}
+        versions = {
+            name: getattr(importlib.import_module(name), '__version__', None)
+            for name in _VERSIONED
+        }
         return {
             'versions': {'python': platform.python_version(), **versions},
             **self._provenance,
             'seed': self.seed,
             'device': str(self.device),
         }
-
-    def _sound(self, result: TrackingResult, frame_size: tuple[int, int]) -> TrackingResult:
-        box = np.asarray(result.box, dtype=np.float64)
-        if not (np.isfinite(box).all() and np.isfinite(result.score) and (box[2:] > 0).all()):
-            self._warn(f'the model answered box {box.tolist()}, score {result.score}')
-            self._last_box = move_into_frame(self._last_box, frame_size)
-            return self._not_found()
-        self._last_box = move_into_frame(box, frame_size)
-        return TrackingResult(self._last_box.copy(), float(result.score), result.state)
 
     def _not_found(self) -> TrackingResult:
         return TrackingResult(self._last_box.copy(), 0.0, TrackingState.NOT_FOUND)
@@ -196,7 +193,3 @@ class Tracker:
 
 def _size(frame: np.ndarray) -> tuple[int, int]:
     return frame.shape[1], frame.shape[0]
-
-
-def _version(module: str) -> str | None:
-    return getattr(importlib.import_module(module), '__version__', None)
