@@ -160,13 +160,7 @@ class Tracker:
             self._warn(f'unusable frame, the target counts as not found: {error}')
             return self._not_found()
         result = self.model.step(frame, self._target)
-        box = np.asarray(result.box, dtype=np.float64)
-        valid = np.isfinite(box).all() and np.isfinite(result.score) and (box[2:] > 0).all()
-        self._last_box = move_into_frame(box if valid else self._last_box, _size(frame))
-        if not valid:
-            self._warn(f'the model answered box {box.tolist()}, score {result.score}')
-            return self._not_found()
-        return TrackingResult(self._last_box.copy(), float(result.score), result.state)
+        return self._sound(result, _size(frame))
 
     def manifest(self) -> dict[str, Any]:
         """What determines the boxes, ready for JSON: versions, config, weights, seed, device."""
@@ -180,6 +174,15 @@ class Tracker:
             'seed': self.seed,
             'device': str(self.device),
         }
+
+    def _sound(self, result: TrackingResult, frame_size: tuple[int, int]) -> TrackingResult:
+        box = np.asarray(result.box, dtype=np.float64)
+        if not (np.isfinite(box).all() and np.isfinite(result.score) and (box[2:] > 0).all()):
+            self._warn(f'the model answered box {box.tolist()}, score {result.score}')
+            self._last_box = move_into_frame(self._last_box, frame_size)
+            return self._not_found()
+        self._last_box = move_into_frame(box, frame_size)
+        return TrackingResult(self._last_box.copy(), float(result.score), result.state)
 
     def _not_found(self) -> TrackingResult:
         return TrackingResult(self._last_box.copy(), 0.0, TrackingState.NOT_FOUND)

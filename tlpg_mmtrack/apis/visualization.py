@@ -32,10 +32,12 @@ _TILE = (320, 240)
 
 
 def draw_result(frame: np.ndarray, result: TrackingResult, index: int) -> np.ndarray:
-    """Draw the box, and a line with frame number, state and score, on an enlarged copy.
+    """Draw the box, and a line with frame number, state and score.
+
+    Small frames are enlarged first, by a whole number, so that the text stays readable.
 
     Args:
-        frame: (H, W, 3) uint8, BGR.
+        frame: (H, W, 3) uint8, BGR; it is not changed.
         result: The tracker's answer for this frame.
         index: Frame number.
 
@@ -122,6 +124,10 @@ def plot_scores(path: str | Path, results: Sequence[TrackingResult]) -> None:
     """Plot the score over the frames into a PNG file, written atomically.
 
     Frames that are not ``NORMAL`` are shaded by state.
+
+    Args:
+        path: File to write.
+        results: One result per frame.
     """
     states, scores = [each.state for each in results], [each.score for each in results]
     figure = Figure(figsize=(9, 3), dpi=120, layout='constrained')
