@@ -8,12 +8,15 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
+from fake_model import white_square
 
 import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable)
 
 # isort: split
 import mmtrack  # noqa: F401  (imports everything that need not be searched)
+import torch
 
 # mmengine collects garbage whenever a dataset is built; what importing left stays anyway and need
 # not be searched each time.
@@ -22,6 +25,21 @@ gc.freeze()
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Where the commands find what they share.
 sys.path.append(str(REPOSITORY / 'tools'))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--device cuda`` runs the tests of operators, components and trackers on a GPU."""
+    parser.addoption('--device', default='cpu', help='where operators and models run (cpu)')
+
+
+@pytest.fixture(scope='session')
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """What ``--device`` names; skips the test where there is none."""
+    name = request.config.getoption('--device')
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        pytest.skip(f'--device {name}: {str(error).splitlines()[0]}')
 
 
 def _data_folder(name: str) -> Path:
@@ -48,3 +66,12 @@ def train_data() -> Path:
 def reference_data() -> Path:
     """Published results to hold the measures against; skips the test where they are absent."""
     return _data_folder('reference')
+
+
+@pytest.fixture
+def square_files(tmp_path: Path) -> list[Path]:
+    """Six frames on disk; a white 20 x 20 square is at x = 10, 14, ..., y = 40."""
+    paths = [tmp_path / f'{index:04d}.png' for index in range(6)]
+    for index, path in enumerate(paths):
+        cv2.imwrite(str(path), white_square(10 + 4 * index))
+    return paths

@@ -41,6 +41,9 @@ FILE_ERRORS = (
 )
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
+# OpenCV takes it as a C int.
+MAX_SEED = 2**31 - 1
+
 CONVENTIONS = ('otb', 'lasot', 'got10k')
 
 
@@ -51,6 +54,22 @@ def describe(text: str, example: str = '') -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f'example: python {example}' if example else None,
     )
+
+
+def add_tracker(parser: argparse.ArgumentParser) -> None:
+    """The options --config, --checkpoint, --device and --seed of a TLPG tracker."""
+    parser.add_argument('--config', help="tlpg's config; default: that of its weights")
+    parser.add_argument('--checkpoint', help="tlpg's weights; default: the shipped ones")
+    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
+    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
+
+
+def seed(text: str) -> int:
+    """Read a random seed that torch, NumPy and OpenCV all take."""
+    number = int(text)
+    if not 0 <= number <= MAX_SEED:
+        raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_SEED}, got {number}')
+    return number
 
 
 def add_convention(parser: argparse.ArgumentParser, *more: str) -> None:

@@ -27,12 +27,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import LEFT_OUT, add_convention, command, describe
+from command_line import LEFT_OUT, add_convention, add_tracker, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError
-
-# OpenCV takes it as a C int.
-MAX_SEED = 2**31 - 1
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -48,9 +45,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         '--data',
         type=Path,
-        required=True,
         help='folder of videos: NAME/img/ and NAME/groundtruth_rect.txt, counted from 1, or '
-        'NAME/groundtruth.txt, counted from 0',
+        "NAME/groundtruth.txt, counted from 0; default: the demo's clip, written to OUT/data",
     )
     parser.add_argument(
         '--one-based',
@@ -59,19 +55,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument('--out', type=Path, required=True, help='folder of the results')
     add_convention(parser, 'mmtrack')
-    parser.add_argument('--config', help="tlpg's config; default: that of its weights")
-    parser.add_argument('--checkpoint', help="tlpg's weights; default: the shipped ones")
-    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
+    add_tracker(parser)
     return parser.parse_args(arguments)
-
-
-def seed(text: str) -> int:
-    """Read a random seed that torch, NumPy and OpenCV all take."""
-    number = int(text)
-    if not 0 <= number <= MAX_SEED:
-        raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_SEED}, got {number}')
-    return number
 
 
 @command(resume='the same command goes on')
@@ -85,11 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
     from baselines import build_tracker
+    from demo_data import write_demo_data
     from harness import run_tracker, write_comparison
 
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
 
-    videos, problems = read_video_folder(args.data, args.one_based)
+    data = args.data or write_demo_data(args.out / 'data')
+    videos, problems = read_video_folder(data, args.one_based)
     for name, reason in problems.items():
         logging.warning('left out: %s: %s', name, reason)
     # All are built before the first one runs: what is missing shows at once.

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     logging.basicConfig(format='%(levelname)s: %(message)s')
     # Not at the top: `--help` answers at once.
-    from tlpg_mmtrack.apis.demo import run_demo
+    from demo_run import run_demo
 
     done = run_demo(**vars(args))
     print(

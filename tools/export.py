@@ -18,16 +18,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import command
+from command_line import command, describe
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/export.py configs/tlpg/tlpg_efflite0_small.py '
-        '--out model.onnx',
+    parser = describe(
+        __doc__,
+        'tools/export.py configs/tlpg/tlpg_efflite0_small.py --out model.onnx',
     )
     parser.add_argument('config', type=Path, help='config of a TLPG model')
     parser.add_argument(

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import command
+from command_line import command, describe
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/publish_weights.py configs/tlpg/tlpg_efflite0_small.py '
+    parser = describe(
+        __doc__,
+        'tools/publish_weights.py configs/tlpg/tlpg_efflite0_small.py '
         'work_dirs/tlpg_efflite0_small_iou/epoch_20.pth '
         'work_dirs/tlpg_efflite0_small_regression/epoch_20.pth',
     )

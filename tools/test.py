@@ -29,6 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import mmtrack_tool
 from command_line import command
 
 # A data loader's spawned process imports this file, and then finds mmtrack importable too.
@@ -49,7 +50,6 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
 @command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
-    from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
     from tlpg_mmtrack.utils.allocator import keep_freed_memory
 
     keep_freed_memory()
@@ -59,13 +59,13 @@ def main() -> None:
     if '-h' in rest or '--help' in rest:
         print(__doc__)
     sys.argv[1:] = name_checkpoint(rest)
-    tool = load_mmtrack_tool('test.py')
+    tool = mmtrack_tool.load_mmtrack_tool('test.py')
     check_checkpoint(tool.parse_args().checkpoint)
     if args.repeat is None:
         tool.main()
     else:
         repeat(tool, args.repeat)
-    leave_process_group()
+    mmtrack_tool.leave_process_group()
 
 
 def check_checkpoint(checkpoint: str | None) -> None:

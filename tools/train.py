@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 
+import mmtrack_tool
 from command_line import command
 
 # A data loader's spawned process imports this file, and then finds mmtrack importable too.
@@ -23,12 +24,11 @@ def main() -> None:
     """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
     from mmengine.device import get_device
 
-    from tlpg_mmtrack.compat.launching import leave_process_group, load_mmtrack_tool
     from tlpg_mmtrack.engine import TrainingRunner
     from tlpg_mmtrack.utils.allocator import keep_freed_memory
 
     keep_freed_memory()
-    tool = load_mmtrack_tool('train.py')
+    tool = mmtrack_tool.load_mmtrack_tool('train.py')
     options = tool.parse_args()
     if options.amp and get_device() == 'cpu':
         # mmtrack's tool would take mmengine's wrapper, which refuses a machine without a GPU.
@@ -41,7 +41,7 @@ def main() -> None:
     tool.parse_args = lambda: options
     tool.Runner = TrainingRunner
     tool.main()
-    leave_process_group()
+    mmtrack_tool.leave_process_group()
 
 
 if __name__ == '__main__':

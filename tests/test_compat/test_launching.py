@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Tests of :mod:`tlpg_mmtrack.compat.launching`."""
+"""Tests of mmengine's launchers on a CPU, and of mmtrack's own tools."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mmtrack_tool
 import pytest
 import torch
 from mmengine.dist import init_dist
@@ -17,7 +18,6 @@ from mmengine.model import BaseModel
 from mmengine.model.wrappers import MMDistributedDataParallel
 from torch import Tensor, nn
 
-from tlpg_mmtrack.compat import launching
 from tlpg_mmtrack.utils.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,11 +28,11 @@ class TestTools:
 
     @pytest.mark.parametrize('name', ['train.py', 'test.py'])
     def test_loads(self, name: str) -> None:
-        assert callable(launching.load_mmtrack_tool(name).main)
+        assert callable(mmtrack_tool.load_mmtrack_tool(name).main)
 
     def test_missing_tool_is_explained(self) -> None:
         with pytest.raises(InputError, match=r'tools/no\.py.*--force-reinstall mmtrack'):
-            launching.load_mmtrack_tool('no.py')
+            mmtrack_tool.load_mmtrack_tool('no.py')
 
 
 class ToyModel(BaseModel):
@@ -64,7 +64,7 @@ class TestDistributedOnCpu:
         monkeypatch.setattr('torch.multiprocessing.get_start_method', lambda allow_none: 'fork')
         init_dist('pytorch', backend='nccl')
         yield torch.distributed
-        launching.leave_process_group()
+        mmtrack_tool.leave_process_group()
 
     def test_trains(self, process_group: Any) -> None:
         assert process_group.get_backend() == 'gloo'
@@ -82,7 +82,7 @@ class TestDistributedOnCpu:
             main=lambda: calls.append(process_group.is_initialized()),
             parse_args=lambda: SimpleNamespace(checkpoint=None, amp=False),
         )
-        monkeypatch.setattr(launching, 'load_mmtrack_tool', lambda tool: ran)
+        monkeypatch.setattr(mmtrack_tool, 'load_mmtrack_tool', lambda tool: ran)
         monkeypatch.setattr('tlpg_mmtrack.utils.allocator.keep_freed_memory', lambda: None)
         monkeypatch.setattr(sys, 'argv', [name, 'config.py'])
         monkeypatch.setattr(sys, 'path', sys.path.copy())
@@ -91,7 +91,7 @@ class TestDistributedOnCpu:
         assert ended.value.code == 0
         assert calls == [True]
         assert not process_group.is_initialized()
-        launching.leave_process_group()  # Nothing to leave: no error.
+        mmtrack_tool.leave_process_group()  # Nothing to leave: no error.
 
     def test_set_device_is_restored(self, process_group: Any) -> None:
         assert torch.cuda.set_device.__module__ == 'torch.cuda'

@@ -18,8 +18,6 @@ from torch import nn
 from toy_training import Numbers
 from written_runs import load_tool
 
-from tlpg_mmtrack.compat import launching
-
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SCHEDULES = sorted((CONFIGS / '_base_' / 'schedules').glob('*.py'))
 NO_BATCH = 'no batch an epoch: 1 samples, batch_size 2, drop_last'
@@ -57,7 +55,7 @@ def test_the_tools_option_takes_ours_only_without_a_gpu(
     ran = []
     tool = SimpleNamespace(parse_args=lambda: options)
     tool.main = lambda: ran.append(tool.parse_args())
-    monkeypatch.setattr(launching, 'load_mmtrack_tool', lambda name: tool)
+    monkeypatch.setattr('mmtrack_tool.load_mmtrack_tool', lambda name: tool)
     monkeypatch.setattr('mmengine.device.get_device', lambda: device)
     load_tool('train').main()
     assert vars(ran[0]) == dict(amp=amp, cfg_options=dict(seed=1, **changes))

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,10 @@ from tlpg_mmtrack.utils.model_zoo import DEFAULT, checkpoint_path, shipped_confi
 def build_model(
     config: str | Path | Config | None, checkpoint: str | Path | None
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """Build a model and load its weights; see :meth:`Tracker.from_pretrained`.
+    """Build a model and load its weights; see :meth:`.Tracker.from_pretrained`.
 
     Returns:
         The model, and the names and hashes of what it was made from.
-
-    Raises:
-        TypeError: If the config is neither a path nor a Config.
-        InputError: If a file is not there, the config cannot be read or built, is of no TLPG
-            tracker or, for a ``.pth``, is missing; if the weights are truncated, altered or of
-            another model; or nothing of that name is shipped.
     """
     if config is not None and not isinstance(config, (str, Path, Config)):
         raise TypeError(
@@ -49,13 +43,16 @@ def build_model(
     cfg = _load_config(config, weights)
     model = _build_model(cfg)
     load_weights(model, weights)
+    # Of the model alone: data paths and schedules do not change the boxes.
+    text = json.dumps(cfg.model.to_dict(), sort_keys=True, default=str)
     return model, {
-        'config': {'name': _config_name(cfg), 'model_sha256': _model_hash(cfg)},
+        'config': {'name': _config_name(cfg), 'model_sha256': sha256(text.encode()).hexdigest()},
         'weights': {'name': weights.name, 'sha256': file_sha256(weights)},
     }
 
 
 def checked_device(device: str | torch.device | None) -> torch.device:
+    """The device, or a GPU where there is one; InputError where it cannot compute here."""
     if device is None:
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
@@ -105,9 +102,3 @@ def _build_model(cfg: Config) -> nn.Module:
             'of configs/tlpg'
         )
     return model
-
-
-def _model_hash(cfg: Config) -> str:
-    """Hash of the model part alone: data paths and schedules do not change the boxes."""
-    text = json.dumps(cfg.model.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

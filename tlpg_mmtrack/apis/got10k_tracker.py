@@ -28,23 +28,11 @@ class GOT10kTracker(PackageTracker):
         self._tracker = tracker
 
     def init(self, image: Image.Image, box: np.ndarray) -> None:
-        """Start on an object.
-
-        Args:
-            image: RGB picture.
-            box: (4,), (x, y, width, height) in pixels.
-        """
+        """Start on an object in an RGB picture; ``box`` is (x, y, width, height) in pixels."""
         self._tracker.init(_to_frame(image), box)
 
     def update(self, image: Image.Image) -> np.ndarray:
-        """Find the object in the next picture.
-
-        Args:
-            image: RGB picture.
-
-        Returns:
-            (4,), (x, y, width, height) in pixels.
-        """
+        """Find the object in the next RGB picture: (4,), (x, y, width, height) in pixels."""
         return self._tracker.track(_to_frame(image)).box
 
 

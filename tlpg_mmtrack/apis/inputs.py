@@ -25,10 +25,7 @@ _INSIDE = 0.95
 
 
 def check_frame(frame: Any) -> np.ndarray:
-    """Make sure that a frame is what OpenCV reads.
-
-    Args:
-        frame: Should be (H, W, 3) uint8, BGR.
+    """Make sure that a frame is what OpenCV reads: (H, W, 3) uint8, BGR.
 
     Returns:
         The frame, contiguous in memory (a mirrored view, for one, is copied).
@@ -50,12 +47,9 @@ def check_frame(frame: Any) -> np.ndarray:
         raise TypeError(f'frame: must be uint8, got {frame.dtype}; {_byte_conversion(frame)}')
     channels = 1 if frame.ndim == 2 else frame.shape[-1] if frame.ndim == 3 else None
     if channels != 3:
-        advice = {1: 'pass cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)'}
-        advice[4] = 'pass cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)'
-        raise InputError(
-            f'frame: must be H x W x 3, got shape {frame.shape}; '
-            f'{advice.get(channels, "pass one BGR picture at a time")}'
-        )
+        code = {1: 'GRAY2BGR', 4: 'BGRA2BGR'}.get(channels)
+        advice = f'cv2.cvtColor(frame, cv2.COLOR_{code})' if code else 'one BGR picture at a time'
+        raise InputError(f'frame: must be H x W x 3, got shape {frame.shape}; pass {advice}')
     height, width = frame.shape[:2]
     if min(height, width) < MIN_FRAME_SIDE or max(height, width) > MAX_FRAME_SIDE:
         raise InputError(
@@ -70,7 +64,7 @@ def check_box(box: Any, frame_size: tuple[int, int]) -> np.ndarray:
 
     Args:
         box: Should be (x, y, width, height) in frame pixels, top-left corner, 0-based.
-        frame_size: Frame (width, height) in pixels.
+        frame_size: (width, height) in pixels.
 
     Returns:
         The box, (4,) float64.
@@ -109,23 +103,17 @@ def check_box(box: Any, frame_size: tuple[int, int]) -> np.ndarray:
 
 
 def other_format(box: np.ndarray, frame_size: tuple[int, int]) -> str | None:
-    """Say what a box looks like, if it looks as if given in another format.
+    """Name the format that a box of :func:`check_box` seems to be in, if it is another one.
 
-    Args:
-        box: (4,) float64, (x, y, width, height) in pixels, as :func:`check_box` returns it.
-        frame_size: Frame (width, height) in pixels.
-
-    Returns:
-        What it looks like; None for a box like any other.
+    ``frame_size`` is (width, height) in pixels.
     """
-    frame_width, frame_height = frame_size
-    x, y, width, height = box
     if box.min() >= 0 and box.max() <= 1:
         return 'fractions of the frame'
-    right, bottom = min(x + width, frame_width), min(y + height, frame_height)
-    inside = (right - max(x, 0)) * (bottom - max(y, 0)) / (width * height)
-    corners = 0 <= x < width <= frame_width and 0 <= y < height <= frame_height
-    return 'two corners (x1, y1, x2, y2)' if corners and inside < _INSIDE else None
+    corner, size, frame_sides = box[:2], box[2:], np.array(frame_size)
+    inside = np.minimum(corner + size, frame_sides) - np.maximum(corner, 0)
+    corners = ((corner >= 0) & (corner < size) & (size <= frame_sides)).all()
+    overflows = inside.prod() / size.prod() < _INSIDE
+    return 'two corners (x1, y1, x2, y2)' if corners and overflows else None
 
 
 def move_into_frame(box: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
@@ -133,7 +121,7 @@ def move_into_frame(box: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
 
     Args:
         box: (4,) float64, (x, y, width, height) in pixels, finite, of positive size.
-        frame_size: Frame (width, height) in pixels.
+        frame_size: (width, height) in pixels.
 
     Returns:
         (4,) float64, with at least one pixel (or the whole side, where that is shorter) inside.

@@ -44,14 +44,12 @@ class Tracker:
     and on a CPU the same seed gives the same boxes.
 
     Args:
-        model: A model with ``start`` and ``step``; it is moved to the device and put into
-            evaluation mode.
-        device: Where to run, such as 'cpu' or 'cuda:0'; a GPU where there is one if None.
-        seed: Random seed of what is drawn on the first frame. Not negative.
+        model: It is moved to the device and put into evaluation mode.
+        device: Such as 'cpu' or 'cuda:0'; a GPU where there is one if None.
+        seed: Random seed of what is drawn on the first frame; a whole number, 0 or more.
 
     Raises:
-        InputError: If the device is not one of this machine that computes, or the seed is no whole
-            number of 0 or more.
+        InputError: If the device cannot compute on this machine, or the seed is another number.
 
     Example:
         >>> tracker = Tracker.from_pretrained()
@@ -91,8 +89,7 @@ class Tracker:
             checkpoint: Weights: ``.safetensors`` with its manifest, an MMEngine ``.pth``, or
                 ``tlpg://CONFIG`` for shipped ones. Where None, the weights that come with the
                 package.
-            device: As in the constructor.
-            seed: As in the constructor.
+            device: As in the constructor, and the seed.
 
         Raises:
             TypeError: If the config is neither a path nor a Config.
@@ -167,7 +164,10 @@ class Tracker:
 
     def manifest(self) -> dict[str, Any]:
         """What determines the boxes, ready for JSON: versions, config, weights, seed, device."""
-        versions = {name: _version(name) for name in _VERSIONED}
+        versions = {
+            name: getattr(importlib.import_module(name), '__version__', None)
+            for name in _VERSIONED
+        }
         return {
             'versions': {'python': platform.python_version(), **versions},
             **self._provenance,
@@ -196,7 +196,3 @@ class Tracker:
 
 def _size(frame: np.ndarray) -> tuple[int, int]:
     return frame.shape[1], frame.shape[0]
-
-
-def _version(module: str) -> str | None:
-    return getattr(importlib.import_module(module), '__version__', None)

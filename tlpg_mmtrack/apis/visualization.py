@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.atomic_write import atomic_write
-from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 from .writers import fit
 
@@ -52,13 +52,10 @@ def draw_result(frame: np.ndarray, result: TrackingResult, index: int) -> np.nda
 
 
 def enlarge(frame: np.ndarray) -> tuple[np.ndarray, int]:
-    """A copy to draw on, enlarged by a whole number to at least 480 pixels of long side.
-
-    Args:
-        frame: (H, W, 3) uint8, BGR.
+    """Copy a frame to draw on it: text stays readable from 480 pixels of long side on.
 
     Returns:
-        The copy, (s*H, s*W, 3), and s.
+        The copy, enlarged by a whole number s to (s*H, s*W, 3), and s.
     """
     scale = max(1, math.ceil(_MIN_LONG_SIDE / max(frame.shape[:2])))
     if scale == 1:
@@ -116,15 +113,9 @@ class ContactSheet:
 
 
 def save_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture atomically.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Write a picture atomically; an OSError where it cannot be written."""
     path = Path(path)
-    ok, encoded = cv2.imencode(path.suffix, picture)
-    if not ok:
-        raise FileError(f'{path}: OpenCV cannot encode this picture')
+    _, encoded = cv2.imencode(path.suffix, picture)
     with atomic_write(path) as part:
         part.write_bytes(encoded.tobytes())
 

@@ -167,15 +167,7 @@ def _can_encode(name: str) -> bool:
 
 
 def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale an image to fit into a size, centred on black; its proportions stay.
-
-    Args:
-        image: (H, W, 3) uint8.
-        size: (width, height) in pixels.
-
-    Returns:
-        (height, width, 3) uint8.
-    """
+    """Scale a picture (H, W, 3) to fit into (width, height), centred on black."""
     height, width = image.shape[:2]
     canvas = np.zeros((size[1], size[0], 3), dtype=np.uint8)
     scale = min(size[0] / width, size[1] / height)

@@ -16,6 +16,4 @@ mmcls or ``mmcv.ops`` is first imported, by whomever. Each does nothing where it
 - :func:`.checkpoints.allow_mmengine_checkpoints`: torch 2.6 and later refuse mmengine's
   checkpoints.
 - :func:`.launching.allow_distributed_on_cpu`: mmengine's launchers need CUDA.
-- :func:`.launching.leave_process_group`: mmengine never destroys its process group.
-- :func:`.launching.load_mmtrack_tool`: no import reaches the tools in mmtrack's wheel.
 """

@@ -32,36 +32,24 @@ def allow_mmengine_checkpoints() -> None:
 
 
 def _history_buffer_method(owner: Any, name: str) -> Callable[..., Any]:
-    """Stand in for ``getattr`` while a checkpoint is read: the statistics of a log, nothing else.
-
-    ``getattr`` itself on the allow-list would let a checkpoint reach any function.
-
-    Raises:
-        UnpicklingError: If anything else is asked for.
-    """
+    """Stand in for ``getattr``, by which a checkpoint could reach any function."""
     if owner is HistoryBuffer and name in ('current', 'max', 'mean', 'min'):
         return getattr(owner, name)
     raise UnpicklingError(f'checkpoint: refused to read getattr({owner!r}, {name!r})')
 
 
 def _numpy_data_classes() -> list[Any]:
-    """What the pickle of a numpy scalar or array of numbers or text refers to.
-
-    numpy 2 renamed ``numpy.core`` to ``numpy._core``: both names are given, so that a file
-    written with either is read by either.
-    """
+    """What the pickle of a numpy scalar or array of numbers or text refers to."""
     multiarray = importlib.import_module(
         'numpy._core.multiarray'
         if np.lib.NumpyVersion(np.__version__) >= '2.0.0'
         else 'numpy.core.multiarray'
     )
+    # Under the names of both numpy 1 and 2, either of which may have written the file.
     functions = [
-        (function, f'numpy.{package}.multiarray.{name}')
+        (getattr(multiarray, name), f'numpy.{package}.multiarray.{name}')
         for package in ('core', '_core')
-        for name, function in (
-            ('scalar', multiarray.scalar),
-            ('_reconstruct', multiarray._reconstruct),
-        )
+        for name in ('scalar', '_reconstruct')
     ]
     dtypes = {type(np.dtype(code)) for code in '?bhilqBHILQefdgFDGSU'}
     return [np.ndarray, np.dtype, *sorted(dtypes, key=str), *functions]

@@ -53,11 +53,9 @@ def stand_in_for_compiled_ops() -> None:
     """Let ``import mmcv.ops`` succeed under mmcv-lite, which has no ``mmcv._ext``.
 
     mmdet and mmtrack import ``mmcv.ops`` when they are imported, although SOT models need none of
-    its operators. The stand-in ``mmcv._ext`` lets them, and its functions raise
-    :class:`MissingOperatorError` when one is called. mmcv's own test for compiled operators
-    (``mmcv.utils.ext_loader.check_ops_exist``) still answers False.
-
-    Does nothing where mmcv was compiled.
+    its operators. The functions of the stand-in raise :class:`MissingOperatorError`, and
+    ``mmcv.utils.ext_loader.check_ops_exist`` still answers False. Does nothing where mmcv was
+    compiled.
 
     Raises:
         PackageError: If mmcv was compiled, but for another torch or Python.
@@ -76,8 +74,7 @@ def stand_in_for_compiled_ops() -> None:
         return
     stand_in = _UncompiledOps('mmcv._ext', 'Stand-in for the operators mmcv-lite does not have.')
     stand_in.__spec__ = ModuleSpec('mmcv._ext', loader=None)
-    sys.modules['mmcv._ext'] = stand_in
-    mmcv._ext = stand_in
+    sys.modules['mmcv._ext'] = mmcv._ext = stand_in
 
 
 def compiled_prroi_pool_runs() -> bool:
@@ -90,9 +87,9 @@ def compiled_prroi_pool_runs() -> bool:
 def give_mmtrack_prroi_pool() -> None:
     """Give mmtrack's ``FilterInitializer`` and ``IouNetHead`` a PrRoIPool that runs.
 
-    mmcv's operator exists for CUDA and float32 only, so upstream's PrDiMP cannot run on a CPU.
-    Ours, in plain PyTorch, takes the same arguments. Where mmcv's runs, each call goes to the one
-    that can take its features: a machine with a GPU may still track on its CPU.
+    mmcv's is for CUDA and float32 only, so upstream's PrDiMP cannot run on a CPU. Ours, in plain
+    PyTorch, takes the same arguments. Where mmcv's runs, each call goes to the one that can take
+    its features: a machine with a GPU may still track on its CPU.
     """
     from mmtrack.models.filter import filter_head
     from mmtrack.models.track_heads import iounet_head
@@ -100,5 +97,4 @@ def give_mmtrack_prroi_pool() -> None:
     from ..ops.prroi_pool import CompiledPrRoIPool, PrRoIPool
 
     pool = CompiledPrRoIPool if compiled_prroi_pool_runs() else PrRoIPool
-    filter_head.PrRoIPool = pool
-    iounet_head.PrRoIPool = pool
+    filter_head.PrRoIPool = iounet_head.PrRoIPool = pool

@@ -13,14 +13,7 @@ from ..utils.errors import PackageError
 
 
 class Needed(NamedTuple):
-    """What is needed of a package.
-
-    Attributes:
-        distributions: Names under which pip may have installed it.
-        releases: Those that mmtrack, mmdet and mmcls take, or :mod:`tlpg_mmtrack.compat` makes
-            them take. The one of requirements/ is tested.
-        command: Installs that one.
-    """
+    """A package's names in pip, its releases that run, and what installs the tested one."""
 
     distributions: tuple[str, ...]
     releases: str
@@ -47,8 +40,7 @@ def check_releases() -> None:
     """Look at the packages that are installed, before the first of them is imported.
 
     Raises:
-        PackageError: If one is missing or does not fit; it names all of those, what is there, and
-            how to install what is needed.
+        PackageError: If any is missing or does not fit; it says what to install.
     """
     wrong = {name: there for name in NEEDED if (there := _misfit(name))}
     if wrong:
@@ -69,7 +61,7 @@ def _misfit(name: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     if not versions:
-        # A copy that pip does not know of is trusted.
+        # A copy that pip does not know of is taken as it is.
         return None if find_spec(name) else 'not installed'
     fits = SpecifierSet(NEEDED[name].releases, prereleases=True)
     wrong = [version for version in versions if version not in fits]

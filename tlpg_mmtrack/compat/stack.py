@@ -19,15 +19,7 @@ from .releases import check_releases
 ACCEPTED_MMCV_VERSION = '2.0.0rc4'
 #: Imported by mmtrack's and mmdet's modules for multi-object tracking, re-identification and
 #: their evaluation; single-object tracking calls none of them.
-UNUSED_PACKAGES = (
-    'attributee',
-    'lap',
-    'motmetrics',
-    'seaborn',
-    'sklearn',
-    'tabulate',
-    'trackeval',
-)
+UNUSED_PACKAGES = 'attributee', 'lap', 'motmetrics', 'seaborn', 'sklearn', 'tabulate', 'trackeval'
 #: Importing it registers this project's components.
 COMPONENTS = 'tlpg_mmtrack.components'
 
@@ -54,8 +46,7 @@ def prepare() -> None:
     """Import mmdet and mmtrack past their version checks, and apply every patch.
 
     mmtrack's registries then find this project's components, which are imported when a registry
-    is first asked for anything. `mmtrack` becomes the default scope if none is set yet, as with
-    ``mmtrack.utils.register_all_modules``.
+    is first asked for anything. `mmtrack` becomes the default scope if none is set yet.
 
     Raises:
         PackageError: If a package is missing or does not fit, or mmcv's operators were compiled
@@ -125,23 +116,17 @@ class _StackFinder(MetaPathFinder, Loader):
 
 
 @contextmanager
-def reported_mmcv_version(version: str = ACCEPTED_MMCV_VERSION) -> Iterator[None]:
+def reported_mmcv_version() -> Iterator[None]:
     """Report another mmcv version inside the ``with`` block, the true one again after it.
 
     mmdet 3.0.0rc5 and mmcls 1.0.0rc6 (``mmcv < 2.1.0``) and mmtrack 1.0.0rc1 (``mmcv < 2.0.0``)
     assert on ``mmcv.__version__`` while they are imported. The mmcv they accept forces C++14,
     which torch >= 2.1 does not compile with; mmcv 2.1.0 compiles, and has all they import.
-
-    Args:
-        version: The version to report.
-
-    Yields:
-        Nothing; the true version is restored also when the block raises.
     """
     import mmcv
 
     true_version = mmcv.__version__
-    mmcv.__version__ = version
+    mmcv.__version__ = ACCEPTED_MMCV_VERSION
     try:
         yield
     finally:
@@ -154,12 +139,6 @@ def stand_ins(packages: tuple[str, ...]) -> Iterator[None]:
 
     What is imported from them raises PackageError when it is called. After the block the packages
     are absent again for everybody else. A package that is installed is imported as usual.
-
-    Args:
-        packages: Names of top-level packages.
-
-    Yields:
-        Nothing.
     """
     finder = _AbsentPackages(packages)
     # Last: what is installed is found before.
@@ -181,9 +160,8 @@ class _AbsentPackages(MetaPathFinder, Loader):
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """A stand-in's spec; None for a module of any other package."""
-        if name.partition('.')[0] in self._packages:
-            return ModuleSpec(name, self, is_package=True)
-        return None
+        absent = name.partition('.')[0] in self._packages
+        return ModuleSpec(name, self, is_package=True) if absent else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """An empty stand-in."""

@@ -36,13 +36,9 @@ def stand_in_for_vot_toolkit() -> None:
 
 
 def box_region(bbox: np.ndarray) -> np.ndarray:
-    """A region from mmtrack's format.
+    """A region from mmtrack's format: with a box (x1, y1, x2, y2) as (x, y, width, height).
 
-    Args:
-        bbox: One number, a code; 4, a box (x1, y1, x2, y2); or 8, four corners.
-
-    Returns:
-        The same with a box as (x, y, width, height), float64.
+    The other regions are codes, of one number, and four corners, of 8; they stay.
     """
     bbox = np.asarray(bbox, dtype=np.float64)
     return np.concatenate((bbox[:2], bbox[2:] - bbox[:2])) if len(bbox) == 4 else bbox

@@ -6,15 +6,16 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
+import torch
 from moving_target import MovingTarget, build_tlpg
 
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
 
 
 @pytest.fixture(scope='session')
-def model() -> TLPG:
+def model(device: torch.device) -> TLPG:
     """The shipped configuration with fewer crops of the first frame, ranking by score."""
-    return build_tlpg().eval()
+    return build_tlpg().to(device).eval()
 
 
 @pytest.fixture

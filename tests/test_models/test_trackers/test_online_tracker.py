@@ -80,19 +80,20 @@ class TestTracking:
             for target, boxes in zip(targets, alone, strict=True):
                 assert np.array_equal(model.step(frame(index), target).box, boxes[index - 1])
 
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
-    def test_a_gpu_finds_the_same_boxes(self, model, clip, monkeypatch):
+    def test_a_gpu_finds_the_same_boxes(self, model, clip, monkeypatch, device):
         """With updates, and a memory that is full."""
+        if device.type == 'cpu':
+            pytest.skip('--device names no GPU to compare with')
         options = replace(model.options, update_interval=2, memory_size=2)
         monkeypatch.setattr(model, 'options', options)
-        there = deepcopy(model).to('cuda')
-        targets = [each.start(clip[0], clip.box(0)) for each in (model, there)]
+        here = deepcopy(model).to('cpu')
+        targets = [each.start(clip[0], clip.box(0)) for each in (here, model)]
         for index in range(1, 7):
-            here, other = (
+            expected, box = (
                 each.step(clip[index], target).box
-                for each, target in zip((model, there), targets, strict=True)
+                for each, target in zip((here, model), targets, strict=True)
             )
-            np.testing.assert_allclose(other, here, rtol=0, atol=1.0)
+            np.testing.assert_allclose(box, expected, rtol=0, atol=1.0)
 
     def test_a_box_that_is_not_finite_is_not_taken(self, model, clip, target, monkeypatch):
         """As of weights that are not: the object is not found, and the next frame may find it."""

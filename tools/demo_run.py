@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""The demo: one object through a video, a folder or a camera, into a folder of results."""
+"""What tools/demo.py runs: one object through a video, a folder or a camera."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ import cv2
 import numpy as np
 from rich.progress import track as progress
 
+from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.apis.inputs import check_box, check_frame
+from tlpg_mmtrack.apis.recording import Recording
+from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.apis.writers import naming_file
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
-
-from .demo_clip import DEMO_BOX, demo_clip
-from .frames import open_source
-from .inputs import check_box, check_frame
-from .recording import Recording
-from .tracker import Tracker
-from .writers import naming_file
 
 OUTPUTS = ('tracked.mp4', 'boxes.csv', 'contact_sheet.png', 'scores.png', 'manifest.json')
 WINDOW = 'TLPG-Tracker (q stops)'
@@ -47,19 +46,7 @@ def run_demo(
     max_frames: int | None = None,
     show: bool = False,
 ) -> dict[str, Any]:
-    """Track one object and write ``OUTPUTS``; Ctrl-C stops after the frame at hand.
-
-    Args:
-        source: As :func:`.frames.open_source` takes it; the demo's clip if None.
-        box: The object in the first frame, (x, y, width, height) in pixels; drawn with the mouse
-            if None, and known for the demo's clip.
-        out: Folder to write to; made if need be.
-        config: As :meth:`Tracker.from_pretrained` takes it, and the next three.
-        checkpoint: Likewise.
-        device: Likewise.
-        seed: Likewise.
-        max_frames: Stop after this many frames.
-        show: Whether to show the pictures while tracking, until q is pressed.
+    """Track one object and write ``OUTPUTS`` to a folder; the options are those of tools/demo.py.
 
     Returns:
         What ``manifest.json`` holds: the tracker's manifest, ``source``, ``box``, ``frames``,
@@ -67,30 +54,32 @@ def run_demo(
         ``interrupted``.
 
     Raises:
-        InputError: If the source, the box, the folder or the checkpoint cannot be used, or there
-            is no display where one is needed.
+        InputError: If an option cannot be used, or there is no display where one is needed.
         FileError: If a file cannot be written.
     """
     # Checked before the model, which takes seconds.
-    _check_source(source, out)
-    _prepare_folder(out)
+    check_source(source, out)
+    prepare_folder(out)
     if show or (box is None and source is not None):
-        _require_display('--show' if show else 'drawing a box')
+        require_display('--show' if show else 'drawing a box')
     frames = open_source(demo_clip() if source is None else source)
     stream = iter(frames)
-    first = _first_frame(stream, frames.name)
+    _, first = next(stream, (0, None))
+    if first is None:
+        raise InputError(f'source: the first frame of {frames.name} is corrupt; leave it out')
+    first = check_frame(first)
     if box is None:
-        box = DEMO_BOX if source is None else _draw_box(first)
+        box = DEMO_BOX if source is None else draw_box(first)
     box = check_box(box, (first.shape[1], first.shape[0]))
     tracker = Tracker.from_pretrained(config, checkpoint, device, seed)
     tracker.init(first, box)
 
-    with _stop_on_interrupt() as stop, Recording(out, frames.fps) as recording:
+    with stop_on_interrupt() as stop, Recording(out, frames.fps) as recording:
         recording.add(0, first, TrackingResult(box, 1.0, TrackingState.NORMAL))
         rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
         total = min(filter(None, (frames.frame_count, max_frames)), default=None)
         bar = progress(rest, 'tracking', total, completed=1)
-        seconds = _track(tracker, bar, recording, stop, show)
+        seconds = track_all(tracker, bar, recording, stop, show)
     manifest = {
         **tracker.manifest(),
         'source': frames.name,
@@ -105,7 +94,7 @@ def run_demo(
     return manifest
 
 
-def _track(
+def track_all(
     tracker: Tracker, frames: Iterable, recording: Recording, stop: threading.Event, show: bool
 ) -> float:
     """Track and record until the frames or the user end it; the seconds that tracking took."""
@@ -115,12 +104,12 @@ def _track(
         result = tracker.track(frame)
         seconds += time.perf_counter() - started
         picture = recording.add(index, frame, result)
-        if stop.is_set() or (show and not _shown(picture)):
+        if stop.is_set() or (show and not show_picture(picture)):
             break
     return seconds
 
 
-def _check_source(source: str | None, folder: Path) -> None:
+def check_source(source: str | None, folder: Path) -> None:
     """Refuse a URL, and a source that would be overwritten."""
     if source is None:
         return
@@ -139,8 +128,8 @@ def _check_source(source: str | None, folder: Path) -> None:
         )
 
 
-def _prepare_folder(folder: Path) -> None:
-    """Make the output folder and prove that it can be written to."""
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder, and try whether it can be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -152,14 +141,8 @@ def _prepare_folder(folder: Path) -> None:
         ) from error
 
 
-def _first_frame(stream: Iterator, name: str) -> np.ndarray:
-    _, frame = next(stream, (0, None))
-    if frame is None:
-        raise InputError(f'source: the first frame of {name} is corrupt; leave it out')
-    return check_frame(frame)
-
-
-def _require_display(purpose: str) -> None:
+def require_display(purpose: str) -> None:
+    """Refuse to open a window where there is no display."""
     if sys.platform.startswith('linux') and not (
         os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
     ):
@@ -169,7 +152,7 @@ def _require_display(purpose: str) -> None:
         )
 
 
-def _draw_box(frame: np.ndarray) -> tuple[float, ...]:
+def draw_box(frame: np.ndarray) -> tuple[float, ...]:
     """Let the user draw the box (x, y, width, height) with the mouse."""
     title = 'Draw the box, then press Enter'
     try:
@@ -182,7 +165,7 @@ def _draw_box(frame: np.ndarray) -> tuple[float, ...]:
     return tuple(map(float, box))
 
 
-def _shown(picture: np.ndarray) -> bool:
+def show_picture(picture: np.ndarray) -> bool:
     """Show a picture; False once the user presses q."""
     try:
         cv2.imshow(WINDOW, picture)
@@ -192,8 +175,8 @@ def _shown(picture: np.ndarray) -> bool:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a request, so that no frame is half done."""
+def stop_on_interrupt() -> Iterator[threading.Event]:
+    """Make the first Ctrl-C set an event, so that the frame at hand is finished."""
     stop = threading.Event()
 
     def request(*_: object) -> None:
