@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import (
@@ -71,7 +71,7 @@ class VideoSource(FrameSource):
     def __init__(self, path: str | Path) -> None:
         self.path = _existing_file(path)
         self.name = str(path)
-        with self._open() as container:
+        with self.open() as container:
             stream = container.streams.best('video')
             self.fps = _usable_fps(stream.average_rate, stream.guessed_rate)
             seconds = (container.duration or 0) / av.time_base
@@ -84,24 +84,25 @@ class VideoSource(FrameSource):
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame) from the first whole frame on; None stands for a damaged one."""
         index, to_bytes = 0, ByteRange()
-        with self._open() as container:
+        with self.open() as container:
             for frame in self._decoded(container):
                 if frame is None and index == 0:
                     continue
-                yield index, None if frame is None else _to_array(frame, to_bytes)
+                yield index, None if frame is None else to_array(frame, to_bytes)
                 index += 1
 
     def _decoded(self, container: InputContainer) -> Iterator[av.VideoFrame | None]:
-        end, decoder = 0.0, _Decoder()
+        end, decoder = 0.0, PacketDecoder()
         video = container.streams.best('video').index
         # All streams: where sound outlasts the picture, only both show where the file ends.
-        for packet in _packets(container):
+        for packet in packets(container):
             end = max(end, _end_of(packet))
             if packet.stream.index == video:
                 yield from decoder.decode(packet)
         self._warn_if_cut(container, end)
 
-    def _open(self) -> InputContainer:
+    def open(self) -> InputContainer:
+        """Open the file; the caller closes it."""
         try:
             # The prefix keeps FFmpeg from taking a:b.mp4 for a protocol, the option from fetching
             # what a playlist names.
@@ -251,7 +252,7 @@ def read_picture(path: str | Path, to_bytes: ByteRange) -> np.ndarray | None:
     return None
 
 
-class _Decoder:
+class PacketDecoder:
     """Decodes the packets of one stream; None stands for a frame that is damaged."""
 
     def __init__(self) -> None:
@@ -276,10 +277,10 @@ class _Decoder:
             yield from [None] * len(self._damaged)
 
 
-def _packets(container: InputContainer) -> Iterator[av.Packet]:
-    """The packets of all streams, up to the first that cannot be taken out of the file."""
+def packets(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
+    """The packets of these streams, or of all; up to the first that the file does not yield."""
     with contextlib.suppress(av.FFmpegError):
-        yield from container.demux()
+        yield from container.demux(*streams)
 
 
 def _unlike_video(container: InputContainer) -> str | None:
@@ -292,7 +293,8 @@ def _unlike_video(container: InputContainer) -> str | None:
     return None
 
 
-def _to_array(frame: av.VideoFrame, to_bytes: ByteRange) -> np.ndarray:
+def to_array(frame: av.VideoFrame, to_bytes: ByteRange) -> np.ndarray:
+    """A decoded picture as a frame, (H, W, 3) uint8, BGR, turned as the file says."""
     pixels = 'gray16le' if frame.format.name.startswith('gray16') else 'bgr24'
     picture = to_bytes(frame.to_ndarray(format=pixels))
     return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
