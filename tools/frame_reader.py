@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -79,16 +79,27 @@ class FrameReader:
         if not self._times:
             yield from (frame for _, frame in islice(self.source, index, None))
             return
+        # Where damage hides the key frame before, a search lands after the frame.
+        for start in (self._times[index], None):
+            frames = self._decoded(start)
+            first = next(frames, None)
+            if first is not None and first.pts <= self._times[index]:
+                break
+        for frame in chain([first], frames):
+            yield from [None] * (bisect_left(self._times, frame.pts) - index)
+            if frame.pts >= self._times[index]:
+                yield to_array(frame, self._to_bytes)
+                index = bisect_left(self._times, frame.pts) + 1
+            if index == self._count:
+                return
+
+    def _decoded(self, start: int | None) -> Iterator[Any]:
+        """The whole frames from the key frame before a time on; from the start if None."""
         with self.source.open() as container:
             video = container.streams.best('video')
-            container.seek(self._times[index], stream=video)
-            for frame in _whole_frames(container, video):
-                yield from [None] * (bisect_left(self._times, frame.pts) - index)
-                if frame.pts >= self._times[index]:
-                    yield to_array(frame, self._to_bytes)
-                    index = bisect_left(self._times, frame.pts) + 1
-                if index == self._count:
-                    return
+            if start is not None:
+                container.seek(start, stream=video)
+            yield from _whole_frames(container, video)
 
 
 def _times(source: VideoSource) -> list[int]:

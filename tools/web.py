@@ -52,28 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix='tlpg-web-') as root:
         os.environ |= {'GRADIO_TEMP_DIR': root, 'GRADIO_ANALYTICS_ENABLED': 'False'}
         try:
-            import gradio as gr
+            from web_page import build_page, launch
         except ImportError as error:
             raise PackageError(
                 f'the page needs gradio ({error}): pip install -r requirements/web.txt'
             ) from error
-        from web_page import STYLE, build_page
-
         from tlpg_mmtrack.apis.tracker import Tracker
 
         tracker = Tracker.from_pretrained(args.config, args.checkpoint, args.device, args.seed)
         page = build_page(tracker, Path(root), args.folder)
-        # Fonts of the system: others would be fetched from elsewhere.
-        font = ['system-ui', 'sans-serif']
-        theme = gr.themes.Soft(primary_hue='blue', font=font, font_mono=['monospace'])
-        page.launch(
-            server_name=args.host,
-            server_port=args.port,
-            max_file_size=f'{args.max_upload}mb',
-            footer_links=[],
-            theme=theme,
-            css=STYLE,
-        )
+        launch(page, args.host, args.port, args.max_upload)
 
 
 if __name__ == '__main__':

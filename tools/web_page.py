@@ -16,9 +16,14 @@ from tlpg_mmtrack.utils.errors import InputError
 PLAYER = Path(__file__).with_name('page')
 STYLE = """
 footer { display: none !important; }
-.gradio-container { max-width: 1180px !important; margin: auto !important; }
-#head { align-items: end; }
-#player { padding: 0 !important; }
+.gradio-container { max-width: 1120px !important; margin: auto !important; }
+#head { align-items: center; }
+#head h1 { font-size: 26px; margin: 0 0 2px; }
+#head p { margin: 0; opacity: .7; }
+#choice { padding: 0 !important; border: 0; background: none; box-shadow: none; }
+#choice, #upload, #save { flex: 0 1 260px; }
+#player, #player .html-container { padding: 0 !important; }
+#foot { justify-content: end; }
 """
 NO_VIDEO = 'Choose a video first.'
 
@@ -38,10 +43,16 @@ def build_page(tracker: Tracker, root: Path, videos: Path | None) -> gr.Blocks:
         state = gr.State(lambda: Visit(tracker, root, videos), delete_callback=_close)
         with gr.Row(elem_id='head'):
             gr.Markdown('# TLPG-Tracker\nDraw a box, track it, correct it where it is wrong.')
-            choice = gr.Dropdown(names, value=None, label='Video', elem_id='choice')
+            choice = gr.Dropdown(
+                [('Choose a video \u2026', ''), *names],
+                value='',
+                container=False,
+                elem_id='choice',
+            )
             upload = gr.UploadButton('Upload a video', file_types=list(VIDEOS), elem_id='upload')
         player = gr.HTML(None, **_player_files(), apply_default_css=False, elem_id='player')
-        save = gr.Button('Download boxes, video and plots', elem_id='save')
+        with gr.Row(elem_id='foot'):
+            save = gr.Button('Download the results', elem_id='save')
         zipped = gr.DownloadButton(visible='hidden', elem_id='zip')
 
         shown = dict(outputs=player, show_progress='hidden', trigger_mode='multiple')
@@ -54,6 +65,41 @@ def build_page(tracker: Tracker, root: Path, videos: Path | None) -> gr.Blocks:
             None, js="() => document.querySelector('#zip').click()"
         )
     return page.queue(default_concurrency_limit=8)
+
+
+def launch(page: gr.Blocks, host: str, port: int, max_upload: int, **options: Any) -> str:
+    """Serve the page, until Ctrl-C unless ``prevent_thread_lock`` is set.
+
+    Args:
+        page: As :func:`build_page` makes it.
+        host: Address to listen on.
+        port: Its port.
+        max_upload: In MB, for each file.
+        options: More of Gradio's.
+
+    Returns:
+        Its address.
+
+    Raises:
+        InputError: If the port is taken.
+    """
+    # Fonts of the system: others would be fetched from elsewhere.
+    theme = gr.themes.Soft(
+        primary_hue='blue', font=['system-ui', 'sans-serif'], font_mono=['monospace']
+    )
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            max_file_size=f'{max_upload}mb',
+            footer_links=[],
+            theme=theme,
+            css=STYLE,
+            **options,
+        )
+    except OSError as error:
+        raise InputError(f'--port: {port} of {host} cannot be used ({error})') from error
+    return url
 
 
 def _player_files() -> dict[str, str]:

@@ -123,21 +123,27 @@ class Visit:
 
     def open(self, name: str) -> None:
         """Show a video below the folder, or the demo's clip."""
+        if not name:
+            return
         path = demo_clip() if name == DEMO else path_below(self.videos, name)
         self._show(path)
 
     def upload(self, path: str) -> None:
         """Show an uploaded file; the one before is removed."""
-        before = list(self._folder.iterdir())
         # Two visitors may upload the same file: each keeps a name of his own for it.
-        kept = Path(tempfile.mkdtemp(dir=self._folder), Path(path).name)
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        kept = folder / Path(path).name
         try:
             os.link(path, kept)
         except OSError:
             shutil.copyfile(path, kept)
-        self._show(kept)
-        for folder in before:
+        try:
+            self._show(kept)
+        except InputError:
             shutil.rmtree(folder)
+            raise
+        for other in set(self._folder.iterdir()) - {folder}:
+            shutil.rmtree(other)
 
     def _show(self, path: Path) -> None:
         self.pause()
@@ -236,8 +242,10 @@ def _encode(frame: np.ndarray | None) -> tuple[str, int, int]:
 
 def videos_below(folder: Path) -> list[str]:
     """Relative paths of the videos below a folder, in order."""
+    root = folder.resolve()
     found = (path for path in folder.rglob('*') if path.suffix.lower() in VIDEOS)
-    return sorted(str(path.relative_to(folder)) for path in found if path.is_file())
+    inside = (path for path in found if path.is_file() and path.resolve().is_relative_to(root))
+    return sorted(str(path.relative_to(folder)) for path in inside)
 
 
 def path_below(folder: Path | None, name: str) -> Path:

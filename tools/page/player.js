@@ -24,7 +24,9 @@ function showBoxes() {
   overlay.replaceChildren();
   overlay.setAttribute('viewBox', `0 0 ${view.width} ${view.height}`);
   overlay.classList.add('ready');
-  const size = view.width / Math.max(image.clientWidth || 800, 1) * 14;
+  const {width: wide, height: high} = overlay.getBoundingClientRect();
+  // 15 pixels of the screen, in pixels of the frame.
+  const size = 15 / Math.max(Math.min(wide / view.width, high / view.height), 1e-3);
   for (const {name, colour, box: [x, y, width, height], lost} of view.boxes) {
     node('rect', {x, y, width, height, stroke: colour, class: lost ? 'lost' : ''}, overlay);
     const label = {x: x + size / 4, y: Math.max(y - size / 3, size), fill: colour,
@@ -130,8 +132,8 @@ function showCharts() {
     const figure = html('figure', '', charts);
     const box = {viewBox: `0 -1.05 ${Math.max(view.count - 1, 1)} 1.1`,
                  preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title} by frame`};
-    const svg = node('svg', box, figure);
     html('figcaption', title, figure);
+    const svg = node('svg', box, figure);
     for (const y of [0, -0.5, -1]) node('line', {x1: 0, x2: view.count, y1: y, y2: y, class: 'grid'}, svg);
     for (const {colour, runs, marks} of lines) {
       for (const run of runs) {
@@ -155,6 +157,7 @@ function show() {
   view = props.value || null;
   if (!view) return;
   image.src = view.image;
+  stage.dataset.frame = view.index;
   $('.hint').textContent = view.hint;
   $('.go').disabled = view.tracking || !view.targets.length;
   $('.halt').disabled = !view.tracking;
