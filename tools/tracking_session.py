@@ -24,6 +24,8 @@ from tlpg_mmtrack.utils.errors import InputError
 
 MAX_TARGETS = 16
 MAX_NAME = 40
+# Sessions may share a model, which two threads cannot run at once: it is traced as it runs.
+_MODEL = threading.Lock()
 
 
 @dataclass
@@ -126,8 +128,7 @@ class TrackingSession:
         checked = check_box(box, (width, height))
         with self._halted():
             if name not in self.targets:
-                new = Tracker(self._tracker.model, self._tracker.device, self._tracker.seed)
-                self.targets[name] = Target(new)
+                self.targets[name] = Target(self._tracker.sibling())
             self.targets[name].mark(index, checked)
 
     def rename(self, name: str, to: str) -> None:
@@ -178,9 +179,10 @@ class TrackingSession:
                     index = min((each.next for each in self.targets.values()), default=None)
                     if index is None or index >= len(self.frames):
                         return
+                    due = [each for each in self.targets.values() if each.next == index]
                     frame = self.frames[index]
-                    for target in self.targets.values():
-                        if target.next == index:
+                    with _MODEL:
+                        for target in due:
                             target.step(index, frame)
                 yield index
         finally:

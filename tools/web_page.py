@@ -60,7 +60,7 @@ def build_page(tracker: Tracker, root: Path, videos: Path | None) -> gr.Blocks:
         upload.upload(_handler(Visit.upload), [state, upload], **shown)
         for name in ('seek', 'draw', 'select', 'rename', 'remove', 'pause'):
             getattr(player, name)(_event_handler(getattr(Visit, name)), state, **shown)
-        player.track(_track, state, concurrency_limit=2, **shown)
+        player.track(_track, state, **shown)
         save.click(_save, state, zipped).success(
             None, js="() => document.querySelector('#zip').click()"
         )
