@@ -45,8 +45,10 @@ class FrameSource:
         name: What the user called it.
         fps: Frames a second; the mean where it varies.
         frame_count: Number of frames, for video files an estimate; None where it is not known.
+        live: Whether frames come whether or not somebody takes them.
     """
 
+    live = False
     name: str
     fps: float = DEFAULT_FPS
     frame_count: int | None = None
@@ -54,6 +56,9 @@ class FrameSource:
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame)."""
         raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the loop over a live source; others end by being left."""
 
 
 class VideoSource(FrameSource):
@@ -73,7 +78,7 @@ class VideoSource(FrameSource):
         self.name = str(path)
         with self.open() as container:
             stream = container.streams.best('video')
-            self.fps = _usable_fps(stream.average_rate, stream.guessed_rate)
+            self.fps = usable_fps(stream.average_rate, stream.guessed_rate)
             seconds = (container.duration or 0) / av.time_base
             self.frame_count = stream.frames or round(seconds * self.fps) or None
             if all(frame is None for frame in self._decoded(container)):
@@ -184,6 +189,8 @@ class CameraSource(FrameSource):
         InputError: If there can be no such camera, or it does not answer.
     """
 
+    live = True
+
     def __init__(self, index: int) -> None:
         # OpenCV takes the number as a C int.
         if index > _MAX_CAMERA:
@@ -198,7 +205,7 @@ class CameraSource(FrameSource):
                 f'source: camera {index} cannot be opened; check that it is connected and that '
                 'no other program uses it'
             )
-        self.fps = _usable_fps(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = usable_fps(self._capture.get(cv2.CAP_PROP_FPS))
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame); ends when the camera stops answering."""
@@ -219,13 +226,18 @@ def open_source(source: str | Path | int) -> FrameSource:
 
     Args:
         source: Path of a video file, of a folder of pictures or of a picture file with several
-            pages; or the number of a camera, or its device, as /dev/video0 (digits that are also
-            the name of a file mean the file).
+            pages; the number of a camera, or its device, as /dev/video0 (digits that are also the
+            name of a file mean the file); the URL of a stream, such as rtsp://...; a named pipe,
+            or - for standard input.
 
     Raises:
         InputError: If there is nothing of that name, or it holds no readable frame.
     """
+    from .live import StreamSource, is_stream
+
     path = Path(str(source))
+    if is_stream(str(source)) or path.is_fifo():
+        return StreamSource(str(source))
     # By what it leads to: cameras have longer names too, that stay theirs.
     device = re.fullmatch(r'/dev/video(\d+)', str(path.resolve()))
     if device:
@@ -320,5 +332,6 @@ def _existing_file(path: str | Path) -> Path:
     return path
 
 
-def _usable_fps(*rates: float | None) -> float:
+def usable_fps(*rates: float | None) -> float:
+    """The first of these frames a second that can be true; ``DEFAULT_FPS`` if none can."""
     return next((float(rate) for rate in rates if rate and 0 < rate <= 1000), DEFAULT_FPS)
