@@ -9,6 +9,8 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 # full: a folder that may hold a wheel of mmcv.
 WHEELS ?=
+# Arguments for tools/web.py, for example WEB_ARGS="--folder my_videos".
+WEB_ARGS ?=
 # Arguments for pytest, for example PYTEST_ARGS="-k tracker -x".
 PYTEST_ARGS ?=
 
@@ -24,12 +26,12 @@ ENVIRONMENT := .venv
 endif
 RUN := $(ENVIRONMENT)/bin/python
 
-.PHONY: help setup demo test lint docs clean
+.PHONY: help setup demo web test lint docs clean
 
 help:  ## List the commands and variables
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
 	@echo
-	@echo 'Variables: MMCV=light|full  PYTHON=python3  TORCH="torch==2.13.0"  WHEELS=folder  PYTEST_ARGS="-k name"'
+	@echo 'Variables: MMCV=light|full  PYTHON=python3  TORCH="torch==2.13.0"  WHEELS=folder  WEB_ARGS="--folder videos"  PYTEST_ARGS="-k name"'
 	@echo '`bash tools/setup.sh --help` explains them. An active virtualenv or conda environment is used.'
 
 setup:  ## Install everything into the active environment, or into .venv (MMCV=full: .venv-full)
@@ -37,6 +39,10 @@ setup:  ## Install everything into the active environment, or into .venv (MMCV=f
 
 demo: setup  ## Track an object in the demo clip; writes outputs/demo/
 	'$(RUN)' tools/demo.py --out outputs/demo
+
+web: setup  ## Serve the page in which objects are drawn and tracked, at http://127.0.0.1:7860
+	'$(RUN)' -m pip install --quiet --disable-pip-version-check -r requirements/web.txt
+	'$(RUN)' tools/web.py $(WEB_ARGS)
 
 # One thread in each process: the tests are many small operations, for which a second only waits.
 test: setup  ## Run the tests, a process for each core

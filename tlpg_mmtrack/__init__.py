@@ -20,19 +20,20 @@ from typing import TYPE_CHECKING, Any
 from .compat.stack import install
 
 if TYPE_CHECKING:
+    from .apis.multi_tracker import MultiTracker
     from .apis.tracker import Tracker
 
 install()
 
 __version__ = '0.1.0'
 
-__all__ = ['Tracker', '__version__']
+__all__ = ['MultiTracker', 'Tracker', '__version__']
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Tracker` when it is first asked for."""
-    if name == 'Tracker':
-        from .apis.tracker import Tracker
+    """Import `Tracker` or `MultiTracker` when it is first asked for."""
+    if name not in ('MultiTracker', 'Tracker'):
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from . import apis
 
-        return Tracker
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(apis, name)

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import (
@@ -45,8 +45,10 @@ class FrameSource:
         name: What the user called it.
         fps: Frames a second; the mean where it varies.
         frame_count: Number of frames, for video files an estimate; None where it is not known.
+        live: Whether frames come whether or not somebody takes them.
     """
 
+    live = False
     name: str
     fps: float = DEFAULT_FPS
     frame_count: int | None = None
@@ -54,6 +56,9 @@ class FrameSource:
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame)."""
         raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the loop over a live source; others end by being left."""
 
 
 class VideoSource(FrameSource):
@@ -71,9 +76,9 @@ class VideoSource(FrameSource):
     def __init__(self, path: str | Path) -> None:
         self.path = _existing_file(path)
         self.name = str(path)
-        with self._open() as container:
+        with self.open() as container:
             stream = container.streams.best('video')
-            self.fps = _usable_fps(stream.average_rate, stream.guessed_rate)
+            self.fps = usable_fps(stream.average_rate, stream.guessed_rate)
             seconds = (container.duration or 0) / av.time_base
             self.frame_count = stream.frames or round(seconds * self.fps) or None
             if all(frame is None for frame in self._decoded(container)):
@@ -84,24 +89,25 @@ class VideoSource(FrameSource):
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame) from the first whole frame on; None stands for a damaged one."""
         index, to_bytes = 0, ByteRange()
-        with self._open() as container:
+        with self.open() as container:
             for frame in self._decoded(container):
                 if frame is None and index == 0:
                     continue
-                yield index, None if frame is None else _to_array(frame, to_bytes)
+                yield index, None if frame is None else to_array(frame, to_bytes)
                 index += 1
 
     def _decoded(self, container: InputContainer) -> Iterator[av.VideoFrame | None]:
-        end, decoder = 0.0, _Decoder()
+        end, decoder = 0.0, PacketDecoder()
         video = container.streams.best('video').index
         # All streams: where sound outlasts the picture, only both show where the file ends.
-        for packet in _packets(container):
+        for packet in packets(container):
             end = max(end, _end_of(packet))
             if packet.stream.index == video:
                 yield from decoder.decode(packet)
         self._warn_if_cut(container, end)
 
-    def _open(self) -> InputContainer:
+    def open(self) -> InputContainer:
+        """Open the file; the caller closes it."""
         try:
             # The prefix keeps FFmpeg from taking a:b.mp4 for a protocol, the option from fetching
             # what a playlist names.
@@ -183,6 +189,8 @@ class CameraSource(FrameSource):
         InputError: If there can be no such camera, or it does not answer.
     """
 
+    live = True
+
     def __init__(self, index: int) -> None:
         # OpenCV takes the number as a C int.
         if index > _MAX_CAMERA:
@@ -197,7 +205,7 @@ class CameraSource(FrameSource):
                 f'source: camera {index} cannot be opened; check that it is connected and that '
                 'no other program uses it'
             )
-        self.fps = _usable_fps(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = usable_fps(self._capture.get(cv2.CAP_PROP_FPS))
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame); ends when the camera stops answering."""
@@ -218,13 +226,18 @@ def open_source(source: str | Path | int) -> FrameSource:
 
     Args:
         source: Path of a video file, of a folder of pictures or of a picture file with several
-            pages; or the number of a camera, or its device, as /dev/video0 (digits that are also
-            the name of a file mean the file).
+            pages; the number of a camera, or its device, as /dev/video0 (digits that are also the
+            name of a file mean the file); the URL of a stream, such as rtsp://...; a named pipe,
+            or - for standard input.
 
     Raises:
         InputError: If there is nothing of that name, or it holds no readable frame.
     """
+    from .live import StreamSource, is_stream
+
     path = Path(str(source))
+    if is_stream(str(source)) or path.is_fifo():
+        return StreamSource(str(source))
     # By what it leads to: cameras have longer names too, that stay theirs.
     device = re.fullmatch(r'/dev/video(\d+)', str(path.resolve()))
     if device:
@@ -251,7 +264,7 @@ def read_picture(path: str | Path, to_bytes: ByteRange) -> np.ndarray | None:
     return None
 
 
-class _Decoder:
+class PacketDecoder:
     """Decodes the packets of one stream; None stands for a frame that is damaged."""
 
     def __init__(self) -> None:
@@ -276,10 +289,10 @@ class _Decoder:
             yield from [None] * len(self._damaged)
 
 
-def _packets(container: InputContainer) -> Iterator[av.Packet]:
-    """The packets of all streams, up to the first that cannot be taken out of the file."""
+def packets(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
+    """The packets of these streams, or of all; up to the first that the file does not yield."""
     with contextlib.suppress(av.FFmpegError):
-        yield from container.demux()
+        yield from container.demux(*streams)
 
 
 def _unlike_video(container: InputContainer) -> str | None:
@@ -292,7 +305,8 @@ def _unlike_video(container: InputContainer) -> str | None:
     return None
 
 
-def _to_array(frame: av.VideoFrame, to_bytes: ByteRange) -> np.ndarray:
+def to_array(frame: av.VideoFrame, to_bytes: ByteRange) -> np.ndarray:
+    """A decoded picture as a frame, (H, W, 3) uint8, BGR, turned as the file says."""
     pixels = 'gray16le' if frame.format.name.startswith('gray16') else 'bgr24'
     picture = to_bytes(frame.to_ndarray(format=pixels))
     return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
@@ -318,5 +332,6 @@ def _existing_file(path: str | Path) -> Path:
     return path
 
 
-def _usable_fps(*rates: float | None) -> float:
+def usable_fps(*rates: float | None) -> float:
+    """The first of these frames a second that can be true; ``DEFAULT_FPS`` if none can."""
     return next((float(rate) for rate in rates if rate and 0 < rate <= 1000), DEFAULT_FPS)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import numpy as np
 
 from tlpg_mmtrack.structures import TrackingResult
 
+from .target_pictures import draw_targets, plot_targets
 from .visualization import ContactSheet, draw_result, plot_scores, save_picture
 from .writers import BoxWriter, VideoFileWriter, naming_file
+
+Results = TrackingResult | Mapping[str, TrackingResult]
 
 
 class Recording:
@@ -24,6 +28,8 @@ class Recording:
     Args:
         folder: Existing folder to write to.
         fps: Frames a second of the video.
+        targets: Names of the targets, in the order of their colours; None for a single one
+            without a name.
 
     Raises:
         FileError: If a file cannot be written; it names the file.
@@ -34,13 +40,14 @@ class Recording:
         ...         recording.add(index, frame, tracker.track(frame))
     """
 
-    def __init__(self, folder: Path, fps: float) -> None:
+    def __init__(self, folder: Path, fps: float, targets: Iterable[str] | None = None) -> None:
         self._folder = folder
         self._sheet = ContactSheet()
-        self._results: list[TrackingResult] = []
+        self._targets = None if targets is None else list(targets)
+        self._results: dict[int, Results] = {}
         self._blank: np.ndarray | None = None
         self._video = VideoFileWriter(folder / 'tracked.mp4', fps)
-        self._boxes = BoxWriter(folder / 'boxes.csv')
+        self._boxes = BoxWriter(folder / 'boxes.csv', named=targets is not None)
 
     def __len__(self) -> int:
         return len(self._results)
@@ -48,14 +55,14 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def add(self, index: int, frame: np.ndarray | None, result: TrackingResult) -> np.ndarray:
+    def add(self, index: int, frame: np.ndarray | None, result: Results) -> np.ndarray:
         """Record one frame.
 
         Args:
             index: Frame number.
             frame: (H, W, 3) uint8, BGR; None, for a corrupt one, is shown black. The first frame
                 cannot be None.
-            result: The tracker's answer for it.
+            result: The tracker's answer for it: by name, where the targets have names.
 
         Returns:
             The annotated picture.
@@ -64,11 +71,16 @@ class Recording:
             frame = self._blank
         elif self._blank is None or self._blank.shape != frame.shape:
             self._blank = np.zeros_like(frame)
-        picture = draw_result(frame, result, index)
-        self._boxes.write(index, result)
+        if self._targets is None:
+            picture = draw_result(frame, result, index)
+            self._boxes.write(index, result)
+        else:
+            picture = draw_targets(frame, result, index, self._targets)
+            for name, each in result.items():
+                self._boxes.write(index, each, name)
         self._video.write(picture)
         self._sheet.add(picture)
-        self._results.append(result)
+        self._results[index] = result
         return picture
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -84,4 +96,14 @@ class Recording:
             with naming_file(sheet):
                 save_picture(sheet, self._sheet.image())
             with naming_file(plot):
-                plot_scores(plot, self._results)
+                self._plot(plot)
+
+    def _plot(self, path: Path) -> None:
+        if self._targets is None:
+            plot_scores(path, list(self._results.values()))
+            return
+        scores = {name: {} for name in self._targets}
+        for index, results in self._results.items():
+            for name, result in results.items():
+                scores[name][index] = result.score
+        plot_targets(path, {name: values for name, values in scores.items() if values})

@@ -105,6 +105,12 @@ class Tracker:
         tracker._provenance = provenance
         return tracker
 
+    def sibling(self) -> Tracker:
+        """Another tracker, by the same model in memory, with nothing to track yet."""
+        tracker = Tracker(self.model, self.device, self.seed)
+        tracker._provenance = self._provenance
+        return tracker
+
     def init(self, frame: np.ndarray, box: Any) -> None:
         """Start on an object; whatever was tracked before is forgotten.
 

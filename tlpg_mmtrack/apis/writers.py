@@ -139,19 +139,21 @@ class BoxWriter(_Writer):
 
     Args:
         path: File to write.
+        named: Whether a column ``target`` follows; there is then a row for each.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, named: bool = False) -> None:
         super().__init__(path)
         self._file = open(self._part, 'w', newline='')  # noqa: SIM115 - closed by _finish
         self._rows = csv.writer(self._file)
-        self._rows.writerow(CSV_COLUMNS)
+        self._rows.writerow((*CSV_COLUMNS, 'target') if named else CSV_COLUMNS)
 
-    def write(self, index: int, result: TrackingResult) -> None:
-        """Append the result of frame ``index``."""
+    def write(self, index: int, result: TrackingResult, target: str | None = None) -> None:
+        """Append the result of frame ``index``, and its target's name where they have some."""
         numbers = [f'{value:.4f}' for value in (*result.box, result.score)]
+        name = [] if target is None else [target]
         with naming_file(self.path):
-            self._rows.writerow([index, *numbers, result.state.value])
+            self._rows.writerow([index, *numbers, result.state.value, *name])
             self._file.flush()
 
     def _finish(self) -> None:

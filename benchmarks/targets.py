@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Measure what several targets cost: 1 to 16, against as many single trackers.
+
+`several` is MultiTracker, `single` one Tracker for each target with a model of its own; they take
+turns frame by frame, so that a busy machine hits both alike. `one lost` is MultiTracker again,
+with one more target that is never found. `backbone` is the time of backbone and neck, each crop
+alone and all of them in one batch: what batching could save. Medians, in ms a target (or crop).
+The clip is the one of `make demo`, 640 x 480.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from command_line import command, describe
+
+import tlpg_mmtrack  # noqa: F401
+
+# isort: split
+import cv2
+import numpy as np
+import torch
+
+from tlpg_mmtrack import MultiTracker, Tracker
+from tlpg_mmtrack.apis.demo_clip import demo_clip
+from tlpg_mmtrack.apis.frames import open_source
+
+SIDE = 80
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = describe(__doc__, 'benchmarks/targets.py --frames 20')
+    parser.add_argument('--frames', type=int, default=20, help='(default: %(default)s)')
+    parser.add_argument('--targets', type=int, nargs='+', default=[1, 2, 4, 8, 16])
+    return parser.parse_args(arguments)
+
+
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line for each number of targets."""
+    args = parse_args(arguments)
+    clip = islice(open_source(demo_clip()), args.frames + 1)
+    frames = [cv2.resize(frame, (640, 480)) for _, frame in clip]
+    print(f'torch {torch.__version__}, {torch.get_num_threads()} thread(s); ms for each target')
+    print('targets  several  single  one lost  backbone alone  in one batch')
+    for count in args.targets:
+        tracking = compare_trackers(frames, count)
+        backbone = compare_batches(count)
+        print(f'{count:7}' + '{:9.1f}{:8.1f}{:10.1f}'.format(*tracking), end='')
+        print('{:16.1f}{:14.1f}'.format(*backbone), flush=True)
+
+
+def compare_trackers(frames: list[np.ndarray], count: int) -> list[float]:
+    """Medians of several, single and one lost; ms for each target that is found."""
+    boxes = {n: (20 + 150 * (n % 4), 20 + 110 * (n // 4), SIDE, SIDE) for n in range(count)}
+    several, lost = MultiTracker.from_pretrained(), MultiTracker.from_pretrained()
+    several.init(frames[0], boxes)
+    single = [Tracker.from_pretrained() for _ in boxes]
+    for tracker, box in zip(single, boxes.values(), strict=True):
+        tracker.init(frames[0], box)
+    lost.init(frames[0], boxes)
+    lost.add(with_patch(frames[0]), {'lost': (280, 200, SIDE, SIDE)})
+
+    def track_single(frame: np.ndarray) -> None:
+        for tracker in single:
+            tracker.track(frame)
+
+    return turns([several.track, track_single, lost.track], frames[1:], count)
+
+
+def with_patch(frame: np.ndarray) -> np.ndarray:
+    """A frame with something in its middle that no other frame has."""
+    frame = frame.copy()
+    noise = np.random.default_rng(0).integers(0, 256, (10, 10, 3), np.uint8)
+    frame[200 : 200 + SIDE, 280 : 280 + SIDE] = cv2.resize(noise, (SIDE, SIDE))
+    return frame
+
+
+@torch.inference_mode()
+def compare_batches(count: int) -> list[float]:
+    """Medians of backbone and neck, each crop alone and all in one batch; ms for each crop."""
+    model = Tracker.from_pretrained().model
+    side = model.options.crop_size
+    device = next(model.parameters()).device
+    crops = torch.zeros((count, 3, side, side), dtype=torch.uint8, device=device)
+
+    def alone(crops: torch.Tensor) -> None:
+        for crop in crops.split(1):
+            model.extract(crop)
+
+    return turns([alone, model.extract], [crops] * 10, count)
+
+
+def turns(calls: list[Callable], inputs: Sequence, count: int) -> list[float]:
+    """Median time of each call, in ms, divided by ``count``; the first two inputs warm up."""
+    times = [[] for _ in calls]
+    for call_input in inputs:
+        for call, spent in zip(calls, times, strict=True):
+            started = time.perf_counter()
+            call(call_input)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            spent.append(time.perf_counter() - started)
+    return [1e3 * statistics.median(spent[2:]) / count for spent in times]
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,207 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""Tests of live pictures, from a server and pipes made for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tlpg_mmtrack.apis.frames import FrameSource, open_source
+from tlpg_mmtrack.apis.live import NewestFrames, StreamSource
+from tlpg_mmtrack.utils.errors import InputError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def picture(number: int) -> np.ndarray:
+    """Grey, as bright as its number."""
+    return np.full((48, 64, 3), number % 250, np.uint8)
+
+
+class Stream(BaseHTTPRequestHandler):
+    """Motion JPEG; breaks off as the server says, and is refused after the last time."""
+
+    protocol_version = 'HTTP/1.0'
+
+    def do_GET(self) -> None:
+        server = self.server
+        if not server.parts:
+            self.send_error(404)
+            return
+        count = server.parts.pop(0)
+        self.send_response(200)
+        self.send_header('Content-Type', 'multipart/x-mixed-replace; boundary=frame')
+        self.end_headers()
+        for _ in range(count):
+            _, data = cv2.imencode('.jpg', picture(server.sent))
+            head = f'--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n'
+            try:
+                self.wfile.write(head.encode() + data.tobytes() + b'\r\n')
+            except OSError:
+                return
+            server.sent += 1
+            time.sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Stream)
+    server.sent, server.parts = 0, [40]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def url_of(server: ThreadingHTTPServer) -> str:
+    return f'http://127.0.0.1:{server.server_port}/stream'
+
+
+def numbers(frames: list[np.ndarray]) -> list[int]:
+    return [round(frame.mean()) for frame in frames]
+
+
+def test_a_stream_of_the_network(server):
+    source = open_source(url_of(server))
+    assert source.live and source.frame_count is None
+    source._patience = 0
+    got = list(source)
+    assert [index for index, _ in got] == list(range(len(got)))
+    # The last part has no boundary after it.
+    assert len(got) >= 39
+    assert numbers([frame for _, frame in got]) == pytest.approx(range(len(got)), abs=1)
+
+
+def test_a_stream_that_breaks_off_is_connected_anew(server, caplog):
+    server.parts = [20, 0, 20]
+    source = StreamSource(url_of(server), patience=3)
+    got = list(source)
+    assert 38 <= len(got) <= 40
+    assert 'broke off; connecting again' in caplog.text
+    assert f'ended after {len(got)} frames' in caplog.text
+
+
+def test_a_stream_that_is_not_there(server):
+    server.parts = []
+    with pytest.raises(InputError, match=r'cannot be read \(.*404.*\); check the address'):
+        open_source(url_of(server))
+    with pytest.raises(InputError, match='cannot be read'):
+        open_source('rtsp://127.0.0.1:1/camera')
+
+
+def test_passwords_are_not_shown(server):
+    address = url_of(server).replace('http://', 'http://me:secret@')
+    assert open_source(address).name == url_of(server)
+    server.parts = []
+    with pytest.raises(InputError) as error:
+        open_source(address)
+    assert 'secret' not in str(error.value)
+
+
+class Counting(FrameSource):
+    """A camera that counts, 200 frames a second."""
+
+    live, name, fps, frame_count = True, 'counting', 200.0, None
+
+    def __init__(self, count: int, fails: bool = False) -> None:
+        self.count, self.fails, self.left = count, fails, False
+
+    def __iter__(self):
+        try:
+            for index in range(self.count):
+                time.sleep(0.005)
+                yield index, picture(index)
+            if self.fails:
+                raise InputError('source: broken')
+        finally:
+            self.left = True
+
+
+def test_frames_are_dropped_where_tracking_is_slower():
+    got = []
+    for index, frame in NewestFrames(Counting(100)):
+        assert round(frame.mean()) == index
+        got.append(index)
+        time.sleep(0.05)
+    assert got[0] < 3 and got[-1] == 99
+    # One at a time, and never an old one: half a second of 50 ms steps.
+    assert got == sorted(set(got))
+    assert len(got) < 50
+
+
+def test_no_frame_is_dropped_where_tracking_is_faster():
+    got = [index for index, _ in NewestFrames(Counting(20))]
+    assert got[-1] == 19 and len(got) >= 15
+
+
+def test_leaving_the_loop_lets_the_source_go():
+    source = Counting(10**9)
+    for index, _ in NewestFrames(source):
+        if index > 3:
+            break
+    time.sleep(0.1)
+    assert source.left
+
+
+def test_stop_ends_a_loop_that_waits():
+    class Silent(Counting):
+        def __iter__(self):
+            yield 0, picture(0)
+            time.sleep(1.5)
+
+    frames = NewestFrames(Silent(1))
+    threading.Timer(0.3, frames.stop).start()
+    started = time.monotonic()
+    assert [index for index, _ in frames] == [0]
+    assert time.monotonic() - started < 10
+
+
+def test_an_error_of_the_source_arrives():
+    with pytest.raises(InputError, match='broken'):
+        list(NewestFrames(Counting(3, fails=True)))
+
+
+def write_mjpeg(path: Path, count: int) -> None:
+    with open(path, 'wb') as file:
+        for number in range(count):
+            file.write(cv2.imencode('.jpg', picture(number))[1].tobytes())
+
+
+def test_a_named_pipe(tmp_path):
+    pipe = tmp_path / 'pipe.mjpeg'
+    os.mkfifo(pipe)
+    threading.Thread(target=write_mjpeg, args=(pipe, 30), daemon=True).start()
+    got = list(open_source(pipe))
+    assert numbers([frame for _, frame in got]) == pytest.approx(range(30), abs=1)
+
+
+def test_standard_input(tmp_path):
+    write_mjpeg(tmp_path / 'video.mjpeg', 30)
+    code = (
+        'import tlpg_mmtrack\n'
+        'from tlpg_mmtrack.apis.frames import open_source\n'
+        "print(len(list(open_source('-'))))"
+    )
+    with open(tmp_path / 'video.mjpeg', 'rb') as file:
+        done = subprocess.run(
+            [sys.executable, '-c', code],
+            stdin=file,
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=True,
+        )
+    assert done.stdout.strip() == '30'
