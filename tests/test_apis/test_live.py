@@ -8,13 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from stream_server import picture, stream_server, url_of
 
 from tlpg_mmtrack.apis.frames import FrameSource, open_source
 from tlpg_mmtrack.apis.live import NewestFrames, StreamSource
@@ -23,51 +22,10 @@ from tlpg_mmtrack.utils.errors import InputError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def picture(number: int) -> np.ndarray:
-    """Grey, as bright as its number."""
-    return np.full((48, 64, 3), number % 250, np.uint8)
-
-
-class Stream(BaseHTTPRequestHandler):
-    """Motion JPEG; breaks off as the server says, and is refused after the last time."""
-
-    protocol_version = 'HTTP/1.0'
-
-    def do_GET(self) -> None:
-        server = self.server
-        if not server.parts:
-            self.send_error(404)
-            return
-        count = server.parts.pop(0)
-        self.send_response(200)
-        self.send_header('Content-Type', 'multipart/x-mixed-replace; boundary=frame')
-        self.end_headers()
-        for _ in range(count):
-            _, data = cv2.imencode('.jpg', picture(server.sent))
-            head = f'--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n'
-            try:
-                self.wfile.write(head.encode() + data.tobytes() + b'\r\n')
-            except OSError:
-                return
-            server.sent += 1
-            time.sleep(0.01)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
 @pytest.fixture
-def server() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Stream)
-    server.sent, server.parts = 0, [40]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def url_of(server: ThreadingHTTPServer) -> str:
-    return f'http://127.0.0.1:{server.server_port}/stream'
+def server():
+    with stream_server(40) as server:
+        yield server
 
 
 def numbers(frames: list[np.ndarray]) -> list[int]:

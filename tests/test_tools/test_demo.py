@@ -11,15 +11,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from fake_model import FakeModel, white_square
+from stream_server import stream_server, url_of
 
+from tlpg_mmtrack.apis import live, recording
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.utils.errors import FileError
 
 DEMO = Path(__file__).resolve().parents[2] / 'tools' / 'demo.py'
 FILES = ['boxes.csv', 'contact_sheet.png', 'manifest.json', 'scores.png', 'tracked.mp4']
@@ -97,6 +102,54 @@ def models(monkeypatch) -> list[FakeModel]:
     return models
 
 
+class TestLive:
+    @pytest.fixture(autouse=True)
+    def soon_over(self, monkeypatch):
+        monkeypatch.setattr(live, 'StreamSource', partial(live.StreamSource, patience=0.0))
+
+    def test_a_stream_that_ends(self, out):
+        with stream_server(60) as server:
+            address = url_of(server)
+            assert demo.main([address, *BOX, '--out', str(out)]) == 0
+        assert files_in(out) == FILES
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert manifest['source'] == address and not manifest['interrupted']
+        frames = [int(row['frame']) for row in rows_of(out)]
+        assert frames == sorted(set(frames))
+        assert len(frames) == manifest['frames'] == len(list(open_source(out / 'tracked.mp4')))
+
+    def test_ctrl_c_finishes_the_files(self, out, models):
+        models[0] = FailingModel(lambda: signal.raise_signal(signal.SIGINT))
+        with stream_server(10**6) as server:
+            assert demo.main([url_of(server), *BOX, '--out', str(out)]) == 130
+        assert files_in(out) == FILES
+        assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == 4
+
+    def test_ctrl_c_where_no_picture_comes(self, out):
+        timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
+        with stream_server(20, hangs=True) as server:
+            timer.start()
+            assert demo.main([url_of(server), *BOX, '--out', str(out)]) == 130
+        assert files_in(out) == FILES
+
+    def test_a_full_disk_leaves_the_boxes(self, out, capsys, monkeypatch):
+        monkeypatch.setattr(recording.VideoFileWriter, 'write', self.full_after(5))
+        with stream_server(10**6) as server:
+            assert demo.main([url_of(server), *BOX, '--out', str(out)]) == 2
+        assert 'No space left' in capsys.readouterr().err
+        assert files_in(out) == ['boxes.csv']
+        assert len(rows_of(out)) == 6
+
+    def full_after(self, count: int):
+        calls = iter(range(count))
+
+        def write(writer, frame) -> None:
+            if next(calls, None) is None:
+                raise FileError('tracked.mp4: cannot be written (No space left on device)')
+
+        return write
+
+
 class TestRun:
     def test_writes_everything(self, video, out, capsys):
         assert demo.main([video, *BOX, '--out', str(out), '--seed', '3']) == 0
@@ -114,6 +167,20 @@ class TestRun:
         assert cv2.imread(str(out / 'contact_sheet.png')).shape == (480, 1280, 3)
         assert cv2.imread(str(out / 'scores.png')) is not None
         assert '8 frames tracked at' in capsys.readouterr().out
+
+    def test_several_objects(self, video, out, tmp_path):
+        (tmp_path / 'boxes.json').write_text('{"Hund": [20, 40, 20, 20], "cat": [22, 42, 9, 9]}')
+        assert demo.main([video, '--boxes', str(tmp_path / 'boxes.json'), '--out', str(out)]) == 0
+        assert files_in(out) == FILES
+        rows = rows_of(out)
+        assert [(int(row['frame']), row['target']) for row in rows] == [
+            (index, name) for index in range(8) for name in ('Hund', 'cat')
+        ]
+        assert {(row['target'], float(row['w'])) for row in rows} == {('Hund', 20), ('cat', 9)}
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert manifest['boxes'] == {'Hund': [20, 40, 20, 20], 'cat': [22, 42, 9, 9]}
+        assert demo.main([video, *BOX, *BOX, '--out', str(out)]) == 0
+        assert [row['target'] for row in rows_of(out)[:2]] == ['object 1', 'object 2']
 
     def test_manifest(self, video, out):
         demo.main([video, *BOX, '--out', str(out), '--seed', '3'])
@@ -215,11 +282,37 @@ class TestBadInput:
     def test_show_without_display(self, video, out, capsys):
         assert 'needs a display' in self.error_of(capsys, video, *BOX, '--show', '--out', str(out))
 
-    @pytest.mark.parametrize('source', ['http://host/a.mp4', 'rtsp://host:554/live'])
-    def test_source_is_a_stream(self, out, capsys, source):
-        error = self.error_of(capsys, source, *BOX, '--out', str(out))
-        assert f'source: {source} is a URL, and streams are not supported' in error
-        assert not out.exists()
+    @pytest.mark.parametrize(
+        ('source', 'message'),
+        [
+            (
+                'rtsp://me:secret@127.0.0.1:1/live',
+                'source: rtsp://127.0.0.1:1/live cannot be read',
+            ),
+            ('s3://bucket/a.mp4', 'a URL of a kind that is not read; pass one of http, https'),
+        ],
+    )
+    def test_source_is_a_stream_that_cannot_be_read(self, out, capsys, source, message):
+        assert message in self.error_of(capsys, source, *BOX, '--out', str(out))
+        assert not out.exists() or files_in(out) == []
+
+    @pytest.mark.parametrize(
+        ('text', 'message'),
+        [
+            ('{', 'cannot be read'),
+            ('[]', 'names no box'),
+            ('{}', 'names no box'),
+            ('{"car": [1, 2]}', 'car: box: must be 4 numbers'),
+            ('{"car": [500, 0, 9, 9]}', 'car: box: [500.0'),
+        ],
+    )
+    def test_file_of_boxes(self, tmp_path, video, out, capsys, text, message):
+        (tmp_path / 'boxes.json').write_text(text)
+        error = self.error_of(
+            capsys, video, '--boxes', str(tmp_path / 'boxes.json'), '--out', str(out)
+        )
+        assert message in error
+        assert files_in(out) == []
 
     def test_source_is_a_video_of_otb(self, tmp_path, out, capsys):
         (tmp_path / 'Deer' / 'img').mkdir(parents=True)

@@ -91,8 +91,8 @@ class StreamSource(FrameSource):
 class NewestFrames(FrameSource):
     """The newest frame of a live source each time; those that came meanwhile are dropped.
 
-    A thread reads the source, so that nothing queues where tracking is slower. Indices are the
-    source's: gaps are the frames dropped.
+    From now on a thread reads the source, so that nothing queues where tracking is slower. Indices
+    are the source's: gaps are the frames dropped.
 
     Args:
         source: The source.
@@ -107,11 +107,11 @@ class NewestFrames(FrameSource):
         self._newest: tuple[int, np.ndarray | None] | None = None
         self._stopped = False
         self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name=self.name, daemon=True)
+        self._thread.start()
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """Yield (index, frame), once; ends with the source, or after :meth:`stop`."""
-        thread = threading.Thread(target=self._read, name=self.name, daemon=True)
-        thread.start()
         try:
             while (newest := self._take()) is not None:
                 yield newest
@@ -120,7 +120,7 @@ class NewestFrames(FrameSource):
         finally:
             self.stop()
             # A source that hangs is left to the end of the process.
-            thread.join(1.0)
+            self._thread.join(1.0)
 
     def stop(self) -> None:
         """End the loop, also while it waits."""
