@@ -58,7 +58,7 @@ def add_regions(
             at = f'{where}, sequence[{step}]'
             frame = number_of(records, at, keyframe, 'frame')
             sides = [number_of(records, at, keyframe, side) / 100 for side in _SIDES]
-            box = [a * b for a, b in zip(sides, (width, height) * 2, strict=True)]
+            box = rounded([a * b for a, b in zip(sides, (width, height) * 2, strict=True)])
             records.add(at, int(frame) - 1, names[index], box)
     return int(length) if length else None
 
