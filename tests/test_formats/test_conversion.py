@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -159,11 +162,11 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
     [
         ('a.csv', 'x,y\n1,2\n', r'a\.csv, line 1: lacks the columns frame, w, h'),
         ('a.csv', 'frame,x,y,w,h\n0,1,2,3\n', r'a\.csv, line 2: must hold numbers'),
-        ('a.csv', 'frame,x,y,w,h\n0,1,2,3,nan\n', r'line 2: box \(1, 2, 3, nan\) must be four'),
+        ('a.csv', 'frame,x,y,w,h\n0,1,2,3,nan\n', r'line 2: box \(1.0, 2.0, 3.0, nan\) must be'),
         ('a.csv', 'frame,x,y,w,h\n0,1,2,3,4\n0,1,2,3,4\n', r'line 3: a second box of .target.'),
         ('a.csv', 'frame,x,y,w,h,state\n0,1,2,3,4,lost\n', "line 2: state 'lost' must be one of"),
-        ('a.csv', 'frame,x,y,w,h\n-1,1,2,3,4\n', 'line 2: frame -1 lies before the first'),
-        ('a.txt', '1,1,5,5,0,5,1,-1,-1,-1\n', r'a\.txt, line 1: box \(4, 4, 0, 5\) must be'),
+        ('a.csv', 'frame,x,y,w,h\n-1,1,2,3,4\n', 'line 2: frame -1 must be a whole number'),
+        ('a.txt', '1,1,5,5,0,5,1,-1,-1,-1\n', r'a\.txt, line 1: box \(4.0, 4.0, 0.0, 5.0\)'),
         (
             'a.txt',
             '1,1,5,5,5,5,1,1,1\n\n2,1,x,5,5,5,1,1,1\n',
@@ -174,7 +177,7 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
         ('a.xml', '<annotation/>', r'a\.xml, <annotation>: is not <annotations>; export'),
         ('a.xml', '<annotations><image/></annotations>', "<image>: is of 'CVAT for images'"),
         ('a.xml', CVAT.replace('ybr="4.50"', ''), r'<track id="1">, <box frame="0">: lacks a num'),
-        ('a.xml', CVAT.replace('"3.00"', '"0.5"'), r'<box frame="0">: box \(1, 2, -0\.5, 2\.5\)'),
+        ('a.xml', CVAT.replace('"3.00"', '"0.5"'), r'<box frame="0">: box \(1.0, 2.0, -0.5'),
         ('a.json', '{"images": [', r'a\.json, line 1: is no JSON .*export it again'),
         ('a.json', '{"boxes": []}', r"the top level: has no list 'images'"),
         ('a.json', '{"images": [], "videos": [{}, {}]}', 'videos: holds 2; pass a file for each'),
@@ -200,6 +203,55 @@ def test_what_is_malformed_is_named(name: str, content: str, message: str, tmp_p
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
         read_boxes_of_video(tmp_path / name, size=(176, 144))
+
+
+def broken(content: Any) -> Iterator[Any]:
+    """The content with each of its parts left out, or replaced by what it should not be."""
+    parts = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, part in list(parts):
+        for other in (None, -1, 'x', [], {}, [1], 1e400):
+            copy = content.copy()
+            copy[key] = other
+            yield copy
+        copy = content.copy()
+        del copy[key]
+        yield copy
+        if isinstance(part, (dict, list)):
+            for changed in broken(part):
+                copy = content.copy()
+                copy[key] = changed
+                yield copy
+
+
+@pytest.mark.parametrize('format', ['coco', 'labelstudio'])
+def test_broken_json_is_an_input_error_or_read(
+    format: str, boxes: VideoBoxes, tmp_path: Path
+) -> None:
+    few = dataclasses.replace(boxes, records=boxes.records[:2], frame_count=2)
+    path = tmp_path / 'a.json'
+    write_boxes_of_video(few, path, format)
+    refused = 0
+    for content in broken(json.loads(path.read_text())):
+        path.write_text(json.dumps(content))
+        try:
+            read_boxes_of_video(path, format)
+        except InputError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_broken_xml_is_an_input_error_or_read(tmp_path: Path) -> None:
+    path, refused = tmp_path / 'a.xml', 0
+    for found in re.finditer(r'[a-z_]+="[^"]*"|<[a-z_/]+|\d+', CVAT):
+        for other in ('', 'x', '-1', 'a="nan"', '<b/>'):
+            path.write_text(CVAT[: found.start()] + other + CVAT[found.end() :])
+            try:
+                read_boxes_of_video(path)
+            except InputError as error:
+                assert str(path) in str(error)
+                refused += 1
+    assert refused > 50
 
 
 def test_boxes_of_another_video_are_refused(boxes: VideoBoxes, clip: Path, tmp_path: Path) -> None:

@@ -7,43 +7,44 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .json_files import number_of, read_json, text_of
+from .json_files import number_of, objects_of, read_json, size_of, text_of
 from .records import UNNAMED, Records, VideoBoxes, rounded, unique_names
 
 
 def read_coco(path: Path, size: tuple[int, int] | None = None) -> VideoBoxes:
     """Read a file of one video; targets are called by their categories."""
     records = Records(path)
-    data = read_json(path)
-    if not isinstance(data, dict) or not isinstance(data.get('images'), list):
-        raise records.error('the top level', "has no list 'images'; pass COCO's JSON for videos")
-    videos = data.get('videos') or [{}]
+    data, top = read_json(path), 'the top level'
+    if not isinstance(data, dict) or 'images' not in data:
+        raise records.error(top, "has no list 'images'; pass COCO's JSON for videos")
+    images, videos, annotations, categories = (
+        objects_of(records, top, data, key)
+        for key in ('images', 'videos', 'annotations', 'categories')
+    )
     if len(videos) > 1:
         raise records.error('videos', f'holds {len(videos)}; pass a file for each video')
-    images = {image.get('id'): image for image in data['images']}
-    categories = {each.get('id'): str(each.get('name')) for each in data.get('categories', [])}
-    annotations = list(enumerate(data.get('annotations', [])))
-    labels = {
-        _track(each): categories.get(each.get('category_id')) or UNNAMED for _, each in annotations
-    }
-    names = unique_names(labels)
-    for index, each in annotations:
+    by_id = {str(image.get('id')): image for image in images}
+    labels = {str(each.get('id')): str(each.get('name')) for each in categories}
+    names = unique_names(
+        {_track(each): labels.get(str(each.get('category_id')), UNNAMED) for each in annotations}
+    )
+    for index, each in enumerate(annotations):
         where = f'annotations[{index}]'
-        if each.get('image_id') not in images:
+        image = by_id.get(str(each.get('image_id')))
+        if image is None:
             raise records.error(where, f'its image_id {each.get("image_id")} is of no image here')
-        image = images[each['image_id']]
         key = 'frame_id' if 'frame_id' in image else 'frame_index'
         frame = number_of(records, where, image, key)
-        box = each.get('bbox')
+        box, score = each.get('bbox'), each.get('score')
         if not isinstance(box, list):
             raise records.error(where, 'has no bbox [x, y, width, height]')
-        score = each.get('score')
-        records.add(where, int(frame), names[_track(each)], box, score)
-    first = {**(data['images'][0] if data['images'] else {}), **videos[0]}
-    if first.get('width') and first.get('height'):
-        size = (int(first['width']), int(first['height']))
-    fps, name = videos[0].get('fps'), text_of(videos[0].get('name'))
-    return VideoBoxes(name, records.sorted(), size, fps, len(data['images']) or None)
+        score = None if score is None else number_of(records, where, each, 'score')
+        records.add(where, frame, names[_track(each)], box, score)
+    video = videos[0] if videos else {}
+    size = size_of({**(images[0] if images else {}), **video}, 'width', 'height') or size
+    fps = video.get('fps') if isinstance(video.get('fps'), (int, float)) else None
+    name = text_of(video.get('name'))
+    return VideoBoxes(name, records.sorted(), size, fps or None, len(images) or None)
 
 
 def coco_text(video: VideoBoxes) -> str:
@@ -92,5 +93,7 @@ def coco_text(video: VideoBoxes) -> str:
     return json.dumps(content, indent=1) + '\n'
 
 
-def _track(annotation: dict[str, Any]) -> int:
-    return annotation.get('track_id', annotation.get('instance_id', annotation.get('category_id')))
+def _track(annotation: dict[str, Any]) -> str:
+    """The number of an annotation's track, as text."""
+    keys = ('track_id', 'instance_id', 'category_id')
+    return str(next((annotation[key] for key in keys if key in annotation), ''))

@@ -41,6 +41,25 @@ def number_of(records: Records, where: str, element: Any, key: str) -> float:
     return value
 
 
+def objects_of(records: Records, where: str, element: Any, key: str) -> list[dict[str, Any]]:
+    """A list of objects in an element; empty where it has none of that name.
+
+    Raises:
+        InputError: If it is something else; names file and element.
+    """
+    value = (element.get(key) or []) if isinstance(element, dict) else None
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise records.error(where, f'{key!r} must be a list of objects')
+    return value
+
+
+def size_of(element: dict[str, Any], *keys: str) -> tuple[int, int] | None:
+    """A frame's (width, height) by the names of both; None where they are no whole numbers."""
+    sides = tuple(element.get(key) for key in keys)
+    whole = all(isinstance(side, int) and side > 0 for side in sides)
+    return sides if whole else None
+
+
 def text_of(value: Any) -> str:
     """Text where it is some, else nothing."""
     return value if isinstance(value, str) else ''

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .json_files import number_of, read_json, text_of
-from .records import BoxRecord, Records, VideoBoxes, rounded, unique_names
+from .json_files import number_of, objects_of, read_json, size_of, text_of
+from .records import UNNAMED, BoxRecord, Records, VideoBoxes, rounded, unique_names
 
 _SIDES = ('x', 'y', 'width', 'height')
 KIND = 'videorectangle'
@@ -22,16 +22,16 @@ def read_label_studio(path: Path, size: tuple[int, int] | None = None) -> VideoB
     """
     records = Records(path)
     data = read_json(path)
-    tasks = data if isinstance(data, list) else [data]
-    if len(tasks) != 1 or not isinstance(tasks[0], dict) or 'data' not in tasks[0]:
+    task = data[0] if isinstance(data, list) and len(data) == 1 else data
+    if not isinstance(task, dict) or not isinstance(task.get('data'), dict):
         raise records.error('the top level', 'must be a list of one task; export one task as JSON')
-    (task,) = tasks
     answers = [
         each
-        for each in task.get('annotations') or task.get('predictions') or []
+        for key in ('predictions', 'annotations')
+        for each in objects_of(records, 'the task', task, key)
         if not each.get('was_cancelled')
     ]
-    regions = answers[-1].get('result', []) if answers else []
+    regions = objects_of(records, 'the task', answers[-1], 'result') if answers else []
     length = add_regions(records, regions, size)
     name = next((Path(text).name for text in map(text_of, task['data'].values()) if text), '')
     size = next((found for each in regions if (found := _own_size(each))), size)
@@ -42,9 +42,8 @@ def add_regions(
     records: Records, regions: Iterable[dict[str, Any]], size: tuple[int, int] | None
 ) -> int | None:
     """Add the keyframes of regions of video rectangles; answers the number of frames if known."""
-    videos = [each for each in regions if isinstance(each, dict) and each.get('type') == KIND]
-    labels = [(each.get('value', {}).get('labels') or ['target'])[0] for each in videos]
-    names, length = unique_names(dict(enumerate(map(str, labels)))), None
+    videos = [each for each in regions if each.get('type') == KIND]
+    names, length = unique_names(dict(enumerate(map(_label, videos)))), None
     for index, region in enumerate(videos):
         where = f'region {region.get("id", index)!r}'
         width, height = _own_size(region) or size or (0, 0)
@@ -52,15 +51,16 @@ def add_regions(
             raise records.error(
                 where, 'is in percent of a frame of unknown size; pass the video or the size'
             )
-        value = region.get('value', {})
-        length = value.get('framesCount') or length
-        for step, keyframe in enumerate(value.get('sequence', [])):
+        value = region.get('value') or {}
+        for step, keyframe in enumerate(objects_of(records, where, value, 'sequence')):
             at = f'{where}, sequence[{step}]'
             frame = number_of(records, at, keyframe, 'frame')
             sides = [number_of(records, at, keyframe, side) / 100 for side in _SIDES]
             box = rounded([a * b for a, b in zip(sides, (width, height) * 2, strict=True)])
-            records.add(at, int(frame) - 1, names[index], box)
-    return int(length) if length else None
+            records.add(at, frame - 1, names[index], box)
+        count = value.get('framesCount')
+        length = count if isinstance(count, int) and count > 0 else length
+    return length
 
 
 def label_studio_text(video: VideoBoxes) -> str:
@@ -119,6 +119,13 @@ def _keyframe(video: VideoBoxes, record: BoxRecord, goes_on: bool) -> dict[str, 
     return dict(frame=record.frame + 1, enabled=goes_on, rotation=0, **sides, **time)
 
 
+def _label(region: dict[str, Any]) -> str:
+    """The first of a region's labels."""
+    value = region.get('value')
+    labels = value.get('labels') if isinstance(value, dict) else None
+    return str(labels[0]) if isinstance(labels, list) and labels else UNNAMED
+
+
 def _own_size(region: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = region.get('original_width'), region.get('original_height')
-    return (int(width), int(height)) if width and height else None
+    """The size of the frame, which a region seldom has."""
+    return size_of(region, 'original_width', 'original_height')

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tlpg_mmtrack.structures import TrackingState
 from tlpg_mmtrack.utils.errors import InputError
@@ -134,7 +135,7 @@ class Records:
     def add(
         self,
         where: str,
-        frame: int,
+        frame: float,
         target: str,
         box: Sequence[float],
         score: float | None = None,
@@ -147,14 +148,16 @@ class Records:
             InputError: If a number is not finite or out of its range, or the target has a box in
                 this frame already; names file and line or element.
         """
-        numbers = [*box, *(x for x in (score, confidence) if x is not None)]
-        if len(box) != 4 or not all(map(math.isfinite, numbers)) or min(box[2:]) <= 0:
-            shown = ', '.join(f'{x:g}' for x in box)
+        numbers = [*box, frame, *(x for x in (score, confidence) if x is not None)]
+        finite = all(isinstance(x, (int, float)) and math.isfinite(x) for x in numbers)
+        if len(box) != 4 or not finite or min(box[2:]) <= 0:
+            shown = ', '.join(map(str, box))
             raise self.error(where, f'box ({shown}) must be four finite numbers with an area')
-        if frame < 0:
-            raise self.error(where, f'frame {frame} lies before the first one')
+        if frame < 0 or frame != int(frame):
+            raise self.error(where, f'frame {frame} must be a whole number from the first on')
         if state not in _STATES:
             raise self.error(where, f'state {state!r} must be one of {", ".join(sorted(_STATES))}')
+        frame = int(frame)
         if (target, frame) in self._records:
             raise self.error(where, f'a second box of {target!r} in frame {frame}; leave one out')
         box = tuple(map(float, box))
@@ -183,7 +186,7 @@ def rounded(values: Sequence[float]) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
-def unique_names(labels: dict[int, str]) -> dict[int, str]:
+def unique_names(labels: dict[Any, str]) -> dict[Any, str]:
     """Names of targets by their numbers: the label, with the number where targets share one."""
     shared = [label for label in labels.values() if list(labels.values()).count(label) > 1]
     return {
