@@ -7,6 +7,8 @@ MMCV ?= light
 PYTHON ?= python3
 # What pip installs where there is no torch.
 TORCH ?= torch==2.13.0
+# Release of mmdet; where none is named, the one that is there, else 3.0.0rc5.
+MMDET ?=
 # full: a folder that may hold a wheel of mmcv.
 WHEELS ?=
 # Arguments for tools/web.py, for example WEB_ARGS="--folder my_videos".
@@ -31,11 +33,13 @@ RUN := $(ENVIRONMENT)/bin/python
 help:  ## List the commands and variables
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
 	@echo
-	@echo 'Variables: MMCV=light|full  PYTHON=python3  TORCH="torch==2.13.0"  WHEELS=folder  WEB_ARGS="--folder videos"  PYTEST_ARGS="-k name"'
+	@echo 'Variables: MMCV=light|full  PYTHON=python3  TORCH="torch==2.13.0"  MMDET=3.3.0'
+	@echo '           WHEELS=folder  WEB_ARGS="--folder videos"  PYTEST_ARGS="-k name"'
 	@echo '`bash tools/setup.sh --help` explains them. An active virtualenv or conda environment is used.'
 
 setup:  ## Install everything into the active environment, or into .venv (MMCV=full: .venv-full)
-	@MMCV='$(MMCV)' PYTHON='$(PYTHON)' TORCH='$(TORCH)' WHEELS='$(WHEELS)' bash tools/setup.sh '$(RUN)'
+	@MMCV='$(MMCV)' PYTHON='$(PYTHON)' TORCH='$(TORCH)' MMDET='$(MMDET)' WHEELS='$(WHEELS)' \
+		bash tools/setup.sh '$(RUN)'
 
 demo: setup  ## Track an object in the demo clip; writes outputs/demo/
 	'$(RUN)' tools/demo.py --out outputs/demo

@@ -6,8 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import mmtrack
+import pytest
+from mmdet.models import layers
 from mmengine.config import Config
 
+# mmdet 3.0.0rc6 removed what it derives from.
+STARK_RUNS = hasattr(layers, 'Transformer')
 CONFIGS = {
     'prdimp': 'prdimp/prdimp_r50_8xb10-50e_got10k-lasot-trackingnet-coco_test-lasot.py',
     'siamrpn': 'siamese_rpn/siamese-rpn_r50_8xb28-20e_imagenetvid-imagenetdet-coco_test-lasot.py',
@@ -38,7 +42,9 @@ SMALLER = {
 
 
 def small_config(name: str) -> Config:
-    """One of mmtrack's configs, made small."""
+    """One of mmtrack's configs, made small; skips the test where this mmdet cannot build it."""
+    if name == 'stark' and not STARK_RUNS:
+        pytest.skip('STARK needs mmdet 3.0.0rc5 or earlier')
     folder = Path(mmtrack.__file__).parent / '.mim/configs/sot'
     config = Config.fromfile(folder / CONFIGS[name])
     assert config.model.backbone.init_cfg.type == 'Pretrained'

@@ -48,11 +48,14 @@ CONVENTIONS = ('otb', 'lasot', 'got10k')
 
 
 def describe(text: str, example: str = '') -> argparse.ArgumentParser:
-    """A parser whose help is a command's docstring, and an example of its arguments."""
+    """A parser whose help is a command's docstring, and an example: the script and arguments."""
+    script, _, rest = example.partition(' ')
+    # The command `tlpg` runs some scripts under names of its own.
+    called = sys.argv[0] if sys.argv[0].startswith('tlpg ') else f'python {script}'
     return argparse.ArgumentParser(
         description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f'example: python {example}' if example else None,
+        epilog=f'example: {called} {rest}' if example else None,
     )
 
 

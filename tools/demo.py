@@ -16,16 +16,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import INTERRUPTED, command
+from command_line import INTERRUPTED, command, describe
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/demo.py my_video.mp4 --box 120 80 64 48 --out outputs/mine',
-    )
+    parser = describe(__doc__, 'tools/demo.py my_video.mp4 --box 120 80 64 48 --out outputs/mine')
     parser.add_argument(
         'source',
         nargs='?',

@@ -16,6 +16,8 @@ Variables:
   PYTHON=python3   Python that makes the virtual environment
   TORCH=...        what pip installs where there is no torch (default: torch==2.13.0), options
                    included: TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
+  MMDET=3.3.0      release of mmdet (default: the one that is there already, else 3.0.0rc5, the last
+                   that mmtrack's STARK runs with)
   WHEELS=folder    full: take mmcv's wheel from this folder if one there fits, else build it
 HELP
 }
@@ -31,6 +33,7 @@ env_folder=$(dirname "$(dirname "$env_python")")
 flavour=${MMCV:-light}
 base_python=${PYTHON:-python3}
 torch_spec=${TORCH:-torch==2.13.0}
+mmdet=${MMDET:-}
 wheels=${WHEELS:-}
 
 say() { echo "set-up ($flavour): $*"; }
@@ -86,6 +89,7 @@ fi
 fingerprint() {
     cat requirements/*.txt setup.cfg tools/setup.sh
     pwd
+    echo "$mmdet"
     "$env_python" - <<'SCRIPT'
 import sys
 from importlib import metadata
@@ -118,6 +122,11 @@ install_torch() {
 write_constraints() {
     "$env_python" -c 'from importlib.metadata import version; print("torch==" + version("torch"))' \
         >"$1"
+    if [[ -n $mmdet ]]; then
+        echo "mmdet==$mmdet" >>"$1"
+    elif ! pip show --quiet mmdet 2>/dev/null; then
+        echo "mmdet==3.0.0rc5" >>"$1"
+    fi
 }
 
 compiled_ops_load() { "$env_python" -c 'import torch, mmcv._ext' 2>/dev/null; }

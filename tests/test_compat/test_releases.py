@@ -18,7 +18,6 @@ from tlpg_mmtrack.utils.errors import InputError, PackageError
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What pip is to have installed; the releases of requirements/ to begin with."""
     versions = {
-        'numpy': '2.3.5',
         'mmengine': '0.10.7',
         'mmcv-lite': '2.1.0',
         'mmcls': '1.0.0rc6',
@@ -35,22 +34,22 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return versions
 
 
-def test_the_pinned_releases_fit(installed: dict[str, str]) -> None:
+@pytest.mark.parametrize('mmdet', ['3.0.0rc5', '3.0.0', '3.3.0'])
+def test_these_releases_fit(mmdet: str, installed: dict[str, str]) -> None:
+    installed['mmdet'] = mmdet
     check_releases()
 
 
 @pytest.mark.parametrize(
     ('name', 'release', 'command'),
     [
-        ('mmdet', '3.3.0', 'pip install mmdet==3.0.0rc5'),
-        ('mmdet', '3.0.0', 'pip install mmdet==3.0.0rc5'),
-        ('mmdet', '2.28.2', 'pip install mmdet==3.0.0rc5'),
+        ('mmdet', '3.4.0', 'pip install mmdet==3.3.0'),
+        ('mmdet', '2.28.2', 'pip install mmdet==3.3.0'),
         ('mmcv', '2.2.0', 'pip install mmcv-lite==2.1.0'),
         ('mmcv-full', '1.7.2', 'pip uninstall -y mmcv mmcv-lite mmcv-full && pip install'),
         ('mmengine', '1.0.0', 'pip install mmengine==0.10.7'),
         ('mmcls', '0.25.0', 'pip install mmcls==1.0.0rc6'),
         ('mmtrack', '0.14.0', 'pip install --no-deps mmtrack==1.0.0rc1'),
-        ('numpy', '2.4.0', "pip install 'numpy<2.4'"),
     ],
 )
 def test_another_release_is_named_with_what_to_install(
@@ -81,11 +80,11 @@ def test_a_command_says_so_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before mmdet, whose own answer is an AssertionError with advice that does not help."""
-    fake = tmp_path / 'mmdet-3.3.0.dist-info'
+    fake = tmp_path / 'mmdet-3.4.0.dist-info'
     fake.mkdir()
-    (fake / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmdet\nVersion: 3.3.0\n')
+    (fake / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmdet\nVersion: 3.4.0\n')
     monkeypatch.syspath_prepend(tmp_path)
     assert command()(stack.prepare)() == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith('error: tlpg_mmtrack needs mmdet')
-    assert '(installed: 3.3.0): pip install mmdet==3.0.0rc5' in line
+    assert '(installed: 3.4.0): pip install mmdet==3.3.0' in line

@@ -25,6 +25,8 @@ try:
     import mmdet
 except AssertionError as error:
     print('is used but incompatible' in str(error))
+else:
+    print(mmdet.__version__ >= '3.1')
 import mmcv; before = mmcv.__version__
 import tlpg_mmtrack, mmdet, mmtrack
 print(mmcv.__version__ == before)

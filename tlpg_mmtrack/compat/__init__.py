@@ -8,6 +8,10 @@ mmcls or ``mmcv.ops`` is first imported, by whomever. Each does nothing where it
 - :func:`.releases.check_releases`: other releases end in assertions with wrong advice.
 - :func:`.stack.reported_mmcv_version`: mmdet, mmcls and mmtrack refuse mmcv 2.1, the first release
   that compiles with torch 2.1 and later.
+- :func:`.later_mmdet.accepted_mmdet`: mmtrack refuses mmdet 3.0.0 and later, which lack a class
+  that its STARK derives from.
+- :func:`.scalars.allow_one_element_arrays`: mmtrack's crops call ``math.sqrt`` on arrays, an error
+  since numpy 2.4.
 - :func:`.stack.stand_ins`: mmtrack imports packages that only multi-object tracking uses.
 - :func:`.compiled_ops.stand_in_for_compiled_ops`: mmdet imports ``mmcv.ops``, which mmcv-lite has
   not.

@@ -23,7 +23,6 @@ class Needed(NamedTuple):
 MMCV = ('mmcv', 'mmcv-lite', 'mmcv-full')
 
 NEEDED = {
-    'numpy': Needed(('numpy',), '<2.4', "pip install 'numpy<2.4'"),
     'mmengine': Needed(('mmengine',), '>=0.7.1,<1', 'pip install mmengine==0.10.7'),
     'mmcv': Needed(
         MMCV,
@@ -31,7 +30,7 @@ NEEDED = {
         f'pip uninstall -y {" ".join(MMCV)} && pip install mmcv-lite==2.1.0',
     ),
     'mmcls': Needed(('mmcls',), '>=1.0.0rc0,<=1.0.0rc6', 'pip install mmcls==1.0.0rc6'),
-    'mmdet': Needed(('mmdet',), '>=3.0.0rc0,<=3.0.0rc6', 'pip install mmdet==3.0.0rc5'),
+    'mmdet': Needed(('mmdet',), '>=3.0.0rc0,<3.4', 'pip install mmdet==3.3.0'),
     'mmtrack': Needed(('mmtrack',), '==1.0.0rc1', 'pip install --no-deps mmtrack==1.0.0rc1'),
 }
 

@@ -59,20 +59,26 @@ def prepare() -> None:
         stand_in_for_compiled_ops()
         with reported_mmcv_version(), stand_ins(UNUSED_PACKAGES):
             importlib.import_module('mmdet')
-            importlib.import_module('mmtrack')
-            # Registering imports every module of both, and mmcls, past the checks as well.
-            from mmengine import DefaultScope
-            from mmtrack.utils import register_all_modules
+            from .later_mmdet import accepted_mmdet
 
-            register_all_modules(init_default_scope=DefaultScope.get_current_instance() is None)
+            with accepted_mmdet():
+                importlib.import_module('mmtrack')
+                # Registering imports every module of both, past the checks as well.
+                from mmengine import DefaultScope
+                from mmtrack.utils import register_all_modules
+
+                unset = DefaultScope.get_current_instance() is None
+                register_all_modules(init_default_scope=unset)
     except ModuleNotFoundError as error:
         raise PackageError(f'tlpg_mmtrack cannot import mmtrack: {error}; {_INSTALL}') from error
     from .checkpoints import allow_mmengine_checkpoints
     from .launching import allow_distributed_on_cpu
+    from .scalars import allow_one_element_arrays
     from .vot import stand_in_for_vot_toolkit
 
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()
+    allow_one_element_arrays()
     give_mmtrack_prroi_pool()
     stand_in_for_vot_toolkit()
     _announce_components()
