@@ -38,23 +38,24 @@ def build_page(tracker: Tracker, root: Path, videos: Path | None) -> gr.Blocks:
         root: Folder for what visitors upload and download.
         videos: Folder whose videos visitors may choose; None for none.
     """
-    names = [DEMO, *(videos_below(videos) if videos else [])]
+
+    def choices() -> gr.Dropdown:
+        names = [('Choose a video \u2026', ''), DEMO, *(videos_below(videos) if videos else [])]
+        return gr.Dropdown(names, value='', container=False, elem_id='choice')
+
     with gr.Blocks(title='TLPG-Tracker', analytics_enabled=False, delete_cache=(600, 600)) as page:
         state = gr.State(lambda: Visit(tracker, root, videos), delete_callback=_close)
         with gr.Row(elem_id='head'):
             gr.Markdown('# TLPG-Tracker\nDraw a box, track it, correct it where it is wrong.')
-            choice = gr.Dropdown(
-                [('Choose a video \u2026', ''), *names],
-                value='',
-                container=False,
-                elem_id='choice',
-            )
+            choice = choices()
             upload = gr.UploadButton('Upload a video', file_types=list(VIDEOS), elem_id='upload')
         player = gr.HTML(None, **_player_files(), apply_default_css=False, elem_id='player')
         with gr.Row(elem_id='foot'):
             save = gr.Button('Download the results', elem_id='save')
         zipped = gr.DownloadButton(visible='hidden', elem_id='zip')
 
+        # What has been put into the folder since shows when a page is loaded.
+        page.load(choices, outputs=choice)
         shown = dict(outputs=player, show_progress='hidden', trigger_mode='multiple')
         choice.input(_handler(Visit.open), [state, choice], **shown)
         upload.upload(_handler(Visit.upload), [state, upload], **shown)
@@ -114,7 +115,7 @@ def _handler(act: Callable) -> Callable:
     def handle(visit: Visit, *arguments: Any) -> View:
         try:
             act(visit, *arguments)
-        except InputError as error:
+        except (InputError, OSError) as error:
             gr.Warning(str(error))
         return visit.view()
 

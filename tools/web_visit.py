@@ -22,6 +22,7 @@ from tlpg_mmtrack.apis.target_pictures import target_colour
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.images import is_picture_name
 
 DEMO = "the demo's clip"
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.mpeg', '.m4v', '.ts', '.wmv', '.gif')
@@ -241,10 +242,12 @@ def _encode(frame: np.ndarray | None) -> tuple[str, int, int]:
 
 
 def videos_below(folder: Path) -> list[str]:
-    """Relative paths of the videos below a folder, in order."""
+    """Relative paths of the videos and the folders of pictures below a folder, in order."""
     root = folder.resolve()
-    found = (path for path in folder.rglob('*') if path.suffix.lower() in VIDEOS)
-    inside = (path for path in found if path.is_file() and path.resolve().is_relative_to(root))
+    files = [path for path in folder.rglob('*') if path.is_file()]
+    found = {path for path in files if path.suffix.lower() in VIDEOS}
+    found |= {path.parent for path in files if is_picture_name(path.name)} - {folder}
+    inside = (path for path in found if path.resolve().is_relative_to(root))
     return sorted(str(path.relative_to(folder)) for path in inside)
 
 

@@ -17,6 +17,7 @@ from tracking_session import MAX_TARGETS, TrackingSession
 
 from tlpg_mmtrack.apis import recording
 from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.apis.writers import VideoFileWriter
 from tlpg_mmtrack.structures import TrackingResult
 from tlpg_mmtrack.utils.errors import FileError, InputError
 
@@ -137,6 +138,25 @@ def test_corrupt_frames_are_not_found_and_no_box_is_drawn_there(session, folder)
     assert session.results(3)['square'].state.value == 'not_found'
     with pytest.raises(InputError, match='frame 3 is corrupt'):
         session.draw(3, 'square', BOX)
+
+
+def test_a_video_that_cannot_be_decoded_half_way_is_tracked_to_its_end(tmp_path, model):
+    path = tmp_path / 'video.mkv'
+    with VideoFileWriter(tmp_path / 'whole.mp4', 25) as writer:
+        for index in range(60):
+            writer.write(white_square(20 + index))
+    data = bytearray((tmp_path / 'whole.mp4').read_bytes())
+    # The index lies before the frames.
+    middle = data.rindex(b'mdat') + (len(data) - data.rindex(b'mdat')) // 2
+    data[middle:] = bytes(len(data) - middle)
+    path.write_bytes(data)
+    session = TrackingSession(path, Tracker(model, 'cpu'))
+    session.draw(0, 'square', BOX)
+    assert list(session.track()) == list(range(60))
+    states = [session.results(index)['square'].state.value for index in range(60)]
+    assert states[:15] == ['normal'] * 15
+    assert states[-5:] == ['not_found'] * 5
+    session.save(tmp_path / 'all.zip')
 
 
 @pytest.mark.parametrize(

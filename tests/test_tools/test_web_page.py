@@ -54,12 +54,16 @@ def model() -> SlowModel:
 
 
 @pytest.fixture(scope='module')
-def url(model, tmp_path_factory) -> str:
+def videos(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp('videos')
+
+
+@pytest.fixture(scope='module')
+def url(model, videos, tmp_path_factory) -> str:
     """The page, served."""
     from web_page import build_page, launch
 
-    root, videos = tmp_path_factory.mktemp('root'), tmp_path_factory.mktemp('videos')
-    write_video(videos / 'one.mp4', FRAMES)
+    root = tmp_path_factory.mktemp('root')
     os.environ['GRADIO_TEMP_DIR'] = str(root)
     page = build_page(Tracker(model, 'cpu'), root, videos)
     url = launch(page, '127.0.0.1', 7899, 1, prevent_thread_lock=True, quiet=True)
@@ -175,7 +179,10 @@ def test_what_cannot_be_done_is_said_and_the_page_goes_on(page, tmp_path):
     page.get_by_text('nothing was tracked yet').wait_for()
 
 
-def test_visitors_do_not_meet(browser, url, page, tmp_path):
+def test_visitors_do_not_meet(browser, url, videos):
+    write_video(videos / 'one.mp4', FRAMES)
+    page = browser.new_page()
+    page.goto(url)
     page.click('#choice input')
     page.get_by_role('option', name='one.mp4').click()
     page.wait_for_selector('#player img[src]')
@@ -188,6 +195,7 @@ def test_visitors_do_not_meet(browser, url, page, tmp_path):
     other.wait_for_selector('#player img[src]')
     assert other.locator('#player .chips i').count() == 0
     other.close()
+    page.close()
 
 
 def test_a_browser_that_closes_ends_tracking(browser, url, model, tmp_path):

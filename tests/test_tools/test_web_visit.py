@@ -45,7 +45,9 @@ def visit(tmp_path: Path, videos: Path) -> Visit:
 
 def test_videos_are_listed_in_order(videos):
     write_video(videos / 'B.AVI')
-    assert videos_below(videos) == ['B.AVI', 'day 1/a.mp4']
+    (videos / 'pictures').mkdir()
+    cv2.imwrite(str(videos / 'pictures' / '1.png'), white_square(20))
+    assert videos_below(videos) == ['B.AVI', 'day 1/a.mp4', 'pictures']
 
 
 @pytest.mark.parametrize('name', ['../secret.mp4', 'link.mp4', '/etc/passwd', 'day 1/../../root'])
