@@ -243,10 +243,12 @@ def _encode(frame: np.ndarray | None) -> tuple[str, int, int]:
 
 def videos_below(folder: Path) -> list[str]:
     """Relative paths of the videos and the folders of pictures below a folder, in order."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        found += [Path(parent, name) for name in names if name.lower().endswith(VIDEOS)]
+        if Path(parent) != folder and any(map(is_picture_name, names)):
+            found.append(Path(parent))
     root = folder.resolve()
-    files = [path for path in folder.rglob('*') if path.is_file()]
-    found = {path for path in files if path.suffix.lower() in VIDEOS}
-    found |= {path.parent for path in files if is_picture_name(path.name)} - {folder}
     inside = (path for path in found if path.resolve().is_relative_to(root))
     return sorted(str(path.relative_to(folder)) for path in inside)
 
