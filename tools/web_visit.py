@@ -186,9 +186,11 @@ class Visit:
 
     def track(self) -> Iterator[None]:
         """Track; a step for every picture that is worth sending."""
-        session, sent = self.session, 0.0
+        session, sent = self.session, time.monotonic()
         self.tracking = True
         try:
+            # At once: the first frame takes seconds to learn.
+            yield
             for index in session.track():
                 if session is not self.session:
                     return
