@@ -76,6 +76,16 @@ class TestVideoFileWriter:
         assert frames[3].shape == (48, 64, 3) if size == (64, 48) else (32, 34, 3)
         assert abs(int(frames[3][10, 10, 0]) - 180) < 8
 
+    def test_frames_left_out_keep_the_time(self, tmp_path):
+        path = tmp_path / 'a.mp4'
+        with VideoFileWriter(path, fps=10.0) as writer:
+            for index in (5, 6, 9, 13):
+                writer.write(np.full((48, 64, 3), 60, dtype=np.uint8), index)
+            writer.write(np.full((48, 64, 3), 60, dtype=np.uint8))
+        with av.open(str(path)) as container:
+            times = [frame.time for frame in container.decode(video=0)]
+        assert times == pytest.approx([0.0, 0.1, 0.4, 0.8, 0.9])
+
     def test_interrupt_leaves_a_valid_video(self, tmp_path):
         path = tmp_path / 'a.mp4'
         with pytest.raises(KeyboardInterrupt), VideoFileWriter(path, fps=10.0) as writer:

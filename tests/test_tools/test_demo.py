@@ -143,7 +143,7 @@ class TestLive:
     def full_after(self, count: int):
         calls = iter(range(count))
 
-        def write(writer, frame) -> None:
+        def write(writer, frame, index) -> None:
             if next(calls, None) is None:
                 raise FileError('tracked.mp4: cannot be written (No space left on device)')
 

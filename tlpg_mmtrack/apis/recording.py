@@ -78,7 +78,7 @@ class Recording:
             picture = draw_targets(frame, result, index, self._targets)
             for name, each in result.items():
                 self._boxes.write(index, each, name)
-        self._video.write(picture)
+        self._video.write(picture, index)
         self._sheet.add(picture)
         self._results[index] = result
         return picture

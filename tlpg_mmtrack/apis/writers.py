@@ -100,14 +100,25 @@ class VideoFileWriter(_Writer):
         self._rate = Fraction(fps).limit_denominator(_MAX_DENOMINATOR)
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
+        self._start: int | None = None
+        self._time = -1
 
-    def write(self, frame: np.ndarray) -> None:
-        """Append a frame, (H, W, 3) uint8, BGR."""
+    def write(self, frame: np.ndarray, index: int | None = None) -> None:
+        """Append a frame.
+
+        Args:
+            frame: (H, W, 3) uint8, BGR.
+            index: Its number in its source; where some are left out, as of live frames, the last
+                one is shown for longer. None for the next.
+        """
         with naming_file(self.path):
             if self._stream is None:
                 self._open(frame.shape[1], frame.shape[0])
             fitted = fit(frame, (self._stream.width, self._stream.height))
             picture = av.VideoFrame.from_ndarray(fitted, format='bgr24')
+            self._start = index if self._start is None else self._start
+            self._time = max(self._time + 1, index - self._start if index is not None else 0)
+            picture.pts, picture.time_base = self._time, 1 / self._rate
             self._container.mux(self._stream.encode(picture))
 
     def _open(self, width: int, height: int) -> None:
