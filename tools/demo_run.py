@@ -53,9 +53,8 @@ def run_demo(
     """Track and write ``OUTPUTS`` to a folder; the options are those of tools/demo.py.
 
     Returns:
-        What ``manifest.json`` holds: the tracker's manifest, ``source``, ``box`` (or ``boxes``, by
-        name), ``frames``, ``frames_per_second`` (of the tracker, without reading, drawing and
-        writing) and ``interrupted``.
+        What ``manifest.json`` holds; ``frames_per_second`` is the tracker's, without reading,
+        drawing and writing.
 
     Raises:
         InputError: If an option cannot be used, or there is no display where one is needed.
