@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     """Run one of the scripts, which lie in the checkout or in the installed package."""
     package = Path(__file__).resolve().parent
-    folders = [package.parent / 'tools', package / '.mim' / 'tools']
+    # Beside an installed package may lie somebody else's tools/.
+    folders = [package / '.mim' / 'tools', package.parent / 'tools']
     script = COMMANDS[name][0]
     folder = next((each for each in folders if (each / f'{script}.py').is_file()), None)
     if folder is None:

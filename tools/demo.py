@@ -42,7 +42,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     objects.add_argument(
         '--boxes',
         type=Path,
-        help='JSON file of several objects by name, such as {"car": [120, 80, 64, 48]}',
+        help='JSON file of several objects by name, such as {"car": [120, 80, 64, 48]}; or a file '
+        'of CVAT, Label Studio, COCO, MOTChallenge or boxes.csv: the first box of each object',
     )
     parser.add_argument(
         '--out',

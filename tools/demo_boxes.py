@@ -4,18 +4,59 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tlpg_mmtrack.apis.inputs import check_box
+from tlpg_mmtrack.apis.multi_tracker import MultiTracker
+from tlpg_mmtrack.formats import read_boxes_of_video
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 
 Boxes = Any
 """One box (x, y, width, height), or a dict of them by name."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Starts:
+    """Where tracking starts.
+
+    Attributes:
+        boxes: The boxes started from so far; None where they are not known yet.
+        frame: Number of the frame that they are of.
+        later: Boxes of more objects, by the number of a later frame.
+    """
+
+    boxes: Boxes | None
+    frame: int = 0
+    later: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def names(self) -> list[str] | None:
+        """The names of all objects; None for one without a name."""
+        more = [name for each in self.later.values() for name in each]
+        return [*self.boxes, *more] if isinstance(self.boxes, dict) else None
+
+    def add(
+        self, tracker: MultiTracker, index: int, frame: np.ndarray | None
+    ) -> dict[str, TrackingResult]:
+        """Start on the objects of a frame; where it is corrupt, in the next."""
+        boxes = self.later.pop(index, {})
+        if boxes and frame is None:
+            logger.warning('frame %d is corrupt; %s starts in the next', index, ', '.join(boxes))
+            self.later[index + 1] = boxes | self.later.get(index + 1, {})
+        if not boxes or frame is None:
+            return {}
+        checked = checked_boxes(boxes, frame)
+        tracker.add(frame, checked)
+        self.boxes = self.boxes | checked
+        return as_results(checked)
 
 
 def named_boxes(boxes: Sequence[Sequence[float]] | None) -> Boxes | None:
@@ -27,20 +68,38 @@ def named_boxes(boxes: Sequence[Sequence[float]] | None) -> Boxes | None:
     return {f'object {number}': box for number, box in enumerate(boxes, start=1)}
 
 
-def read_boxes(path: Path) -> dict[str, Any]:
-    """Read a file of boxes by name.
+def read_starts(path: Path, source: Any) -> Starts:
+    """Read a file of boxes by name, or one of another tool: the first box of each object.
+
+    Args:
+        path: The file.
+        source: What is tracked in; a file of another tool has to be of it.
 
     Raises:
-        InputError: If it cannot be read, or holds none.
+        InputError: If it cannot be read, holds none, or is of another video.
     """
     example = 'write such as {"car": [120, 80, 64, 48], "dog": [10, 20, 30, 40]}'
     try:
-        boxes = json.loads(path.read_text(encoding='utf-8'))
+        boxes = json.loads(path.read_text('utf-8-sig')) if path.suffix == '.json' else None
     except (OSError, ValueError) as error:
         raise InputError(f'--boxes: {path} cannot be read ({error}); {example}') from error
-    if not isinstance(boxes, dict) or not boxes:
+    if boxes == {}:
         raise InputError(f'--boxes: {path} names no box; {example}')
-    return boxes
+    if isinstance(boxes, dict) and not any(map(_has_objects, boxes.values())):
+        return Starts(boxes)
+    video = source if Path(str(source)).exists() else None
+    frames: dict[int, dict[str, Any]] = {}
+    for name, record in read_boxes_of_video(path, video=video).starts().items():
+        frames.setdefault(record.frame, {})[name] = record.box
+    if not frames:
+        raise InputError(f'--boxes: {path} holds no box; {example}')
+    first = min(frames)
+    return Starts(frames.pop(first), first, frames)
+
+
+def _has_objects(value: Any) -> bool:
+    """Whether it is of another tool's JSON: such a file's lists hold objects, not numbers."""
+    return isinstance(value, dict) or (isinstance(value, list) and any(map(_has_objects, value)))
 
 
 def checked_boxes(boxes: Boxes, frame: np.ndarray) -> Boxes:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from demo_boxes import as_json, as_results, checked_boxes, named_boxes, read_boxes
+from demo_boxes import Starts, as_json, as_results, checked_boxes, named_boxes, read_starts
 from rich.progress import track as progress
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
@@ -53,9 +53,8 @@ def run_demo(
     """Track and write ``OUTPUTS`` to a folder; the options are those of tools/demo.py.
 
     Returns:
-        What ``manifest.json`` holds: the tracker's manifest, ``source``, ``box`` (or ``boxes``, by
-        name), ``frames``, ``frames_per_second`` (of the tracker, without reading, drawing and
-        writing) and ``interrupted``.
+        What ``manifest.json`` holds; ``frames_per_second`` is the tracker's, without reading,
+        drawing and writing.
 
     Raises:
         InputError: If an option cannot be used, or there is no display where one is needed.
@@ -64,40 +63,60 @@ def run_demo(
     # Checked before the model, which takes seconds.
     check_source(source, out)
     prepare_folder(out)
-    given = read_boxes(boxes) if boxes else named_boxes(box)
-    if show or (given is None and source is not None):
+    clip = demo_clip() if source is None else source
+    starts = read_starts(boxes, clip) if boxes else Starts(named_boxes(box))
+    if show or (starts.boxes is None and source is not None):
         require_display('--show' if show else 'drawing a box')
-    frames = open_source(demo_clip() if source is None else source)
     load = partial(Tracker.from_pretrained, config, checkpoint, device, seed)
-    # Of live frames the first is taken when all is ready.
-    tracker = load() if frames.live else None
-    frames = NewestFrames(frames) if frames.live else frames
-    stream = iter(frames)
+    frames, tracker = open_frames(clip, load)
+    stream = itertools.islice(frames, starts.frame, None)
     first = first_frame(stream, frames)
-    if given is None:
-        given = DEMO_BOX if source is None else draw_box(first)
-    given = checked_boxes(given, first)
-    names = tuple(given) if isinstance(given, dict) else None
-    tracker = tracker or load()
-    tracker = MultiTracker(tracker) if names else tracker
-    tracker.init(first, given)
+    if starts.boxes is None:
+        starts.boxes = DEMO_BOX if source is None else draw_box(first)
+    starts.boxes = checked_boxes(starts.boxes, first)
+    names = starts.names()
+    tracker = started(tracker or load(), first, starts)
 
     with stop_on_interrupt(frames) as stop, Recording(out, frames.fps, names) as recording:
-        recording.add(0, first, as_results(given))
-        rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
-        total = min(filter(None, (frames.frame_count, max_frames)), default=None)
-        bar = progress(rest, 'tracking', total, completed=1)
-        seconds = track_all(tracker, bar, recording, stop, show)
+        recording.add(starts.frame, first, as_results(starts.boxes))
+        left = frames.frame_count and frames.frame_count - starts.frame
+        bar = with_bar(stream, left, max_frames)
+        seconds = track_all(tracker, bar, recording, stop, show, starts)
     manifest = {
         **tracker.manifest(),
         'source': frames.name,
-        **as_json(given),
+        **as_json(starts.boxes),
         'frames': len(recording),
         'frames_per_second': round((len(recording) - 1) / seconds, 2) if seconds else 0.0,
         'interrupted': stop.is_set(),
     }
     write_manifest(out / 'manifest.json', manifest)
     return manifest
+
+
+def open_frames(
+    source: str | Path, load: Callable[[], Tracker]
+) -> tuple[FrameSource, Tracker | None]:
+    """The frames; of live ones the newest each time, from when the tracker is loaded, with it."""
+    frames = open_source(source)
+    if not frames.live:
+        return frames, None
+    tracker = load()
+    return NewestFrames(frames), tracker
+
+
+def started(tracker: Tracker, frame: np.ndarray, starts: Starts) -> Tracker | MultiTracker:
+    """The tracker, started: one of several objects where they have names."""
+    tracker = MultiTracker(tracker) if starts.names() else tracker
+    tracker.init(frame, starts.boxes)
+    return tracker
+
+
+def with_bar(stream: Iterator, left: int | None, max_frames: int | None) -> Iterable:
+    """The frames after the first, with a progress bar."""
+    rest = itertools.islice(stream, None if max_frames is None else max_frames - 1)
+    total = min(filter(None, (left, max_frames)), default=None)
+    return progress(rest, 'tracking', total, completed=1)
 
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
@@ -112,12 +131,15 @@ def track_all(
     recording: Recording,
     stop: threading.Event,
     show: bool,
+    starts: Starts,
 ) -> float:
     """Track and record until the frames or the user end it; the seconds that tracking took."""
     seconds = 0.0
     for index, frame in frames:
         started = time.perf_counter()
         result = tracker.track(frame)
+        if starts.later:
+            result = result | starts.add(tracker, index, frame)
         seconds += time.perf_counter() - started
         picture = recording.add(index, frame, result)
         if stop.is_set() or (show and not show_picture(picture)):

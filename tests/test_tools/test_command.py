@@ -72,8 +72,6 @@ def test_without_a_checkout(installed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('name', COMMANDS)
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    if name == 'web' and not (REPOSITORY / 'tools' / 'web.py').is_file():
-        pytest.skip('the page is not there yet')
     with pytest.raises(SystemExit) as caught:
         main([name, '--help'])
     assert caught.value.code == 0

@@ -24,6 +24,7 @@ from stream_server import stream_server, url_of
 from tlpg_mmtrack.apis import live, recording
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.tracker import Tracker
+from tlpg_mmtrack.formats import BoxRecord, VideoBoxes, write_boxes_of_video
 from tlpg_mmtrack.utils.errors import FileError
 
 DEMO = Path(__file__).resolve().parents[2] / 'tools' / 'demo.py'
@@ -182,6 +183,35 @@ class TestRun:
         assert demo.main([video, *BOX, *BOX, '--out', str(out)]) == 0
         assert [row['target'] for row in rows_of(out)[:2]] == ['object 1', 'object 2']
 
+    def test_boxes_of_another_tool(self, video, out, tmp_path):
+        """The second object is added at the frame of its first box."""
+        records = [BoxRecord(2, 'a', (28.0, 40.0, 20.0, 20.0)), BoxRecord(3, 'a', (1, 1, 9, 9))]
+        records.append(BoxRecord(5, 'b', (42.0, 42.0, 9.0, 9.0)))
+        for format, name in (('cvat', 'a.xml'), ('labelstudio', 'a.json'), ('csv', 'a.csv')):
+            boxes = VideoBoxes('video.mp4', tuple(records), (160, 120), 20.0, 8)
+            write_boxes_of_video(boxes, tmp_path / name, format)
+            assert demo.main([video, '--boxes', str(tmp_path / name), '--out', str(out)]) == 0
+            rows = rows_of(out)
+            found = [(int(row['frame']), row['target']) for row in rows]
+            assert found == [(i, n) for i in range(2, 8) for n in 'ab' if n == 'a' or i >= 5]
+            assert [float(row['x']) for row in rows[:2]] == pytest.approx([28, 32], abs=1)
+            assert float(rows[4]['w']) == 9
+            manifest = json.loads((out / 'manifest.json').read_text())
+            assert manifest['boxes'] == {'a': [28, 40, 20, 20], 'b': [42, 42, 9, 9]}
+
+    def test_an_object_of_a_corrupt_frame_starts_in_the_next(self, tmp_path, out, caplog):
+        folder = tmp_path / 'pictures'
+        folder.mkdir()
+        for index in range(4):
+            cv2.imwrite(str(folder / f'{index}.png'), white_square(20))
+        (folder / '2.png').write_bytes(b'damaged')
+        boxes = tmp_path / 'a.csv'
+        boxes.write_text('frame,x,y,w,h,target\n0,20,40,20,20,a\n2,20,40,20,20,b\n')
+        assert demo.main([str(folder), '--boxes', str(boxes), '--out', str(out)]) == 0
+        found = [(int(row['frame']), row['target']) for row in rows_of(out)]
+        assert found == [(0, 'a'), (1, 'a'), (2, 'a'), (3, 'a'), (3, 'b')]
+        assert 'frame 2 is corrupt; b starts in the next' in caplog.text
+
     def test_manifest(self, video, out):
         demo.main([video, *BOX, '--out', str(out), '--seed', '3'])
         manifest = json.loads((out / 'manifest.json').read_text())
@@ -300,7 +330,7 @@ class TestBadInput:
         ('text', 'message'),
         [
             ('{', 'cannot be read'),
-            ('[]', 'names no box'),
+            ('[]', 'must be a list of one task'),
             ('{}', 'names no box'),
             ('{"car": [1, 2]}', 'car: box: must be 4 numbers'),
             ('{"car": [500, 0, 9, 9]}', 'car: box: [500.0'),
@@ -313,6 +343,11 @@ class TestBadInput:
         )
         assert message in error
         assert files_in(out) == []
+
+    def test_boxes_of_another_video(self, tmp_path, video, out, capsys):
+        (tmp_path / 'a.csv').write_text('frame,x,y,w,h\n9,20,40,20,20\n')
+        error = self.error_of(capsys, video, '--boxes', str(tmp_path / 'a.csv'), '--out', str(out))
+        assert 'a.csv: has a box in frame 9, after the end; they are of another video' in error
 
     def test_source_is_a_video_of_otb(self, tmp_path, out, capsys):
         (tmp_path / 'Deer' / 'img').mkdir(parents=True)
