@@ -29,12 +29,13 @@ class TrackingResult:
     Attributes:
         box: (4,) float64, (x, y, width, height) in frame pixels, top-left corner, 0-based. Always
             finite, of positive size, and overlapping the frame.
-        score: Confidence, the peak of the target model's score map; 0.8 to 1 where the target
-            looks as in the first frame, less where it or its surroundings have changed, near 0
-            where it is lost.
+        score: The peak of the target model's score map; 0.8 to 1 where the target looks as in the
+            first frame, less where it or its surroundings have changed, near 0 where it is lost.
         state: How sure the tracker is.
+        confidence: Probability that the box is on the target.
     """
 
     box: np.ndarray
     score: float
     state: TrackingState
+    confidence: float = 1.0
