@@ -3,9 +3,10 @@
 """Track objects through a video and show how it went.
 
 Writes into the output folder: tracked.mp4 (the annotated video), boxes.csv
-(frame,x,y,w,h,score,state; with several objects also target), contact_sheet.png, scores.png and
-manifest.json (what was run). Ctrl-C stops after the frame at hand and finishes all of them for the
-frames so far. Of a camera or a stream the newest frame is taken each time, and others are dropped.
+(frame,x,y,w,h,score,confidence,state; with several objects also target), contact_sheet.png,
+scores.png and manifest.json (what was run). Ctrl-C stops after the frame at hand and finishes all
+of them for the frames so far. Of a camera or a stream the newest frame is taken each time, and
+others are dropped.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from tlpg_mmtrack.apis.writers import (
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError, InputError
 
-RESULT = TrackingResult(np.array([1.25, -2, 3, 4]), 0.123456, TrackingState.UNCERTAIN)
+RESULT = TrackingResult(np.array([1.25, -2, 3, 4]), 0.123456, TrackingState.UNCERTAIN, 0.25)
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -34,8 +34,10 @@ class TestBoxWriter:
             writer.write(0, RESULT)
             writer.write(1, RESULT)
         header, *rows = rows_of(tmp_path / 'boxes.csv')
-        assert tuple(header) == CSV_COLUMNS == ('frame', 'x', 'y', 'w', 'h', 'score', 'state')
-        assert rows[1] == ['1', '1.2500', '-2.0000', '3.0000', '4.0000', '0.1235', 'uncertain']
+        assert tuple(header) == CSV_COLUMNS
+        assert ','.join(header) == 'frame,x,y,w,h,score,confidence,state'
+        numbers = ['1.2500', '-2.0000', '3.0000', '4.0000', '0.1235', '0.2500']
+        assert rows[1] == ['1', *numbers, 'uncertain']
 
     def test_rows_are_on_the_disk_at_once(self, tmp_path):
         path = tmp_path / 'boxes.csv'

@@ -64,7 +64,7 @@ def test_the_target_is_hidden_as_long_as_it_is_said(source, kind, frames):
 
 def test_a_twin_looks_like_the_target(source):
     frame, box = list(KINDS['twin_beside'](source))[LEAD + 5]
-    twin = box + (1.5 * box[2], 0, 0, 0)
+    twin = box + np.array([1.5 * box[2], 0, 0, 0])
     visible = twin[0] + twin[2] <= frame.shape[1]
     assert likeness((frame, twin), source) > 0.8 or not visible
     assert likeness((frame, box), source) > 0.8
@@ -77,14 +77,12 @@ def test_overlap():
 
 
 def test_the_table():
-    """Eight frames: found, found, lost and silent, absent (reported, silent), lost and reported..."""
+    """Of eight frames, two of which do not show the target, and after which it comes back."""
     nan = np.nan
+    states = {'n': 'normal', 'l': 'not_found', 'h': 'hard_negative'}
     course = Course(
         overlap=np.array([1.0, 0.55, 0.0, nan, nan, 0.0, 0.6, 0.7]),
-        state=np.array(
-            ['normal', 'not_found', 'normal', 'not_found', 'normal', 'not_found']
-            + ['not_found', 'hard_negative']
-        ),
+        state=np.array([states[letter] for letter in 'nlnlnllh']),
         confidence=np.ones(8),
     )
     auc, lost, silent, false, precision, recall, again, wait = table_row([course])

@@ -156,7 +156,7 @@ class TestRun:
         assert demo.main([video, *BOX, '--out', str(out), '--seed', '3']) == 0
         assert files_in(out) == FILES
         rows = rows_of(out)
-        assert list(rows[0]) == ['frame', 'x', 'y', 'w', 'h', 'score', 'state']
+        assert list(rows[0]) == ['frame', 'x', 'y', 'w', 'h', 'score', 'confidence', 'state']
         assert [int(row['frame']) for row in rows] == list(range(8))
         assert {row['state'] for row in rows} == {'normal'}
         for index, row in enumerate(rows):

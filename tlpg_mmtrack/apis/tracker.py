@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import logging
 import platform
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -55,7 +56,7 @@ class Tracker:
         >>> tracker = Tracker.from_pretrained()
         >>> tracker.init(frames[0], (62, 36, 53, 65))
         >>> result = tracker.track(frames[1])
-        >>> result.box, result.score, result.state
+        >>> result.box, result.state, result.confidence
     """
 
     def __init__(
@@ -188,10 +189,10 @@ class Tracker:
             self._last_box = move_into_frame(self._last_box, frame_size)
             return self._not_found()
         self._last_box = move_into_frame(box, frame_size)
-        return TrackingResult(self._last_box.copy(), float(result.score), result.state)
+        return replace(result, box=self._last_box.copy(), score=float(result.score))
 
     def _not_found(self) -> TrackingResult:
-        return TrackingResult(self._last_box.copy(), 0.0, TrackingState.NOT_FOUND)
+        return TrackingResult(self._last_box.copy(), 0.0, TrackingState.NOT_FOUND, 0.0)
 
     def _warn(self, message: str) -> None:
         # Once per target: a broken camera would fill the log otherwise.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ STATE_COLOURS: dict[TrackingState, tuple[int, int, int]] = {
     TrackingState.NORMAL: (80, 200, 60),
     TrackingState.HARD_NEGATIVE: (0, 170, 255),
     TrackingState.UNCERTAIN: (0, 220, 240),
-    TrackingState.NOT_FOUND: (60, 60, 230),
+    TrackingState.NOT_FOUND: (150, 150, 150),
 }
 """Blue, green, red of each state, in every picture."""
 
@@ -32,7 +33,7 @@ _TILE = (320, 240)
 
 
 def draw_result(frame: np.ndarray, result: TrackingResult, index: int) -> np.ndarray:
-    """Draw the box, and a line with frame number, state and score.
+    """Draw the box, dashed where the target is lost, and a line with frame number and state.
 
     Small frames are enlarged first, by a whole number, so that the text stays readable.
 
@@ -46,8 +47,9 @@ def draw_result(frame: np.ndarray, result: TrackingResult, index: int) -> np.nda
     """
     picture, scale = enlarge(frame)
     colour = STATE_COLOURS[result.state]
-    draw_box(picture, result.box * scale, colour)
-    draw_label(picture, f'{index}  {result.state.value}  {result.score:.2f}', colour)
+    lost = result.state is TrackingState.NOT_FOUND
+    draw_box(picture, result.box * scale, colour, dashed=lost)
+    draw_label(picture, f'{index}  {result.state.value}  {result.confidence:.2f}', colour)
     return picture
 
 
@@ -63,12 +65,23 @@ def enlarge(frame: np.ndarray) -> tuple[np.ndarray, int]:
     return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), scale
 
 
-def draw_box(picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int]) -> None:
+def draw_box(
+    picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int], dashed: bool = False
+) -> None:
     """Draw a box (x, y, width, height), in pixels, into a picture."""
     thickness = max(2, round(max(picture.shape[:2]) / 400))
     x, y, width, height = box
-    corners = [(round(x), round(y)), (round(x + width), round(y + height))]
-    cv2.rectangle(picture, *corners, colour, thickness, cv2.LINE_AA)
+    left, top, right, bottom = (round(side) for side in (x, y, x + width, y + height))
+    if not dashed:
+        cv2.rectangle(picture, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
+        return
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)])
+    corners = corners.clip(-thickness, np.add(picture.shape[1::-1], thickness))
+    for start, end in pairwise(corners):
+        dashes = max(1, round(np.linalg.norm(end - start) / (8 * thickness)))
+        for share in np.arange(dashes) / dashes:
+            ends = (start + (end - start) * each for each in (share, share + 0.5 / dashes))
+            cv2.line(picture, *(each.round().astype(int) for each in ends), colour, thickness)
 
 
 class ContactSheet:
@@ -121,7 +134,7 @@ def save_picture(path: str | Path, picture: np.ndarray) -> None:
 
 
 def plot_scores(path: str | Path, results: Sequence[TrackingResult]) -> None:
-    """Plot the score over the frames into a PNG file, written atomically.
+    """Plot score and confidence over the frames into a PNG file, written atomically.
 
     Frames that are not ``NORMAL`` are shaded by state.
 
@@ -144,6 +157,8 @@ def plot_scores(path: str | Path, results: Sequence[TrackingResult]) -> None:
             # A label that begins so is left out of the legend: one is enough.
             label = '_'
     axes.plot(scores, color='black', lw=1.2, label='score')
+    confidences = [each.confidence for each in results]
+    axes.plot(confidences, color='black', lw=0.8, ls=':', label='confidence')
     axes.set(xlabel='frame', ylabel='score', xlim=(-0.5, max(len(scores), 1) - 0.5))
     axes.set_ylim(bottom=min(0.0, *scores, 0.0))
     axes.legend(loc='lower left', fontsize='small')

@@ -27,7 +27,7 @@ from tlpg_mmtrack.utils.errors import FileError, InputError
 
 logger = logging.getLogger(__name__)
 
-CSV_COLUMNS = ('frame', 'x', 'y', 'w', 'h', 'score', 'state')
+CSV_COLUMNS = ('frame', 'x', 'y', 'w', 'h', 'score', 'confidence', 'state')
 
 # The best first: browsers show H.264 alone. PyAV's wheels come with the first of them.
 _ENCODERS = ('libx264', 'libopenh264', 'mpeg4')
@@ -146,7 +146,7 @@ class VideoFileWriter(_Writer):
 
 
 class BoxWriter(_Writer):
-    """Writes results as CSV: frame,x,y,w,h,score,state; one row a frame, at once on the disk.
+    """Writes results as CSV: frame,x,y,w,h,score,confidence,state; each row at once on the disk.
 
     Args:
         path: File to write.
@@ -161,7 +161,7 @@ class BoxWriter(_Writer):
 
     def write(self, index: int, result: TrackingResult, target: str | None = None) -> None:
         """Append the result of frame ``index``, and its target's name where they have some."""
-        numbers = [f'{value:.4f}' for value in (*result.box, result.score)]
+        numbers = [f'{value:.4f}' for value in (*result.box, result.score, result.confidence)]
         name = [] if target is None else [target]
         with naming_file(self.path):
             self._rows.writerow([index, *numbers, result.state.value, *name])
