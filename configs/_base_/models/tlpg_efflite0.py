@@ -29,5 +29,8 @@ model = dict(
         box_rate=0.5,
         size_penalty=0.3,
         trusted_iou=(0.5, 0.8),
+        # From benchmarks/confidence.py.
+        confidence=dict(level=5, similarity=3, recent=5.5, jump=-2, growth=-0.6, bias=-3),
+        redetection=5,
     ),
 )

@@ -20,11 +20,13 @@ class Localization:
         cell: (row, column) of the peak that is taken for the target.
         score: Its score.
         state: How sure it is.
+        second: Score of the second peak.
     """
 
     cell: tuple[int, int]
     score: float
     state: TrackingState
+    second: float = 0.0
 
 
 def localize(
@@ -57,10 +59,10 @@ def localize(
             float(np.linalg.norm(np.array(cell) - last)) > reach for cell in (first, second)
         )
         if first_far == second_far:
-            return Localization(first, score, TrackingState.UNCERTAIN)
+            return Localization(first, score, TrackingState.UNCERTAIN, second_score)
         if first_far:
-            first, score = second, second_score
-        return Localization(first, score, TrackingState.HARD_NEGATIVE)
+            first, score, second_score = second, second_score, score
+        return Localization(first, score, TrackingState.HARD_NEGATIVE, second_score)
     if second_score > max(options.hard_negative_threshold * score, options.not_found_threshold):
-        return Localization(first, score, TrackingState.HARD_NEGATIVE)
-    return Localization(first, score, TrackingState.NORMAL)
+        return Localization(first, score, TrackingState.HARD_NEGATIVE, second_score)
+    return Localization(first, score, TrackingState.NORMAL, second_score)

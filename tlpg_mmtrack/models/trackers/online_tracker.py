@@ -5,67 +5,41 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
 from tlpg_mmtrack.structures import TargetModel, TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 
 from ...ops.crop import contrast
-from ..heads.box_regression_head import Template
 from ..heads.dcc_head import DCCHead
-from ..torchscript import tensors_of
+from .appearance import Appearance
 from .augmentation import first_frame_crops
-from .frame_network import FrameNetwork, Observation, StageOutput
+from .box_finder import BoxFinder
+from .confidence import ConfidenceModel
+from .frame_network import FrameNetwork, Observation
+from .history import History
 from .localization import localize
-from .memory import SampleMemory, Schedule
+from .memory import SampleMemory
 from .options import TrackingOptions
-from .postprocess import merge_by_iou, merge_by_score
-from .search_region import SearchRegion, bound_by_frame
+from .search_region import SearchRegion, bound_by_frame, near, scan_boxes
+from .target_state import Found, Look, Sighting, Stage, TargetState
 
 logger = logging.getLogger(__name__)
+
+REGIONS = 2
+"""That are scored in each frame in which the target is searched for, beside the last place."""
+SLOWING = 0.6
+"""Factor on the velocity of a box whose target is not found, frame by frame."""
 
 LEAST_CONTRAST = 0.25
 """A crop of less contrast is blank: what the filter scores there says nothing (docs/decisions.md,
 "A blank crop is not searched")."""
 LEAST_CONFIDENCE = 0.1
 """A box of no confidence still counts this much, or its size could not recover."""
-
-
-@dataclass
-class Stage:
-    """One stage's target model and the memory that it is learned from."""
-
-    model: TargetModel
-    memory: SampleMemory
-
-
-@dataclass
-class TargetState:
-    """Everything that belongs to one tracked object; several may share one network.
-
-    Attributes:
-        box: (4,) float64, (x, y, width, height) in frame pixels.
-        stages: Stage 1 and, with a :class:`CenterBiasRefiner`, stage 2.
-        modulation: IoU-Net's view of the template, (1, ...) for each level; empty where boxes are
-            picked by score alone.
-        template: The box regression's view of the template; None without it.
-        blank: Whether there was nothing to learn from around the first box.
-        frame: Number of frames seen after the first.
-        schedule: When the target models learn.
-    """
-
-    box: np.ndarray
-    stages: list[Stage]
-    modulation: tuple[Tensor, ...] = ()
-    template: Template | None = None
-    blank: bool = False
-    frame: int = 0
-    schedule: Schedule = field(default_factory=Schedule)
 
 
 class OnlineTracker:
@@ -79,6 +53,8 @@ class OnlineTracker:
     def __init__(self, network: FrameNetwork, options: TrackingOptions) -> None:
         self.network = network
         self.options = options
+        self.finder = BoxFinder(network, options)
+        self.confidence = ConfidenceModel(options.confidence)
 
     @torch.inference_mode()
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
@@ -96,11 +72,15 @@ class OnlineTracker:
         )
         features = network.extract(self._to_tensor(crops))
         boxes = torch.from_numpy(boxes).to(features.x.device)
+        inputs = network.filter_features(features)
         stages = [
             self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
-            for head, x in zip(network.heads, network.filter_features(features), strict=True)
+            for head, x in zip(network.heads, inputs, strict=True)
         ]
-        target = TargetState(box=box, stages=stages, blank=contrast(crops[0]) < LEAST_CONTRAST)
+        appearance = Appearance(inputs[0], network.head.grid.to_cells(boxes))
+        history = History(appearance, [stage.model for stage in stages])
+        blank = contrast(crops[0]) < LEAST_CONTRAST
+        target = TargetState(box=box, stages=stages, history=history, blank=blank)
         if target.blank:
             logger.warning(
                 'nothing can be seen around the box %s, so the target will not be found; start '
@@ -118,27 +98,80 @@ class OnlineTracker:
     def step(self, frame: np.ndarray, target: TargetState) -> TrackingResult:
         """Find the target in the next frame and learn from it; see :meth:`TLPG.step`."""
         target.frame += 1
-        region = self.search_region(target)
+        options = self.options
+        sighting = self._measure(target, self._look(frame, target, target.box))
+        if options.redetection is not None and target.missed >= options.redetection:
+            sighting = self._search(frame, target, sighting)
+        least = options.sure_confidence if target.missed else options.least_confidence
+        if sighting.found is None or sighting.confidence < least:
+            return self._miss(target, sighting, frame.shape)
+        return self._take(target, sighting, frame.shape)
+
+    def _look(self, frame: np.ndarray, target: TargetState, box: np.ndarray) -> Look | None:
+        """Score the region around a box (x, y, width, height); None where nothing is seen."""
+        region = SearchRegion.around(box, self.options, self._target_pixel)
         crop = region.cut(frame)
         if target.blank or contrast(crop) < LEAST_CONTRAST:
-            return _not_found(target, frame.shape, 0.0)
+            return None
         seen = self.observe(crop, target)
         # Two stages, learned on different features, are wrong in different places.
         scores = sum(stage.scores[0, 0] for stage in seen.stages) / len(seen.stages)
         grid = self.network.head.grid
-        width, height = target.box[2:] * region.scale / grid.stride
+        size = box[2:] * region.scale
         last = grid.to_cells(self._target_pixel)
-        place = localize(scores.cpu().numpy(), (height, width), last, self.options)
-        if place.state is TrackingState.NOT_FOUND:
-            return _not_found(target, frame.shape, place.score)
-        last_size = scores.new_tensor(target.box[2:] * region.scale)
-        box, confidence = self._find_box(target, seen, scores, place.cell, last_size)
-        if not (box.isfinite().all() and math.isfinite(confidence)):
+        height_width = tuple(size[::-1] / grid.stride)
+        place = localize(scores.cpu().numpy(), height_width, last, self.options)
+        return Look(region, seen, scores, scores.new_tensor(size), place)
+
+    def _measure(self, target: TargetState, look: Look | None) -> Sighting:
+        """Find the box at the peak, and how sure it is the target's."""
+        if look is None or look.place.state is TrackingState.NOT_FOUND:
+            return Sighting(0.0 if look is None else look.place.score)
+        seen, place = look.seen, look.place
+        box, iou = self.finder.find(
+            seen, look.scores, place.cell, look.last_size, target.modulation, target.template
+        )
+        if not (box.isfinite().all() and iou.isfinite()):
             # Nothing finite could be found from such a box again.
-            return _not_found(target, frame.shape, place.score)
-        self._move(target, region, box.cpu().double().numpy(), confidence, frame.shape)
-        self._update(target, seen, box, confidence, place.state)
-        return TrackingResult(target.box.copy(), place.score, place.state)
+            return Sighting(place.score)
+        center, size = look.region.to_frame(box.cpu().double().numpy())
+        appearance = target.history.look(seen.stages[0], self.network.head.grid.to_cells(box))
+        evidence = target.history.evidence(
+            seen.stages, place, float(iou), appearance, target.box, center, size, target.missed + 1
+        )
+        found = Found(seen, place.state, box, center, size, float(iou), appearance, evidence)
+        return Sighting(place.score, found, self.confidence(evidence))
+
+    def _search(self, frame: np.ndarray, target: TargetState, usual: Sighting) -> Sighting:
+        """Look elsewhere in the frame, too, for a target that was lost.
+
+        Args:
+            frame: The frame.
+            target: The target.
+            usual: What is seen around the last box.
+
+        Returns:
+            What was seen in two frames; else nothing.
+        """
+        options = self.options
+        if target.candidate is None:
+            boxes = scan_boxes(target.box, frame.shape, options.search_scale)
+            first = REGIONS * (target.missed - options.redetection)
+            boxes = [boxes[(first + i) % len(boxes)] for i in range(REGIONS)]
+        else:
+            boxes = [target.candidate]
+        looks = [look for box in boxes if (look := self._look(frame, target, box)) is not None]
+        sightings = [usual]
+        if looks:
+            best = max(looks, key=lambda look: np.nan_to_num(look.place.score))
+            sightings.append(self._measure(target, best))
+        best = max(sightings, key=lambda sighting: sighting.confidence)
+        sure = best.confidence >= options.sure_confidence
+        known, target.candidate = target.candidate, best.found.frame_box if sure else None
+        if not (sure and known is not None and near(known, target.candidate)):
+            return Sighting(best.score)
+        target.box, target.candidate = target.candidate, None
+        return best
 
     def search_region(self, target: TargetState) -> SearchRegion:
         """Where the next frame is searched."""
@@ -169,97 +202,70 @@ class OnlineTracker:
         memory = (options.memory_size, options.memory_rate, options.first_share)
         return Stage(model, SampleMemory(samples, *memory))
 
-    # ------------------------------------------------------------- the box
+    def _miss(
+        self, target: TargetState, sighting: Sighting, shape: tuple[int, ...]
+    ) -> TrackingResult:
+        """The box moves on for a while; else it stays the last one, on the frame.
 
-    def _find_box(
-        self,
-        target: TargetState,
-        seen: Observation,
-        scores: Tensor,
-        cell: tuple[int, int],
-        last_size: Tensor,
-    ) -> tuple[Tensor, float]:
-        """(4,) final box in crop pixels, and the confidence in it, in 0..1."""
-        network, options = self.network, self.options
-        boxes = self._proposals(seen.stages[0], last_size)
-        peak = cell[0] * scores.shape[1] + cell[1]
-        near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > options.merge_iou
-        # Also where the peak's own proposal is degenerate and overlaps nothing.
-        near[peak] = True
-        boxes, scores = boxes[near], scores.flatten()[near]
-        if network.refiner is not None:
-            view = seen.stages[1] if seen.enhanced is None else seen.enhanced
-            boxes, scores = network.refiner.refine(view, boxes, scores)
-        if options.postprocess == 'iou':
-            iou = network.iou_head.predict_iou(target.modulation, seen.iou_features, boxes[None])
-            box, iou = merge_by_iou(boxes, iou[0], options.merge_iou)
-            return box, self._confidence(float(iou))
-        box = merge_by_score(boxes, scores, options.merge_iou)
-        if options.postprocess == 'nms':
-            return box, 1.0
-        template = () if target.template is None else tensors_of(target.template)
-        box, iou = network.postprocess(
-            box, last_size, target.modulation, seen.iou_features, template, seen.levels
-        )
-        return box, self._confidence(float(iou))
-
-    def _proposals(self, stage: StageOutput, last_size: Tensor) -> Tensor:
-        """(H*W, 4), stage 1's box at every cell; a head that proposes none leaves the last size.
-
-        Args:
-            stage: What stage 1 says.
-            last_size: (2,), width and height in crop pixels.
+        Only the report is bounded: after one small frame the search goes on where it was.
         """
-        head = self.network.head
-        if head.proposes:
-            return stage.boxes
-        half = (last_size / head.grid.stride / 2).repeat(2).view(1, 4, 1, 1)
-        return head.proposal_boxes(half.expand_as(stage.distances[0]))[0]
+        target.missed += 1
+        if self.options.confidence is not None:
+            target.box[:2] += target.history.velocity
+            target.history.velocity *= SLOWING
+        score = sighting.score if math.isfinite(sighting.score) else 0.0
+        box = bound_by_frame(target.box, shape)
+        return TrackingResult(box, score, TrackingState.NOT_FOUND, sighting.confidence)
 
-    def _confidence(self, iou: float) -> float:
+    def _take(
+        self, target: TargetState, sighting: Sighting, shape: tuple[int, ...]
+    ) -> TrackingResult:
+        """Take what was found for the target; learn from it if that is sure."""
+        found = sighting.found
+        sure = sighting.confidence >= self.options.sure_confidence
+        state = found.state if sure else TrackingState.UNCERTAIN
+        trust = self._box_confidence(found.iou)
+        shift = found.center - (target.box[:2] + (target.box[2:] - 1) / 2)
+        self._move(target, found, trust if sure else 0.0, shape)
+        target.history.moved(shift / (target.missed + 1))
+        target.missed = 0
+        if state is not TrackingState.UNCERTAIN:
+            self._update(target, found, trust, state)
+            target.history.learn(found.evidence, found.appearance)
+        return TrackingResult(target.box.copy(), sighting.score, state, sighting.confidence)
+
+    def _box_confidence(self, iou: float) -> float:
         """The confidence in a box of this predicted IoU, in 0..1.
 
         Where something passes before the target, the box that fits best takes in both.
         """
-        if self.options.trusted_iou is None:
+        if self.options.trusted_iou is None or not self.options.uses_iou:
             return 1.0
         low, high = self.options.trusted_iou
         return min(max((iou - low) / (high - low), LEAST_CONFIDENCE), 1.0)
 
     def _move(
-        self,
-        target: TargetState,
-        region: SearchRegion,
-        box: np.ndarray,
-        confidence: float,
-        shape: tuple[int, ...],
+        self, target: TargetState, found: Found, confidence: float, shape: tuple[int, ...]
     ) -> None:
-        """Take a (4,) box of the crop; it stays finite, of positive size, and on the frame."""
+        """Take a box; it stays finite, of positive size, and on the frame."""
         last = target.box[2:]
-        center, size = region.to_frame(box)
-        size = np.clip(size, 0.5 * last, 2.0 * last)
+        size = np.clip(found.size, 0.5 * last, 2.0 * last)
         size = last + self.options.box_rate * confidence * (size - last)
-        target.box = bound_by_frame(np.concatenate((center - (size - 1) / 2, size)), shape)
+        target.box = bound_by_frame(np.concatenate((found.center - (size - 1) / 2, size)), shape)
 
     # ------------------------------------------------------------- learning
 
     def _update(
-        self,
-        target: TargetState,
-        seen: Observation,
-        box: Tensor,
-        confidence: float,
-        state: TrackingState,
+        self, target: TargetState, found: Found, confidence: float, state: TrackingState
     ) -> None:
         """Store the frame and learn from the memory, when it is due or a distractor shows."""
-        if state is TrackingState.UNCERTAIN:
-            return
         options = self.options
         hard = state is TrackingState.HARD_NEGATIVE
         due = target.schedule.is_due(target.frame, options.update_interval)
         iterations = options.update_iters if due else options.hard_negative_iters
-        box = box.view(1, 1, 4)
-        for head, stage, view in zip(self.network.heads, target.stages, seen.stages, strict=True):
+        box = found.box.view(1, 1, 4)
+        heads, views = self.network.heads, found.seen.stages
+        for head, stage, view in zip(heads, target.stages, views, strict=True):
             if options.update_offsets:
                 sample = head.samples(view.features, box)
             else:
@@ -294,12 +300,3 @@ def _checked_box(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             'width, height) in pixels of this frame'
         )
     return box
-
-
-def _not_found(target: TargetState, shape: tuple[int, ...], score: float) -> TrackingResult:
-    """The last box, on the frame.
-
-    Only the report is bounded: after one small frame the search goes on where it was.
-    """
-    score = score if math.isfinite(score) else 0.0
-    return TrackingResult(bound_by_frame(target.box, shape), score, TrackingState.NOT_FOUND)

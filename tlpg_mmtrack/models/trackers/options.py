@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, get_type_hints
 
 from tlpg_mmtrack.utils.option_rules import (
@@ -21,9 +21,16 @@ from tlpg_mmtrack.utils.option_rules import (
     whole,
 )
 
+from .confidence import Evidence
+
 LOW_HIGH = Rule(
     'a lower and a higher number',
     lambda value: each(NUMBER, 2).accepts(value) and value[0] < value[1],
+)
+EVIDENCE = {field.name for field in fields(Evidence)} | {'bias'}
+WEIGHTS = Rule(
+    f'a dict of numbers by {", ".join(sorted(EVIDENCE))}',
+    lambda value: isinstance(value, dict) and EVIDENCE.issuperset(value),
 )
 
 
@@ -68,6 +75,13 @@ class TrackingOptions:
         trusted_iou: (low, high), predicted IoU. The confidence in a box is 1 at or above ``high``
             and falls linearly to zero at ``low``, but never under 0.1. It is a factor on
             ``box_rate`` and on the frame's weight in memory. None: it is always 1.
+        confidence: Weights of the :class:`Evidence` and ``bias``, of a logistic regression that
+            gives the probability that the box is on the target. None: it is always 1.
+        least_confidence: Below it the target is lost.
+        sure_confidence: Below it a frame is uncertain: neither size nor look are learned. A lost
+            target is found from it on.
+        redetection: Frames after which a lost target is searched in the whole frame, a part in
+            each, and found again when it is seen in two; None: only around its last place.
     """
 
     test_mode: Annotated[str, one_of('OPE', 'VOT')] = 'OPE'
@@ -93,6 +107,10 @@ class TrackingOptions:
     box_rate: Annotated[float, PROBABILITY] = 0.15
     size_penalty: Annotated[float, at_least(0)] = 0.0
     trusted_iou: Annotated[tuple[float, float] | None, optional(LOW_HIGH)] = None
+    confidence: Annotated[dict[str, float] | None, optional(WEIGHTS)] = None
+    least_confidence: Annotated[float, PROBABILITY] = 0.2
+    sure_confidence: Annotated[float, PROBABILITY] = 0.5
+    redetection: Annotated[int | None, optional(whole(1))] = None
 
     @property
     def uses_iou(self) -> bool:

@@ -10,6 +10,9 @@ import numpy as np
 from ...ops.crop import crop_patch
 from .options import TrackingOptions
 
+MOST_REGIONS = 24
+"""That a frame is scanned by."""
+
 
 @dataclass(frozen=True)
 class SearchRegion:
@@ -71,3 +74,42 @@ def bound_by_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     size = np.clip(box[2:], 2.0, np.maximum(2.0, 1.5 * limits))
     center = np.clip(box[:2] + (box[2:] - 1) / 2, 0.0, limits - 1)
     return np.concatenate((center - (size - 1) / 2, size))
+
+
+def scan_boxes(box: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """Boxes of one size all over a frame, the nearest first; their regions cover it.
+
+    Where that would take more than 24, they are larger than the target.
+
+    Args:
+        box: (4,), (x, y, width, height), the last box.
+        shape: (H, W, ...) of the frame.
+        scale: Side of a search region in target sizes.
+
+    Returns:
+        (n, 4).
+    """
+    frame = np.array([shape[1], shape[0]], dtype=np.float64)
+    size = box[2:]
+    while True:
+        # The target must be whole in one of them.
+        step = max(1.0, (scale - 1) * float(np.sqrt(np.prod(size))) * 0.8)
+        counts = np.ceil(frame / step).astype(int)
+        if counts.prod() <= MOST_REGIONS:
+            break
+        size = size * 1.1
+    centers = np.stack(
+        np.meshgrid(
+            *[(np.arange(n) + 0.5) * side / n for n, side in zip(counts, frame, strict=True)]
+        ),
+        -1,
+    ).reshape(-1, 2)
+    away = np.linalg.norm(centers - (box[:2] + box[2:] / 2), axis=1)
+    centers = centers[np.argsort(away, kind='stable')]
+    return np.column_stack((centers - size / 2, np.broadcast_to(size, centers.shape)))
+
+
+def near(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether the centres of two boxes (x, y, width, height) are within one of their sizes."""
+    way = first[:2] - second[:2] + (first[2:] - second[2:]) / 2
+    return bool((np.abs(way) < np.maximum(first[2:], second[2:])).all())

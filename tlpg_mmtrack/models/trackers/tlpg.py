@@ -29,8 +29,9 @@ from ..shape_checks import (
     require_levels,
 )
 from .frame_network import Features, FrameNetwork
-from .online_tracker import OnlineTracker, TargetState
+from .online_tracker import OnlineTracker
 from .options import TrackingOptions
+from .target_state import TargetState
 
 PARTS = ('backbone', 'neck', 'head', 'refiner', 'iou_head', 'box_head')
 

@@ -1,0 +1,53 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What the target looks like, against its own surroundings in the first frame."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...ops import prroi_pool_boxes
+
+BINS = 3
+RIDGE = 0.1
+"""Added to the covariance, as a share of its mean variance."""
+RATE = 0.02
+"""Share of a sure frame in the recent looks."""
+
+
+class Appearance:
+    """Looks of a target: pooled features, whitened by those of the first frame's crops.
+
+    Whitened, what all of the scene has in common does not count (as in linear discriminant
+    analysis): the cosine of two looks tells the target from its surroundings.
+
+    Args:
+        features: (n, C, H, W), filter features of the first frame's crops.
+        boxes: (n, 4), the target in them, (x1, y1, x2, y2) in cells.
+
+    Attributes:
+        first: (D,), unit vector, the target in the first frame.
+        recent: (D,), unit vector, the target in sure frames, which fade slowly.
+    """
+
+    def __init__(self, features: Tensor, boxes: Tensor) -> None:
+        cells = features.transpose(0, 1).flatten(1)
+        self._mean = cells.mean(dim=1)
+        covariance = torch.cov(cells)
+        variance = covariance.diagonal().mean()
+        covariance = covariance + RIDGE * variance * torch.eye(len(cells), device=cells.device)
+        # Inverse of the lower triangle L with L L' = covariance: rows that whiten.
+        self._whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
+        looks = self.look(features, boxes[:, None])[:, 0]
+        self.first = F.normalize(looks.mean(dim=0), dim=0)
+        self.recent = self.first
+
+    def look(self, features: Tensor, boxes: Tensor) -> Tensor:
+        """(N, R, D) unit vectors of (N, R, 4) boxes in cells of (N, C, H, W) filter features."""
+        pooled = prroi_pool_boxes(features, boxes, BINS).flatten(3) - self._mean[:, None]
+        return F.normalize((self._whitening @ pooled).flatten(2), dim=2)
+
+    def learn(self, look: Tensor) -> None:
+        """Take a (D,) look of a sure frame into the recent ones."""
+        self.recent = F.normalize(self.recent + RATE * (look - self.recent), dim=0)

@@ -1,0 +1,64 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""The probability that what was found is the target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against one found box, against what was usual.
+
+    Attributes:
+        score: The peak's score.
+        level: The same, relative to the mean of sure frames.
+        second: The second peak's score, relative to the peak's.
+        iou: Predicted IoU of the box.
+        first: Score of the first frame's filters at the peak, relative to the mean of sure frames.
+        similarity: Cosine of the box's look and the first frame's.
+        recent: Cosine of the box's look and that of sure frames.
+        jump: Change of the velocity since the last found frame, in target sizes a frame.
+        growth: Absolute change of the size's logarithm, of width and height together.
+    """
+
+    score: float
+    level: float
+    second: float
+    iou: float
+    first: float
+    similarity: float
+    recent: float
+    jump: float
+    growth: float
+
+
+class ConfidenceModel:
+    """Logistic regression from the evidence to the probability that it is the target.
+
+    Args:
+        weights: By name of the evidence, and ``bias``; none of them: the confidence is 1.
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None) -> None:
+        self.weights = weights
+
+    def __call__(self, evidence: Evidence) -> float:
+        """The probability, 0..1."""
+        if self.weights is None:
+            return 1.0
+        values = {**bounded(evidence), 'bias': 1.0}
+        logit = sum(weight * values[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
+
+
+def bounded(evidence: Evidence) -> dict[str, float]:
+    """The evidence as the confidence reads it: bounded, so that nothing outweighs all else."""
+    values = asdict(evidence)
+    values['level'] = min(max(evidence.level, 0.0), 1.2)
+    values['first'] = min(max(evidence.first, 0.0), 1.2)
+    values['jump'] = min(evidence.jump, 1.5)
+    values['growth'] = min(evidence.growth, 1.0)
+    return values

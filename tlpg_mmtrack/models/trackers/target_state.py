@@ -1,0 +1,121 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What is known of a target, and what was found of it in a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from tlpg_mmtrack.structures import TargetModel, TrackingState
+
+from ..heads.box_regression_head import Template
+from .confidence import Evidence
+from .frame_network import Observation
+from .history import History
+from .localization import Localization
+from .memory import SampleMemory, Schedule
+from .search_region import SearchRegion
+
+
+@dataclass
+class Stage:
+    """One stage's target model and the memory that it is learned from."""
+
+    model: TargetModel
+    memory: SampleMemory
+
+
+@dataclass
+class TargetState:
+    """Everything that belongs to one tracked object; several may share one network.
+
+    Attributes:
+        box: (4,) float64, (x, y, width, height) in frame pixels.
+        stages: Stage 1 and, with a :class:`CenterBiasRefiner`, stage 2.
+        history: What was usual in sure frames.
+        modulation: IoU-Net's view of the template, (1, ...) for each level; empty where boxes are
+            picked by score alone.
+        template: The box regression's view of the template; None without it.
+        blank: Whether there was nothing to learn from around the first box.
+        frame: Number of frames seen after the first.
+        missed: Number of frames since the target was last found.
+        candidate: (4,), the box that may be the target when it is searched for; or None.
+        schedule: When the target models learn.
+    """
+
+    box: np.ndarray
+    stages: list[Stage]
+    history: History
+    modulation: tuple[Tensor, ...] = ()
+    template: Template | None = None
+    blank: bool = False
+    frame: int = 0
+    missed: int = 0
+    candidate: np.ndarray | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One search region.
+
+    Attributes:
+        region: Where it is.
+        seen: What network and target models say of it.
+        scores: (H, W), mean of the stages' score maps.
+        last_size: (2,), the target's (width, height) in crop pixels.
+        place: The peak.
+    """
+
+    region: SearchRegion
+    seen: Observation
+    scores: Tensor
+    last_size: Tensor
+    place: Localization
+
+
+@dataclass(frozen=True)
+class Found:
+    """A box that was found.
+
+    Attributes:
+        seen: What network and target models say of the crop.
+        state: How sure the score map is.
+        box: (4,), (x1, y1, x2, y2) in crop pixels.
+        center: (2,), (x, y) in frame pixels.
+        size: (2,), (width, height) in frame pixels.
+        iou: Its predicted IoU.
+        appearance: (D,), what it looks like.
+        evidence: What speaks for it.
+    """
+
+    seen: Observation
+    state: TrackingState
+    box: Tensor
+    center: np.ndarray
+    size: np.ndarray
+    iou: float
+    appearance: Tensor
+    evidence: Evidence
+
+    @property
+    def frame_box(self) -> np.ndarray:
+        """(4,), (x, y, width, height) in frame pixels."""
+        return np.concatenate((self.center - (self.size - 1) / 2, self.size))
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What looks most like the target in one search region.
+
+    Attributes:
+        score: The peak's.
+        found: What is there; None where the score says that there is nothing.
+        confidence: Probability that it is the target; 0 without a box.
+    """
+
+    score: float
+    found: Found | None = None
+    confidence: float = 0.0
