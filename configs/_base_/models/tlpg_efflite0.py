@@ -30,7 +30,7 @@ model = dict(
         size_penalty=0.3,
         trusted_iou=(0.5, 0.8),
         # From benchmarks/confidence.py.
-        confidence=dict(level=5, similarity=3, recent=5.5, jump=-2, growth=-0.6, bias=-3),
-        redetection=5,
+        confidence=dict(level=5.0, similarity=3.0, recent=5.8, jump=-2.0, bias=-3.4),
+        redetection=10,
     ),
 )

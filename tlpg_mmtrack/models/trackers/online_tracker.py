@@ -80,7 +80,7 @@ class OnlineTracker:
         appearance = Appearance(inputs[0], network.head.grid.to_cells(boxes))
         history = History(appearance, [stage.model for stage in stages])
         blank = contrast(crops[0]) < LEAST_CONTRAST
-        target = TargetState(box=box, stages=stages, history=history, blank=blank)
+        target = TargetState(box=box, last=box.copy(), stages=stages, history=history, blank=blank)
         if target.blank:
             logger.warning(
                 'nothing can be seen around the box %s, so the target will not be found; start '
@@ -137,7 +137,14 @@ class OnlineTracker:
         center, size = look.region.to_frame(box.cpu().double().numpy())
         appearance = target.history.look(seen.stages[0], self.network.head.grid.to_cells(box))
         evidence = target.history.evidence(
-            seen.stages, place, float(iou), appearance, target.box, center, size, target.missed + 1
+            seen.stages,
+            place,
+            float(iou),
+            appearance,
+            target.last,
+            center,
+            size,
+            target.missed + 1,
         )
         found = Found(seen, place.state, box, center, size, float(iou), appearance, evidence)
         return Sighting(place.score, found, self.confidence(evidence))
@@ -205,14 +212,19 @@ class OnlineTracker:
     def _miss(
         self, target: TargetState, sighting: Sighting, shape: tuple[int, ...]
     ) -> TrackingResult:
-        """The box moves on for a while; else it stays the last one, on the frame.
+        """For a while the box follows the best guess; then it stays, on the frame.
 
         Only the report is bounded: after one small frame the search goes on where it was.
         """
         target.missed += 1
-        if self.options.confidence is not None:
-            target.box[:2] += target.history.velocity
-            target.history.velocity *= SLOWING
+        options, center = self.options, target.box[:2] + (target.box[2:] - 1) / 2
+        if options.confidence is not None and target.missed < (options.redetection or math.inf):
+            if sighting.found is not None:
+                center = sighting.found.center
+            else:
+                center = center + target.history.velocity
+                target.history.velocity *= SLOWING
+            target.box[:2] = bound_by_frame(_around(center, target.box[2:]), shape)[:2]
         score = sighting.score if math.isfinite(sighting.score) else 0.0
         box = bound_by_frame(target.box, shape)
         return TrackingResult(box, score, TrackingState.NOT_FOUND, sighting.confidence)
@@ -225,10 +237,10 @@ class OnlineTracker:
         sure = sighting.confidence >= self.options.sure_confidence
         state = found.state if sure else TrackingState.UNCERTAIN
         trust = self._box_confidence(found.iou)
-        shift = found.center - (target.box[:2] + (target.box[2:] - 1) / 2)
+        shift = found.center - (target.last[:2] + (target.last[2:] - 1) / 2)
         self._move(target, found, trust if sure else 0.0, shape)
         target.history.moved(shift / (target.missed + 1))
-        target.missed = 0
+        target.missed, target.last = 0, target.box.copy()
         if state is not TrackingState.UNCERTAIN:
             self._update(target, found, trust, state)
             target.history.learn(found.evidence, found.appearance)
@@ -251,7 +263,7 @@ class OnlineTracker:
         last = target.box[2:]
         size = np.clip(found.size, 0.5 * last, 2.0 * last)
         size = last + self.options.box_rate * confidence * (size - last)
-        target.box = bound_by_frame(np.concatenate((found.center - (size - 1) / 2, size)), shape)
+        target.box = bound_by_frame(_around(found.center, size), shape)
 
     # ------------------------------------------------------------- learning
 
@@ -300,3 +312,8 @@ def _checked_box(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             'width, height) in pixels of this frame'
         )
     return box
+
+
+def _around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """A box (x, y, width, height) of its centre (x, y) and size."""
+    return np.concatenate((center - (size - 1) / 2, size))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Annotated, get_type_hints
 
+from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import (
     FLAG,
     NUMBER,
@@ -131,3 +132,8 @@ class TrackingOptions:
         for name, hint in get_type_hints(type(self), include_extras=True).items():
             (rule,) = hint.__metadata__
             check_option('test_cfg', name, getattr(self, name), rule)
+        if self.redetection is not None and self.confidence is None:
+            raise InputError(
+                'test_cfg: redetection needs confidence, or what is found cannot be told from the '
+                'target; set it, or redetection=None'
+            )

@@ -33,6 +33,7 @@ class TargetState:
 
     Attributes:
         box: (4,) float64, (x, y, width, height) in frame pixels.
+        last: (4,), the box when the target was last found.
         stages: Stage 1 and, with a :class:`CenterBiasRefiner`, stage 2.
         history: What was usual in sure frames.
         modulation: IoU-Net's view of the template, (1, ...) for each level; empty where boxes are
@@ -46,6 +47,7 @@ class TargetState:
     """
 
     box: np.ndarray
+    last: np.ndarray
     stages: list[Stage]
     history: History
     modulation: tuple[Tensor, ...] = ()

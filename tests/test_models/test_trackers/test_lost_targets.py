@@ -1,0 +1,131 @@
+# Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
+"""What the tracker makes of doubt: it learns nothing, says so, and searches the frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from moving_target import MovingTarget, iou
+
+from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.models.trackers.appearance import Appearance
+from tlpg_mmtrack.models.trackers.search_region import near, scan_boxes
+from tlpg_mmtrack.structures import TrackingState
+
+LOOKS = dict(recent=20.0, bias=-6.0)
+"""Sure from a cosine of 0.3 on."""
+
+
+class TestConfidence:
+    def test_it_is_high_on_the_target_and_low_on_all_else(self, model, clip, monkeypatch):
+        monkeypatch.setattr(model, 'options', replace(model.options, confidence=LOOKS))
+        target = model.start(clip[0], clip.box(0))
+        for index in range(1, 4):
+            result = model.step(clip[index], target)
+            assert result.state is TrackingState.NORMAL
+            assert result.confidence > 0.8
+        for _ in range(3):
+            result = model.step(clip.background, target)
+            assert result.state is TrackingState.NOT_FOUND
+            assert result.confidence < 0.2
+
+    def test_an_unsure_frame_is_not_learned(self, model, clip, monkeypatch):
+        """The box follows, its size stays."""
+        options = replace(model.options, confidence=dict(bias=-0.5), update_interval=1)
+        monkeypatch.setattr(model, 'options', options)
+        target = model.start(clip[0], clip.box(0))
+        models = [stage.model for stage in target.stages]
+        count = target.stages[0].memory.count
+        for index in range(1, 4):
+            result = model.step(clip[index], target)
+            assert result.state is TrackingState.UNCERTAIN
+            assert result.confidence == pytest.approx(1 / (1 + np.exp(0.5)))
+            assert iou(result.box, clip.box(index)) > 0.5
+            np.testing.assert_allclose(result.box[2:], clip.box(0)[2:])
+        assert [stage.model for stage in target.stages] == models
+        assert target.stages[0].memory.count == count
+
+    def test_without_weights_it_is_one(self, model, clip, target):
+        assert model.step(clip[1], target).confidence == 1.0
+
+
+class TestSearch:
+    def clip_with_a_gap(self, index: int) -> np.ndarray:
+        """Five frames, ten without the target, then it is in another corner."""
+        early, late = (MovingTarget(0, start=at, step=(0, 0)) for at in ((20, 20), (240, 170)))
+        if index < 5:
+            return early[index]
+        return early.background if index < 15 else late[index]
+
+    @pytest.mark.parametrize('redetection', [None, 2])
+    def test_a_target_that_comes_back_elsewhere_is_found(self, model, monkeypatch, redetection):
+        options = replace(model.options, confidence=LOOKS, redetection=redetection)
+        monkeypatch.setattr(model, 'options', options)
+        target = model.start(self.clip_with_a_gap(0), np.array([20.0, 20, 60, 48]))
+        results = [model.step(self.clip_with_a_gap(index), target) for index in range(1, 30)]
+        lost = [result.state is TrackingState.NOT_FOUND for result in results]
+        assert not any(lost[:4])
+        # One frame is not enough.
+        assert all(lost[4:15])
+        if redetection is None:
+            assert all(lost[15:])
+        else:
+            assert not lost[-1]
+            assert iou(results[-1].box, np.array([240, 170, 60, 48])) > 0.5
+            assert results[-1].confidence > 0.8
+
+    def test_a_search_needs_a_confidence(self, model):
+        with pytest.raises(ValueError, match='test_cfg: redetection needs confidence'):
+            replace(model.options, redetection=2)
+
+    @pytest.mark.parametrize('size', [(3, 4), (20, 60), (60, 48), (300, 200), (900, 900)])
+    def test_regions_cover_the_frame(self, size):
+        frame, scale = (240, 320), 3.75
+        last = np.array([250.0, 40, *size])
+        boxes = scan_boxes(last, frame, scale)
+        assert 1 <= len(boxes) <= 24
+        centers = boxes[:, :2] + boxes[:, 2:] / 2
+        away = np.linalg.norm(centers - (last[:2] + last[2:] / 2), axis=1)
+        assert (np.diff(away) >= 0).all()
+        side = scale * np.sqrt(boxes[:, 2] * boxes[:, 3])
+        places = np.random.default_rng(0).uniform((0, 0), (320, 240), (200, 2))
+        reach = np.abs(places[:, None] - centers).max(axis=2)
+        assert (reach <= side / 2).any(axis=1).all()
+
+    def test_near(self):
+        box = np.array([10.0, 10, 20, 10])
+        assert near(box, box + np.array([19, 9, 0, 0]))
+        assert not near(box, box + np.array([21, 0, 0, 0]))
+        assert not near(box, box + np.array([0, 11, 0, 0]))
+
+
+class TestEvidence:
+    def test_the_first_model_s_score_is_what_the_whole_map_says(self, model, clip, target):
+        """Of the model as it started, at cells inside and at the border."""
+        seen = model.online.observe(model.online.search_region(target).cut(clip[1]), target)
+        scores = sum(stage.scores[0, 0] for stage in seen.stages) / len(seen.stages)
+        for cell in ((5, 6), (0, 0), (11, 3)):
+            score = target.history.first_score(seen.stages, cell)
+            assert score == pytest.approx(scores[cell].item(), abs=1e-5)
+
+    def test_the_look_of_a_face_is_not_that_of_what_is_beside_it(self, model):
+        """In a real frame, whitened by itself; the frame after ten looks alike."""
+        video = cv2.VideoCapture(str(demo_clip()))
+        frames = [video.read()[1] for _ in range(11)]
+        images = np.stack([cv2.resize(frames[i], (192, 192)) for i in (0, 10)])
+        images = torch.from_numpy(images).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            features = model.network.filter_features(model.extract(images))[0]
+        x, y, width, height = np.array(DEMO_BOX) * np.tile(np.divide(192, (176, 144)), 2)
+        face = torch.tensor([x, y, x + width, y + height])
+        beside = face + torch.tensor([width, 0, width, 0])
+        boxes = model.head.grid.to_cells(torch.stack((face, beside)).float())
+        appearance = Appearance(features[:1], boxes[:1])
+        looks = appearance.look(features[1:], boxes[None])[0]
+        same, other = (looks @ appearance.first).tolist()
+        assert same > 0.5
+        assert other < 0.3
