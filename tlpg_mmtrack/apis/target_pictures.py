@@ -42,7 +42,8 @@ def draw_targets(
     picture, scale = enlarge(frame)
     for name, result in results.items():
         colour = _to_bgr(target_colour(order.index(name)))
-        draw_box(picture, result.box * scale, colour)
+        lost = result.state is TrackingState.NOT_FOUND
+        draw_box(picture, result.box * scale, colour, dashed=lost)
         found = result.state is TrackingState.NORMAL
         text = name if found else f'{name} ({result.state.value})'
         _draw_tag(picture, text, result.box[:2] * scale, colour)

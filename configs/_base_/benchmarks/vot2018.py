@@ -15,4 +15,6 @@ vot_tracking = dict(
     update_iters=3,
     hard_negative_iters=3,
     update_interval=10,
+    # The protocol starts a lost tracker again.
+    redetection=None,
 )
