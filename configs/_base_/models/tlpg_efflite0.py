@@ -31,6 +31,6 @@ model = dict(
         trusted_iou=(0.5, 0.8),
         # From benchmarks/confidence.py.
         confidence=dict(level=5.0, similarity=3.0, recent=5.8, jump=-2.0, bias=-3.4),
-        redetection=10,
+        redetection=5,
     ),
 )

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 REGIONS = 2
 """That are scored in each frame in which the target is searched for, beside the last place."""
+FOLLOWED = 15
+"""Frames for which the box of a target that is not found follows the best guess."""
 SLOWING = 0.6
 """Factor on the velocity of a box whose target is not found, frame by frame."""
 
@@ -99,12 +101,14 @@ class OnlineTracker:
         """Find the target in the next frame and learn from it; see :meth:`TLPG.step`."""
         target.frame += 1
         options = self.options
-        sighting = self._measure(target, self._look(frame, target, target.box))
+        usual = self._measure(target, self._look(frame, target, target.box))
         if options.redetection is not None and target.missed >= options.redetection:
-            sighting = self._search(frame, target, sighting)
-        least = options.sure_confidence if target.missed else options.least_confidence
-        if sighting.found is None or sighting.confidence < least:
-            return self._miss(target, sighting, frame.shape)
+            sighting = self._search(frame, target, usual)
+        else:
+            least = options.sure_confidence if target.missed else options.least_confidence
+            sighting = usual if usual.found and usual.confidence >= least else None
+        if sighting is None:
+            return self._miss(target, usual, frame.shape)
         return self._take(target, sighting, frame.shape)
 
     def _look(self, frame: np.ndarray, target: TargetState, box: np.ndarray) -> Look | None:
@@ -149,20 +153,20 @@ class OnlineTracker:
         found = Found(seen, place.state, box, center, size, float(iou), appearance, evidence)
         return Sighting(place.score, found, self.confidence(evidence))
 
-    def _search(self, frame: np.ndarray, target: TargetState, usual: Sighting) -> Sighting:
+    def _search(self, frame: np.ndarray, target: TargetState, usual: Sighting) -> Sighting | None:
         """Look elsewhere in the frame, too, for a target that was lost.
 
         Args:
             frame: The frame.
             target: The target.
-            usual: What is seen around the last box.
+            usual: What is seen around the box.
 
         Returns:
-            What was seen in two frames; else nothing.
+            What was seen in two frames; else None.
         """
         options = self.options
         if target.candidate is None:
-            boxes = scan_boxes(target.box, frame.shape, options.search_scale)
+            boxes = scan_boxes(target.last, frame.shape, options.search_scale)
             first = REGIONS * (target.missed - options.redetection)
             boxes = [boxes[(first + i) % len(boxes)] for i in range(REGIONS)]
         else:
@@ -173,10 +177,10 @@ class OnlineTracker:
             best = max(looks, key=lambda look: np.nan_to_num(look.place.score))
             sightings.append(self._measure(target, best))
         best = max(sightings, key=lambda sighting: sighting.confidence)
-        sure = best.confidence >= options.sure_confidence
+        sure = best.confidence >= options.found_confidence
         known, target.candidate = target.candidate, best.found.frame_box if sure else None
         if not (sure and known is not None and near(known, target.candidate)):
-            return Sighting(best.score)
+            return None
         target.box, target.candidate = target.candidate, None
         return best
 
@@ -217,8 +221,8 @@ class OnlineTracker:
         Only the report is bounded: after one small frame the search goes on where it was.
         """
         target.missed += 1
-        options, center = self.options, target.box[:2] + (target.box[2:] - 1) / 2
-        if options.confidence is not None and target.missed < (options.redetection or math.inf):
+        if self.options.confidence is not None and target.missed <= FOLLOWED:
+            center = target.box[:2] + (target.box[2:] - 1) / 2
             if sighting.found is not None:
                 center = sighting.found.center
             else:

@@ -79,10 +79,10 @@ class TrackingOptions:
         confidence: Weights of the :class:`Evidence` and ``bias``, of a logistic regression that
             gives the probability that the box is on the target. None: it is always 1.
         least_confidence: Below it the target is lost.
-        sure_confidence: Below it a frame is uncertain: neither size nor look are learned. A lost
-            target is found from it on.
+        sure_confidence: Below it a frame is uncertain: neither size nor look are learned.
+        found_confidence: What a target that is searched for must have, in two frames, to be found.
         redetection: Frames after which a lost target is searched in the whole frame, a part in
-            each, and found again when it is seen in two; None: only around its last place.
+            each; None: only around its last place.
     """
 
     test_mode: Annotated[str, one_of('OPE', 'VOT')] = 'OPE'
@@ -111,6 +111,7 @@ class TrackingOptions:
     confidence: Annotated[dict[str, float] | None, optional(WEIGHTS)] = None
     least_confidence: Annotated[float, PROBABILITY] = 0.2
     sure_confidence: Annotated[float, PROBABILITY] = 0.5
+    found_confidence: Annotated[float, PROBABILITY] = 0.9
     redetection: Annotated[int | None, optional(whole(1))] = None
 
     @property
