@@ -16,8 +16,8 @@ from tlpg_mmtrack.models.trackers.appearance import Appearance
 from tlpg_mmtrack.models.trackers.search_region import near, scan_boxes
 from tlpg_mmtrack.structures import TrackingState
 
-LOOKS = dict(recent=20.0, bias=-6.0)
-"""Sure from a cosine of 0.3 on."""
+LOOKS = dict(recent=20.0, bias=-5.0)
+"""Sure from a cosine of 0.25 on."""
 
 
 class TestConfidence:

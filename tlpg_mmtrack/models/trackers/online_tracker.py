@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 REGIONS = 2
 """That are scored in each frame in which the target is searched for, beside the last place."""
-FOLLOWED = 15
-"""Frames for which the box of a target that is not found follows the best guess."""
 SLOWING = 0.6
 """Factor on the velocity of a box whose target is not found, frame by frame."""
 
@@ -172,16 +170,20 @@ class OnlineTracker:
         else:
             boxes = [target.candidate]
         looks = [look for box in boxes if (look := self._look(frame, target, box)) is not None]
-        sightings = [usual]
-        if looks:
-            best = max(looks, key=lambda look: np.nan_to_num(look.place.score))
-            sightings.append(self._measure(target, best))
-        best = max(sightings, key=lambda sighting: sighting.confidence)
-        sure = best.confidence >= options.found_confidence
-        known, target.candidate = target.candidate, best.found.frame_box if sure else None
-        if not (sure and known is not None and near(known, target.candidate)):
+        best = max(looks, key=lambda look: np.nan_to_num(look.place.score), default=None)
+        # Near the last place it need not be as sure.
+        sure = [usual] if usual.confidence >= options.sure_confidence else []
+        elsewhere = self._measure(target, best)
+        if elsewhere.confidence >= options.found_confidence:
+            sure.append(elsewhere)
+        known, target.candidate = target.candidate, None
+        if not sure:
             return None
-        target.box, target.candidate = target.candidate, None
+        best = max(sure, key=lambda sighting: sighting.confidence)
+        if known is None or not near(known, best.found.frame_box):
+            target.candidate = best.found.frame_box
+            return None
+        target.box = best.found.frame_box
         return best
 
     def search_region(self, target: TargetState) -> SearchRegion:
@@ -216,19 +218,18 @@ class OnlineTracker:
     def _miss(
         self, target: TargetState, sighting: Sighting, shape: tuple[int, ...]
     ) -> TrackingResult:
-        """For a while the box follows the best guess; then it stays, on the frame.
+        """The box follows the best guess; without one it comes to a halt.
 
         Only the report is bounded: after one small frame the search goes on where it was.
         """
         target.missed += 1
-        if self.options.confidence is not None and target.missed <= FOLLOWED:
-            center = target.box[:2] + (target.box[2:] - 1) / 2
-            if sighting.found is not None:
-                center = sighting.found.center
-            else:
-                center = center + target.history.velocity
-                target.history.velocity *= SLOWING
-            target.box[:2] = bound_by_frame(_around(center, target.box[2:]), shape)[:2]
+        if sighting.found is not None and sighting.confidence >= self.options.least_confidence:
+            center = sighting.found.center
+        else:
+            center = target.box[:2] + (target.box[2:] - 1) / 2 + target.history.velocity
+            target.history.velocity *= SLOWING
+        if self.options.confidence is not None:
+            target.box = _around(center, target.box[2:])
         score = sighting.score if math.isfinite(sighting.score) else 0.0
         box = bound_by_frame(target.box, shape)
         return TrackingResult(box, score, TrackingState.NOT_FOUND, sighting.confidence)
