@@ -17,9 +17,9 @@ class TrackingState(enum.Enum):
     HARD_NEGATIVE = 'hard_negative'
     """The target was found beside a distractor, which the target model learns to reject."""
     UNCERTAIN = 'uncertain'
-    """Two candidates are equally likely; the frame is not learned from."""
+    """The evidence is weak, or two candidates are alike; the frame is not learned from."""
     NOT_FOUND = 'not_found'
-    """The target is lost or the frame is unusable; the box is the last one known."""
+    """The target is lost or the frame is unusable; the box is a guess, near the last one."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from moving_target import MovingTarget, iou
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.trackers.appearance import Appearance
+from tlpg_mmtrack.models.trackers.confidence import ConfidenceModel, Evidence
 from tlpg_mmtrack.models.trackers.search_region import near, scan_boxes
 from tlpg_mmtrack.structures import TrackingState
 
@@ -129,3 +130,13 @@ class TestEvidence:
         same, other = (looks @ appearance.first).tolist()
         assert same > 0.5
         assert other < 0.3
+
+    @pytest.mark.parametrize('value', [0.0, float('nan')])
+    def test_features_that_show_nothing_are_nobody_s(self, value):
+        """Blank, or of weights that are not finite: no exception, and no confidence."""
+        features = torch.full((2, 4, 6, 6), value)
+        boxes = torch.tensor([[1.0, 1, 4, 4]]).expand(2, -1)
+        appearance = Appearance(features, boxes)
+        cosine = float(appearance.look(features[:1], boxes[:1, None])[0, 0] @ appearance.first)
+        nothing = Evidence(*[cosine] * len(fields(Evidence)))
+        assert ConfidenceModel(dict(recent=20.0, bias=-5.0))(nothing) < 0.01

@@ -12,6 +12,8 @@ from ...ops import prroi_pool_boxes
 BINS = 3
 RIDGE = 0.1
 """Added to the covariance, as a share of its mean variance."""
+LEAST_VARIANCE = 1e-8
+"""Added too, for crops without any; a map's mean square is about 1e-4."""
 RATE = 0.02
 """Share of a sure frame in the recent looks."""
 
@@ -35,10 +37,12 @@ class Appearance:
         cells = features.transpose(0, 1).flatten(1)
         self._mean = cells.mean(dim=1)
         covariance = torch.cov(cells)
-        variance = covariance.diagonal().mean()
-        covariance = covariance + RIDGE * variance * torch.eye(len(cells), device=cells.device)
-        # Inverse of the lower triangle L with L L' = covariance: rows that whiten.
-        self._whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
+        unit = torch.eye(len(cells), dtype=cells.dtype, device=cells.device)
+        covariance += (RIDGE * covariance.diagonal().mean() + LEAST_VARIANCE) * unit
+        # The rows of the inverse of L whiten, where L L' is the covariance. Neither call raises
+        # where features are not finite: what they then give is never the target.
+        lower = torch.linalg.cholesky_ex(covariance).L
+        self._whitening = torch.linalg.solve_triangular(lower, unit, upper=False)
         looks = self.look(features, boxes[:, None])[:, 0]
         self.first = F.normalize(looks.mean(dim=0), dim=0)
         self.recent = self.first

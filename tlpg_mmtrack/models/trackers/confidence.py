@@ -46,12 +46,12 @@ class ConfidenceModel:
         self.weights = weights
 
     def __call__(self, evidence: Evidence) -> float:
-        """The probability, 0..1."""
+        """The probability, 0..1; 0 where the evidence is not finite."""
         if self.weights is None:
             return 1.0
         values = {**bounded(evidence), 'bias': 1.0}
         logit = sum(weight * values[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
+        return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0))) if math.isfinite(logit) else 0.0
 
 
 def bounded(evidence: Evidence) -> dict[str, float]:

@@ -17,6 +17,8 @@ from .confidence import Evidence
 from .frame_network import StageOutput
 from .localization import Localization
 
+LEAST_SCORE = 1e-3
+"""By which others are divided."""
 RATE = 0.05
 """Share of a sure frame in the running means."""
 
@@ -69,10 +71,10 @@ class History:
         way = (center - (last[:2] + (last[2:] - 1) / 2)) / frames - self.velocity
         return Evidence(
             score=place.score,
-            level=place.score / self.score,
-            second=max(place.second, 0.0) / place.score,
+            level=place.score / max(self.score, LEAST_SCORE),
+            second=max(place.second, 0.0) / max(place.score, LEAST_SCORE),
             iou=iou,
-            first=self.first_score(stages, place.cell) / self.first,
+            first=self.first_score(stages, place.cell) / max(self.first, LEAST_SCORE),
             similarity=float(look @ self.appearance.first),
             recent=float(look @ self.appearance.recent),
             jump=float(np.linalg.norm(way) / np.sqrt(np.prod(last[2:]))),
