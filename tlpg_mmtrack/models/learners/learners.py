@@ -31,22 +31,22 @@ class Learner(BaseModule, ABC):
 
     Args:
         filter_optimizer: Config of the filter's optimiser.
-        gradient_scale: Factor on the classification loss's gradient through the sampling
-            positions.
 
     Attributes:
+        gradient_scale: Factor on the classification loss's gradient through the sampling
+            positions.
         learns_offsets: Whether the points leave their regular grid.
         learns_boxes: Whether the points' extremes are proposals, learned from the boxes.
     """
 
+    gradient_scale = 1.0
     learns_offsets = True
     learns_boxes = True
 
-    @checked(filter_optimizer=CONFIG, gradient_scale=PROBABILITY)
-    def __init__(self, filter_optimizer: dict, gradient_scale: float) -> None:
+    @checked(filter_optimizer=CONFIG)
+    def __init__(self, filter_optimizer: dict = FILTER_OPTIMIZER) -> None:
         super().__init__()
         self.filter_optimizer: SDOptimizer = MODELS.build(filter_optimizer)
-        self.gradient_scale = gradient_scale
 
     @abstractmethod
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
@@ -80,9 +80,6 @@ class FilterLearner(Learner):
     learns_offsets = False
     learns_boxes = False
 
-    def __init__(self, filter_optimizer: dict = FILTER_OPTIMIZER) -> None:
-        super().__init__(filter_optimizer, gradient_scale=1.0)
-
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
         """Improve the filter."""
         course = self.learn_filter(problems, model, num_iters)
@@ -99,14 +96,15 @@ class AlternateLearner(Learner):
         gradient_scale: As in :class:`Learner`; for training only.
     """
 
-    @checked(offset_optimizer=CONFIG)
+    @checked(offset_optimizer=CONFIG, gradient_scale=PROBABILITY)
     def __init__(
         self,
         filter_optimizer: dict = FILTER_OPTIMIZER,
         offset_optimizer: dict = OFFSET_OPTIMIZER,
         gradient_scale: float = 0.1,
     ) -> None:
-        super().__init__(filter_optimizer, gradient_scale)
+        super().__init__(filter_optimizer)
+        self.gradient_scale = gradient_scale
         self.offset_optimizer: SDOptimizer = MODELS.build(offset_optimizer)
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
@@ -134,14 +132,15 @@ class JointLearner(Learner):
         gradient_scale: As in :class:`Learner`; 1 where no other loss pulls at the points.
     """
 
-    @checked(boxes=FLAG)
+    @checked(boxes=FLAG, gradient_scale=PROBABILITY)
     def __init__(
         self,
         filter_optimizer: dict = JOINT_OPTIMIZER,
         boxes: bool = True,
         gradient_scale: float = 0.1,
     ) -> None:
-        super().__init__(filter_optimizer, gradient_scale)
+        super().__init__(filter_optimizer)
+        self.gradient_scale = gradient_scale
         self.learns_boxes = boxes
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
