@@ -82,12 +82,15 @@ def test_benchmarks_test_the_model_that_is_trained(path: Path) -> None:
     tested = Config.fromfile(path).model
     trained = Config.fromfile(path.with_name(f'{name}.py')).model
     options = TrackingOptions(**tested.pop('test_cfg'))
-    changed = set(asdict(options).items()) - set(asdict(TrackingOptions()).items())
+    defaults = asdict(TrackingOptions())
+    changed = {name: value for name, value in asdict(options).items() if value != defaults[name]}
     expected = dict(trained.pop('test_cfg'))
     if bench == 'vot2018':
         expected.update(test_mode='VOT', crop_size=224, search_scale=4.0, memory_size=250)
         expected.update(first_iters=25, update_iters=3, hard_negative_iters=3, update_interval=10)
-    assert changed == set(expected.items())
+        # A failure starts the tracker anew there.
+        expected.pop('redetection', None)
+    assert changed == expected
     assert tested == trained
 
 

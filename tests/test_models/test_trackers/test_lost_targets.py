@@ -79,6 +79,24 @@ class TestSearch:
             assert iou(results[-1].box, np.array([240, 170, 60, 48])) > 0.5
             assert results[-1].confidence > 0.8
 
+    def test_no_frame_costs_more_than_three(self, model, clip, monkeypatch):
+        """In regions that are scored, which take most of the time."""
+        options = replace(model.options, confidence=LOOKS, redetection=1)
+        monkeypatch.setattr(model, 'options', options)
+        target = model.start(clip[0], clip.box(0))
+        observe, calls = model.network.observe, []
+        monkeypatch.setattr(
+            model.network, 'observe', lambda *inputs: calls.append(1) or observe(*inputs)
+        )
+        counts = []
+        for _ in range(8):
+            calls.clear()
+            model.step(clip.background, target)
+            counts.append(len(calls))
+        assert counts[0] == 1
+        assert max(counts) <= 3
+        assert target.missed == 8
+
     def test_a_search_needs_a_confidence(self, model):
         with pytest.raises(ValueError, match='test_cfg: redetection needs confidence'):
             replace(model.options, redetection=2)
