@@ -70,7 +70,7 @@ def run_demo(
     load = partial(Tracker.from_pretrained, config, checkpoint, device, seed)
     frames, tracker = open_frames(clip, load)
     stream = itertools.islice(frames, starts.frame, None)
-    first = first_frame(stream, frames)
+    index, first = first_frame(stream, frames)
     if starts.boxes is None:
         starts.boxes = DEMO_BOX if source is None else draw_box(first)
     starts.boxes = checked_boxes(starts.boxes, first)
@@ -78,7 +78,7 @@ def run_demo(
     tracker = started(tracker or load(), first, starts)
 
     with stop_on_interrupt(frames) as stop, Recording(out, frames.fps, names) as recording:
-        recording.add(starts.frame, first, as_results(starts.boxes))
+        recording.add(index, first, as_results(starts.boxes))
         left = frames.frame_count and frames.frame_count - starts.frame
         bar = with_bar(stream, left, max_frames)
         seconds = track_all(tracker, bar, recording, stop, show, starts)
@@ -97,12 +97,12 @@ def run_demo(
 def open_frames(
     source: str | Path, load: Callable[[], Tracker]
 ) -> tuple[FrameSource, Tracker | None]:
-    """The frames; of live ones the newest each time, from when the tracker is loaded, with it."""
+    """The frames; of live ones the newest each time, and the tracker, loaded meanwhile."""
     frames = open_source(source)
     if not frames.live:
         return frames, None
-    tracker = load()
-    return NewestFrames(frames), tracker
+    frames = NewestFrames(frames)
+    return frames, load()
 
 
 def started(tracker: Tracker, frame: np.ndarray, starts: Starts) -> Tracker | MultiTracker:
@@ -147,12 +147,15 @@ def track_all(
     return seconds
 
 
-def first_frame(stream: Iterator, frames: FrameSource) -> np.ndarray:
-    """The first frame; of live ones the first that is whole."""
-    _, first = next((item for item in stream if item[1] is not None or not frames.live), (0, None))
+def first_frame(stream: Iterator, frames: FrameSource) -> tuple[int, np.ndarray]:
+    """The first frame and its number; of live ones the first that is whole."""
+    whole = (item for item in stream if item[1] is not None or not frames.live)
+    index, first = next(whole, (0, None))
+    if first is None and frames.live:
+        raise InputError(f'source: {frames.name} gave no picture; check that it plays elsewhere')
     if first is None:
         raise InputError(f'source: the first frame of {frames.name} is corrupt; leave it out')
-    return check_frame(first)
+    return index, check_frame(first)
 
 
 def check_source(source: str | None, folder: Path) -> None:

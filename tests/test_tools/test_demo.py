@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -118,6 +119,24 @@ class TestLive:
         frames = [int(row['frame']) for row in rows_of(out)]
         assert frames == sorted(set(frames))
         assert len(frames) == manifest['frames'] == len(list(open_source(out / 'tracked.mp4')))
+
+    def test_a_stream_without_a_picture(self, out, capsys):
+        with stream_server(1) as server:
+            assert demo.main([url_of(server), *BOX, '--out', str(out)]) == 2
+        assert 'cannot be read (Input' in capsys.readouterr().err
+        assert files_in(out) == []
+
+    def test_what_comes_while_the_tracker_is_loaded_is_not_kept(self, out, models, monkeypatch):
+        def slow(config, checkpoint, device, seed):
+            time.sleep(1)
+            return Tracker(models[0], 'cpu', seed)
+
+        monkeypatch.setattr(Tracker, 'from_pretrained', slow)
+        with stream_server(10**6) as server:
+            assert demo.main([url_of(server), *BOX, '--out', str(out), '--max-frames', '3']) == 0
+        first, second, _ = (int(row['frame']) for row in rows_of(out))
+        assert first > 20
+        assert second - first < 20
 
     def test_ctrl_c_finishes_the_files(self, out, models):
         models[0] = FailingModel(lambda: signal.raise_signal(signal.SIGINT))

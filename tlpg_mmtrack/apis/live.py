@@ -72,13 +72,12 @@ class StreamSource(FrameSource):
         logger.warning('%s ended after %d frames', self.name, index)
 
     def _open(self) -> InputContainer:
-        # Packets that are lost cost more than their delay.
-        options = {'rtsp_transport': 'tcp'} if self._address.startswith('rtsp') else {}
-        return av.open(self._address, options=options, timeout=_TIMEOUT)
+        return av.open(self._address, timeout=_TIMEOUT)
 
     def _reopened(self, deadline: float) -> InputContainer | None:
-        while time.monotonic() < deadline:
+        if time.monotonic() < deadline:
             logger.warning('%s broke off; connecting again', self.name)
+        while time.monotonic() < deadline:
             time.sleep(_PAUSE)
             with contextlib.suppress(av.FFmpegError):
                 container = self._open()
