@@ -149,6 +149,14 @@ def test_an_export_of_label_studio(clip: Path, tmp_path: Path) -> None:
     }
 
 
+def test_label_studio_at_another_frame_rate_is_refused(clip: Path, tmp_path: Path) -> None:
+    """Its own is 24; in the clip's 4 seconds are 120 frames."""
+    text = json.dumps(LABEL_STUDIO).replace('"framesCount": 120', '"framesCount": 96')
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(InputError, match=r'a\.json: counts 96 .* of 120; .* frameRate="29\.97"'):
+        read_boxes_of_video(tmp_path / 'a.json', video=clip)
+
+
 def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
     (tmp_path / 'gt.txt').write_text('1,2,912,484,97,109,1,1,1\n1,7,1,1,20,30,1,1,0.5\n')
     assert by_frame(read_boxes_of_video(tmp_path / 'gt.txt')) == {
