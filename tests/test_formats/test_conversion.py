@@ -309,6 +309,22 @@ def test_a_file_that_cannot_be_written_is_named(boxes: VideoBoxes, tmp_path: Pat
         write_boxes_of_video(boxes, tmp_path / 'none' / 'a.xml', 'cvat')
 
 
+def test_a_full_disk_leaves_the_old_file(
+    boxes: VideoBoxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / 'a.xml'
+    path.write_text('old')
+
+    def no_space(*_: object, **__: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(Path, 'write_text', no_space)
+    with pytest.raises(FileError, match=r'a\.xml: cannot be written \(No space left on device\)'):
+        write_boxes_of_video(boxes, path, 'cvat')
+    assert path.read_text() == 'old'
+    assert [each.name for each in tmp_path.iterdir()] == ['a.xml']
+
+
 def test_other_names_of_formats_are_refused(boxes: VideoBoxes, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="format: 'yolo' is none; pass one of csv, coco, cvat"):
         write_boxes_of_video(boxes, tmp_path / 'a', 'yolo')
