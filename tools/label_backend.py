@@ -13,6 +13,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
     from label_proposals import Proposer
 
 MAX_REQUEST = 64 * 2**20
-VERSION = {'model_version': 'tlpg_mmtrack'}
 # What Label Studio asks besides, and needs no more of an answer to.
 SETTLED = {
     '/health': {'status': 'UP', 'model_class': 'TLPG'},
-    '/setup': VERSION,
     '/versions': {'versions': ['tlpg_mmtrack']},
     '/webhook': {},
     '/validate': {},
@@ -65,6 +64,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(413)
             return
         body = self.rfile.read(length)
+        if self.path == '/setup':
+            # A new one each time: a task with a prediction of this version is not asked for again.
+            now = time.strftime('%Y-%m-%d %H:%M:%S')
+            self._answer({'model_version': f'tlpg_mmtrack {now}.{time.time_ns() % 10**9:09}'})
+            return
         if self.path != '/predict':
             self._answer(SETTLED.get(self.path))
             return

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.frames import FrameSource, open_source
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes
-from tlpg_mmtrack.formats.label_studio import KIND, add_regions, regions_of
+from tlpg_mmtrack.formats.label_studio import KIND, add_regions, regions_of, require_same_count
 from tlpg_mmtrack.formats.records import Records
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -36,8 +36,8 @@ class Proposer:
         # By task, the keyframes answered so far, to tell those that a person set since.
         self._known: dict[Any, set[tuple[float, ...]]] = {}
 
-    def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """A prediction for each task of a request to predict.
+    def answer(self, request: dict[str, Any]) -> list[Any]:
+        """A prediction for each task of a request to predict; empty where nothing is drawn yet.
 
         Raises:
             InputError: If the config has no video rectangles, or a video or region cannot be used.
@@ -47,14 +47,8 @@ class Proposer:
             raise InputError('request: needs a list of tasks')
         key = _video_key(request.get('label_config') or '')
         context = (request.get('params') or {}).get('context') or {}
-        return [
-            dict(
-                model_version='tlpg_mmtrack',
-                score=1.0,
-                result=self._regions(task, key, context.get('result') or _drawn(task)),
-            )
-            for task in tasks
-        ]
+        found = [self._regions(task, key, context.get('result') or _drawn(task)) for task in tasks]
+        return [dict(result=regions, score=1.0) if regions else [] for regions in found]
 
     def _regions(self, task: dict[str, Any], key: str, regions: list[Region]) -> list[Region]:
         regions = [region for region in regions if region.get('type') == KIND]
@@ -69,6 +63,7 @@ class Proposer:
         size = next((f.shape[1::-1] for _, f in source if f is not None), None)
         records = Records(path)
         length = add_regions(records, [region], size) or source.frame_count
+        require_same_count(f'region {region.get("id")!r}', length, source.frame_count, source.fps)
         drawn = records.sorted()
         if not drawn:
             raise InputError(f'region {region.get("id")!r}: has no box; draw one')
@@ -129,9 +124,9 @@ def _video_key(config: str) -> str:
 
 
 def _drawn(task: dict[str, Any]) -> list[Region]:
-    """The regions of a task's last draft, annotation or prediction."""
-    answers = (task.get(name) for name in ('drafts', 'annotations', 'predictions'))
-    last = next((each[-1] for each in answers if each), {})
+    """The regions of the draft or annotation that was changed last."""
+    answers = [*(task.get('annotations') or []), *(task.get('drafts') or [])]
+    last = max(answers, key=lambda each: str(each.get('updated_at')), default={})
     return last.get('result') or []
 
 

@@ -55,7 +55,8 @@ def printed() -> dict[str, str]:
             [sys.executable, '-W', 'ignore', '-c', script],
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            # torch warns there.
+            stderr=subprocess.DEVNULL,
             text=True,
         )
         for name, script in SCRIPTS.items()

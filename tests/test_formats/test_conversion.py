@@ -149,6 +149,14 @@ def test_an_export_of_label_studio(clip: Path, tmp_path: Path) -> None:
     }
 
 
+def test_label_studio_at_another_frame_rate_is_refused(clip: Path, tmp_path: Path) -> None:
+    """Its own is 24; in the clip's 4 seconds are 120 frames."""
+    text = json.dumps(LABEL_STUDIO).replace('"framesCount": 120', '"framesCount": 96')
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(InputError, match=r'a\.json: counts 96 .* of 120; .* frameRate="29\.97"'):
+        read_boxes_of_video(tmp_path / 'a.json', video=clip)
+
+
 def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
     (tmp_path / 'gt.txt').write_text('1,2,912,484,97,109,1,1,1\n1,7,1,1,20,30,1,1,0.5\n')
     assert by_frame(read_boxes_of_video(tmp_path / 'gt.txt')) == {
@@ -299,6 +307,22 @@ def test_a_format_that_needs_the_size_asks_for_it(
 def test_a_file_that_cannot_be_written_is_named(boxes: VideoBoxes, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r'none/a\.xml: cannot be written'):
         write_boxes_of_video(boxes, tmp_path / 'none' / 'a.xml', 'cvat')
+
+
+def test_a_full_disk_leaves_the_old_file(
+    boxes: VideoBoxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / 'a.xml'
+    path.write_text('old')
+
+    def no_space(*_: object, **__: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(Path, 'write_text', no_space)
+    with pytest.raises(FileError, match=r'a\.xml: cannot be written \(No space left on device\)'):
+        write_boxes_of_video(boxes, path, 'cvat')
+    assert path.read_text() == 'old'
+    assert [each.name for each in tmp_path.iterdir()] == ['a.xml']
 
 
 def test_other_names_of_formats_are_refused(boxes: VideoBoxes, tmp_path: Path) -> None:

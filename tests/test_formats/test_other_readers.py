@@ -78,6 +78,26 @@ def test_coco_by_datumaro(boxes: VideoBoxes, seen: Boxes, tmp_path: Path) -> Non
     assert_same_boxes(datumaro_boxes(tmp_path, 'coco'), seen, HUNDREDTH)
 
 
+def test_coco_as_tao_by_trackeval(boxes: VideoBoxes, tmp_path: Path) -> None:
+    """The file as the truth, its annotations as a tracker's answer: all is found."""
+    trackeval = reader('trackeval')
+    truth, answer = tmp_path / 'truth', tmp_path / 'trackers' / 'tlpg' / 'data'
+    for folder in (truth, answer):
+        folder.mkdir(parents=True)
+    write_boxes_of_video(boxes, truth / 'a.json', 'coco')
+    annotations = json.loads((truth / 'a.json').read_text())['annotations']
+    (answer / 'a.json').write_text(json.dumps(annotations))
+    folders = dict(GT_FOLDER=str(truth), TRACKERS_FOLDER=str(tmp_path / 'trackers'))
+    dataset = trackeval.datasets.TAO(folders | dict(PRINT_CONFIG=False))
+    assert dataset.get_eval_info()[1] == ['carphone_pristine.mp4']
+    for name, seen in (('face', 7), ('hand', 6)):
+        raw = dataset.get_raw_seq_data('tlpg', 'carphone_pristine.mp4')
+        data = dataset.get_preprocessed_seq_data(raw, name)
+        found = trackeval.metrics.HOTA(dict(PRINT_CONFIG=False)).eval_sequence(data)
+        assert (data['num_gt_dets'], data['num_timesteps']) == (seen, 120)
+        assert_allclose(found['HOTA'], 1.0)
+
+
 def test_mot_by_motmetrics(boxes: VideoBoxes, seen: Boxes, tmp_path: Path) -> None:
     write_boxes_of_video(boxes, tmp_path / 'a.txt', 'mot')
     table = reader('motmetrics').io.loadtxt(str(tmp_path / 'a.txt'), fmt='mot15-2D')

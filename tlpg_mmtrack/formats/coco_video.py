@@ -83,6 +83,8 @@ def coco_text(video: VideoBoxes) -> str:
         for index, record in enumerate(seen, 1)
     ]
     head: dict[str, Any] = dict(id=1, name=video.name or stem, width=width, height=height)
+    # Of TAO: nothing is known to be absent, and no target is left out.
+    head |= dict(neg_category_ids=[], not_exhaustive_category_ids=[])
     content = dict(
         videos=[head | (dict(fps=video.fps) if video.fps else {}) | dict(length=video.length)],
         categories=[dict(id=number, name=name) for name, number in numbers.items()],

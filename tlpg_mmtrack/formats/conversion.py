@@ -16,7 +16,7 @@ from tlpg_mmtrack.utils.errors import InputError
 
 from .coco_video import coco_text, read_coco
 from .cvat import cvat_text, read_cvat
-from .label_studio import label_studio_text, read_label_studio
+from .label_studio import label_studio_text, read_label_studio, require_same_count
 from .records import VideoBoxes
 from .text_files import (
     csv_text,
@@ -76,9 +76,12 @@ def read_boxes_of_video(
     if not path.is_file():
         raise InputError(f'boxes: {path} is not a file; check the path')
     known = _of_video(video) if video is not None else VideoBoxes('', (), size)
-    boxes = _named(format or _guess(path)).read(path, known.size)
+    format = format or _guess(path)
+    boxes = _named(format).read(path, known.size)
     if video is None:
         return dataclasses.replace(boxes, size=boxes.size or size)
+    if format == 'labelstudio':
+        require_same_count(str(path), boxes.frame_count, known.frame_count, known.fps)
     _require_same_video(path, boxes, known, str(video))
     return dataclasses.replace(known, records=boxes.records)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tlpg_mmtrack.utils.errors import InputError
+
 from .json_files import number_of, objects_of, read_json, size_of, text_of
 from .records import UNNAMED, BoxRecord, Records, VideoBoxes, rounded, unique_names
 
@@ -61,6 +63,25 @@ def add_regions(
         count = value.get('framesCount')
         length = count if isinstance(count, int) and count > 0 else length
     return length
+
+
+def require_same_count(where: str, counted: int | None, frames: int | None, fps: float) -> None:
+    """Refuse regions whose frames are not the video's: Label Studio takes 24 a second by itself.
+
+    Args:
+        where: What they are of.
+        counted: Number of frames that Label Studio counted, if known.
+        frames: Number of frames of the video, about, if known.
+        fps: Its frames a second.
+
+    Raises:
+        InputError: If the numbers differ.
+    """
+    if counted and frames and abs(counted - frames) > 2 + frames / 50:
+        raise InputError(
+            f'{where}: counts {counted} frames in a video of {frames}; give the tag Video of the '
+            f'labelling config frameRate="{fps:g}", and draw again'
+        )
 
 
 def label_studio_text(video: VideoBoxes) -> str:
