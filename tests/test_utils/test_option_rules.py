@@ -27,6 +27,7 @@ WRONG = {
     'Sequence[int]': ((2.5, 3), (), '12', 8, None),
     'Sequence[float]': ((NAN, 1.0), (), 8, None),
     'Sequence[float] | None': ((NAN, 1.0), (), 8),
+    'dict[str, float] | None': ({'unheard_of': 1.0}, {'bias': 'high'}, 0.5),
     'tuple[float, float]': ((1.0,), (NAN, 1.0), (1.0, 2.0, 3.0), 0.5),
     'tuple[float, float] | None': ((1.0,), (NAN, 1.0), (0.8, 0.5), 0.5),
 }

@@ -31,7 +31,11 @@ LOW_HIGH = Rule(
 EVIDENCE = {field.name for field in fields(Evidence)} | {'bias'}
 WEIGHTS = Rule(
     f'a dict of numbers by {", ".join(sorted(EVIDENCE))}',
-    lambda value: isinstance(value, dict) and EVIDENCE.issuperset(value),
+    lambda value: (
+        isinstance(value, dict)
+        and EVIDENCE.issuperset(value)
+        and all(map(NUMBER.accepts, value.values()))
+    ),
 )
 
 
