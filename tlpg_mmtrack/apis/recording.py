@@ -102,8 +102,8 @@ class Recording:
         if self._targets is None:
             plot_scores(path, list(self._results.values()))
             return
-        scores = {name: {} for name in self._targets}
+        found = {name: {} for name in self._targets}
         for index, results in self._results.items():
             for name, result in results.items():
-                scores[name][index] = result.score
-        plot_targets(path, {name: values for name, values in scores.items() if values})
+                found[name][index] = result
+        plot_targets(path, {name: results for name, results in found.items() if results})

@@ -28,7 +28,7 @@ def target_colour(position: int) -> str:
 def draw_targets(
     frame: np.ndarray, results: Mapping[str, TrackingResult], index: int, order: list[str]
 ) -> np.ndarray:
-    """Draw every target's box with its name, and its state unless that is ``NORMAL``.
+    """Draw every target's box, dashed where it is lost, and its name and state if not ``NORMAL``.
 
     Args:
         frame: (H, W, 3) uint8, BGR; it is not changed.
@@ -51,22 +51,25 @@ def draw_targets(
     return picture
 
 
-def plot_targets(path: str | Path, scores: Mapping[str, Mapping[int, float]]) -> None:
-    """Plot the scores of every target over the frames into a PNG file, written atomically.
+def plot_targets(path: str | Path, results: Mapping[str, Mapping[int, TrackingResult]]) -> None:
+    """Plot score and confidence of every target into a PNG file, written atomically.
 
     Args:
         path: File to write.
-        scores: By name, then by frame number.
+        results: By name, then by frame number.
     """
     figure = Figure(figsize=(9, 3), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for position, (name, values) in enumerate(scores.items()):
-        frames = range(min(values), max(values) + 1)
+    for position, (name, found) in enumerate(results.items()):
+        frames = range(min(found), max(found) + 1)
         # A gap where it is gone.
-        line = [values.get(index, np.nan) for index in frames]
-        axes.plot(frames, line, color=target_colour(position), lw=1.2, label=name)
-    axes.set(xlabel='frame', ylabel='score')
+        scores = [found[index].score if index in found else np.nan for index in frames]
+        confidences = [found[index].confidence if index in found else np.nan for index in frames]
+        colour = target_colour(position)
+        axes.plot(frames, scores, color=colour, lw=1.2, label=name)
+        axes.plot(frames, confidences, color=colour, lw=0.8, ls=':')
+    axes.set(xlabel='frame', ylabel='score; dotted: confidence')
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.legend(loc='lower left', fontsize='small')
     with atomic_write(Path(path)) as part:
