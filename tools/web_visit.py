@@ -20,7 +20,7 @@ from tracking_session import Target, TrackingSession
 from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.target_pictures import target_colour
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.structures import TrackingResult, TrackingState
+from tlpg_mmtrack.structures import TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import is_picture_name
 
@@ -112,7 +112,6 @@ class Visit:
                 for name, target in targets
             ]
             for series in SERIES
-            if series in TrackingResult.__dataclass_fields__
         }
 
     def _progress(self) -> float:
