@@ -5,7 +5,8 @@
 Prints the median size of the boxes found in the last third of each sequence, width x height, as
 multiples of the true ones: as tracked, and where every crop is cut at the true size around the
 tracker's own centre. What a step finds is taken before box_rate smooths it, and every box is
-trusted, its size and in memory (trusted_iou is off); each postprocess is tracked by itself.
+trusted, its size and in memory (trusted_iou and confidence are off); each postprocess is tracked
+by itself.
 
 With --one-step nothing is tracked: in eight frames of each sequence, spread over it, the last box
 is given, at the true place and 0.64 to 1.56 times as wide and as high as the target. Printed is
@@ -43,6 +44,8 @@ from tlpg_mmtrack.models.trackers import TLPG, TargetState
 from tlpg_mmtrack.utils.errors import InputError
 
 POSTPROCESSES = ('nms', 'iou_search', 'regression')
+SURE = dict(trusted_iou=None, confidence=None, redetection=None)
+"""Every box counts fully."""
 SCALES, FRAMES = (0.64, 0.8, 1.0, 1.25, 1.56), 8
 
 
@@ -145,7 +148,7 @@ def print_tracked(model: TLPG, videos: Sequence[FolderVideo]) -> None:
     print(f'{"sequence":20s} {"postprocess":12s} {"own crop":>12s} {"true crop":>12s}', flush=True)
     for video in videos:
         for postprocess in POSTPROCESSES:
-            model.options = replace(options, postprocess=postprocess, trusted_iou=None)
+            model.options = replace(options, postprocess=postprocess, **SURE)
             own, true = (
                 _last_third(found_sizes(model, video, true_crop)) for true_crop in (False, True)
             )
@@ -157,9 +160,7 @@ def print_one_step(model: TLPG, videos: Sequence[FolderVideo]) -> None:
     options = model.options
     print(f'{"postprocess":12s}', *(f'{scale:6.2f}' for scale in SCALES), '  left', flush=True)
     for postprocess in POSTPROCESSES:
-        model.options = replace(
-            options, postprocess=postprocess, trusted_iou=None, update_interval=10**6
-        )
+        model.options = replace(options, postprocess=postprocess, update_interval=10**6, **SURE)
         errors = np.mean([one_step(model, video).mean(axis=(0, 2)) for video in videos], axis=0)
         left = np.polyfit(np.log(SCALES), errors, 1)[0]
         sizes = (f'{size:6.2f}' for size in np.exp(errors))

@@ -20,7 +20,7 @@ from .localization import Localization
 LEAST_SCORE = 1e-3
 """By which others are divided."""
 RATE = 0.05
-"""Share of a sure frame in the running means."""
+"""Share of a sure frame in the running means; the first ones count more."""
 
 
 @dataclass
@@ -33,6 +33,7 @@ class History:
         velocity: (2,), (x, y), mean shift of the centre in frame pixels a frame.
         score: Mean peak score.
         first: Mean score of the first frame's models.
+        frames: Number of sure frames.
     """
 
     appearance: Appearance
@@ -40,6 +41,7 @@ class History:
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
     score: float = 0.8
     first: float = 0.8
+    frames: int = 0
 
     def look(self, stage: StageOutput, box: Tensor) -> Tensor:
         """(D,) look of a (4,) box in cells."""
@@ -96,9 +98,11 @@ class History:
     def learn(self, evidence: Evidence, look: Tensor) -> None:
         """Take a sure frame, and the (D,) look of the target in it, into the means."""
         self.appearance.learn(look)
-        first = evidence.first * self.first
-        self.score += RATE * (evidence.score - self.score)
-        self.first += RATE * (first - self.first)
+        self.frames += 1
+        # The 0.8 that they start at counts as one frame.
+        rate = max(RATE, 1 / (self.frames + 1))
+        self.score += rate * (evidence.score - self.score)
+        self.first += rate * (evidence.first - 1) * self.first
 
 
 def _score_at(model: TargetModel, stage: StageOutput, cell: tuple[int, int]) -> float:

@@ -99,7 +99,12 @@ class OnlineTracker:
         """Find the target in the next frame and learn from it; see :meth:`TLPG.step`."""
         target.frame += 1
         options = self.options
-        usual = self._measure(target, self._look(frame, target, target.box))
+        look = self._look(frame, target, target.box)
+        if look is None and (target.blank or contrast(frame) < LEAST_CONTRAST):
+            # Such a frame says nothing of the target.
+            box = bound_by_frame(target.box, frame.shape)
+            return TrackingResult(box, 0.0, TrackingState.NOT_FOUND, 0.0)
+        usual = self._measure(target, look)
         if options.redetection is not None and target.missed >= options.redetection:
             sighting = self._search(frame, target, usual)
         else:
@@ -146,7 +151,7 @@ class OnlineTracker:
             target.last,
             center,
             size,
-            target.missed + 1,
+            target.frame - target.last_frame,
         )
         found = Found(seen, place.state, box, center, size, float(iou), appearance, evidence)
         return Sighting(place.score, found, self.confidence(evidence))
@@ -244,8 +249,8 @@ class OnlineTracker:
         trust = self._box_confidence(found.iou)
         shift = found.center - (target.last[:2] + (target.last[2:] - 1) / 2)
         self._move(target, found, trust if sure else 0.0, shape)
-        target.history.moved(shift / (target.missed + 1))
-        target.missed, target.last = 0, target.box.copy()
+        target.history.moved(shift / (target.frame - target.last_frame))
+        target.missed, target.last, target.last_frame = 0, target.box.copy(), target.frame
         if state is not TrackingState.UNCERTAIN:
             self._update(target, found, trust, state)
             target.history.learn(found.evidence, found.appearance)

@@ -41,7 +41,8 @@ class TargetState:
         template: The box regression's view of the template; None without it.
         blank: Whether there was nothing to learn from around the first box.
         frame: Number of frames seen after the first.
-        missed: Number of frames since the target was last found.
+        last_frame: Number of that frame.
+        missed: Number of frames since then; those that show nothing are not counted.
         candidate: (4,), the box that may be the target when it is searched for; or None.
         schedule: When the target models learn.
     """
@@ -54,6 +55,7 @@ class TargetState:
     template: Template | None = None
     blank: bool = False
     frame: int = 0
+    last_frame: int = 0
     missed: int = 0
     candidate: np.ndarray | None = None
     schedule: Schedule = field(default_factory=Schedule)
