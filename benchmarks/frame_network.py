@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Measure the per-frame network in PyTorch against the same network exported to ONNX.
+"""Measure the per-frame network in PyTorch, in OpenVINO, and exported to ONNX in onnxruntime.
 
 From the crop to the proposals of both stages and the maps for the postprocess, on made-up input:
-what the input is does not change the work. The two take turns call by call. Cutting the crop,
+what the input is does not change the work. They take turns call by call. Cutting the crop,
 localising, the postprocess and the updates are not part of it. Processor time is shown as well: on
-a busy machine it says more than the clock.
+a busy machine it says more than the clock. `start` is the processor's time for the first two
+calls, which convert and trace; `error` is the largest difference to PyTorch's outputs, relative to
+each one's largest value.
 
-Needs: pip install -r requirements/export.txt
+Needs: pip install -r requirements/fast.txt -r requirements/export.txt
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
@@ -24,11 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 import numpy as np
 import torch
 from command_line import command
+from torch import Tensor
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.export import export_onnx
-from tlpg_mmtrack.models.trackers import FrameNetwork
-from tlpg_mmtrack.models.trackers.onnx_tlpg import OnnxNetwork
+from tlpg_mmtrack.models.openvino_function import RUNTIMES
+from tlpg_mmtrack.models.trackers import TLPG, FrameNetwork
 
 WARM_UP = 3
 
@@ -42,6 +47,52 @@ def race(contenders: dict[str, Callable[[], object]], calls: int) -> dict[str, n
             call()
             seconds[name].append((time.perf_counter() - clock, time.process_time() - processor))
     return {name: np.array(values[WARM_UP:]) for name, values in seconds.items()}
+
+
+def networks(model: TLPG) -> dict[str, FrameNetwork]:
+    """The model's network with every runtime."""
+    found = {}
+    for runtime in RUNTIMES[1:]:
+        model.options = replace(model.options, runtime=runtime)
+        found[runtime] = FrameNetwork(model).eval()
+    return found
+
+
+def exported(model: TLPG, path: Path, threads: int) -> Callable[..., Sequence[Tensor]]:
+    """The model's network, exported and opened by onnxruntime."""
+    import onnxruntime
+
+    export_onnx(model, path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, ['CPUExecutionProvider'])
+    names = [node.name for node in session.get_inputs()]
+    outputs = FrameNetwork(model).output_names
+
+    def run(*inputs: Tensor) -> list[Tensor]:
+        feed = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
+        return list(map(torch.from_numpy, session.run(outputs, feed)))
+
+    return run
+
+
+def start(calls: dict[str, Callable]) -> tuple[dict[str, float], dict[str, float]]:
+    """Processor seconds of the first two calls, and the outputs' error against the first one's."""
+    seconds, outputs = {}, {}
+    for name, call in calls.items():
+        begin = time.process_time()
+        call()
+        outputs[name] = call()
+        seconds[name] = time.process_time() - begin
+    reference = next(iter(outputs.values()))
+    errors = {
+        name: max(
+            float((ours - theirs).abs().max() / ours.abs().max())
+            for ours, theirs in zip(reference, values, strict=True)
+        )
+        for name, values in outputs.items()
+    }
+    return seconds, errors
 
 
 @command()
@@ -58,25 +109,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
 
     model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
-    network = FrameNetwork(model).eval()
-    inputs = network.example_inputs()
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        export_onnx(model, Path(folder) / 'model.onnx')
-        exported = OnnxNetwork(model, Path(folder) / 'model.onnx')
-        seconds = race(
-            {
-                'PyTorch': lambda: network(*inputs),
-                'onnxruntime': lambda: exported(*inputs),
-                'PyTorch, backbone alone': lambda: model.backbone(inputs[0].float()),
-            },
-            args.calls,
-        )
+        contenders, inputs = networks(model), FrameNetwork(model).example_inputs()
+        contenders['onnxruntime'] = exported(model, Path(folder) / 'model.onnx', args.threads)
+        calls = {name: partial(network, *inputs) for name, network in contenders.items()}
+        starts, errors = start(calls)
+        seconds = race(calls, args.calls)
     print(f'{args.threads} thread(s), {args.calls} calls; milliseconds')
-    print(f'{"":24s} {"median":>8s} {"processor, median":>18s} {"lowest":>8s}')
+    columns = ('median', 'processor, median', 'lowest', 'start', 'error')
+    print(f'{"":14s}' + ''.join(f' {column:>17s}' for column in columns))
     for name, values in seconds.items():
         clock, processor = 1e3 * np.median(values, axis=0)
         lowest = 1e3 * values[:, 1].min()
-        print(f'{name:24s} {clock:8.1f} {processor:18.1f} {lowest:8.1f}')
+        print(
+            f'{name:14s} {clock:17.1f} {processor:17.1f} {lowest:17.1f} '
+            f'{1e3 * starts[name]:17.0f} {errors[name]:17.0e}'
+        )
 
 
 if __name__ == '__main__':

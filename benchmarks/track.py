@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Measure how long a frame takes, two trackers at a time.
+"""Measure how long a frame takes, several trackers in turns.
 
+others    TLPG with EfficientNet-Lite0, in every runtime that is installed (test_cfg.runtime), and
+          what OpenCV has of CSRT, KCF and, given its files by --nanotrack, NanoTrack. All really
+          track. CSRT and KCF are in opencv-contrib-python alone.
 efflite0  TLPG with EfficientNet-Lite0: boxes picked by score (NMS) against the configured way,
           IoU-Net's search and box regression. Weights as given, or shipped, or else untrained.
           Both really track, each following its own boxes.
@@ -14,10 +17,11 @@ backend   TLPG with EfficientNet-Lite0 whose score maps PyTorch computes, agains
           `deform_conv2d`, which must be there; weights as for efflite0. Learning is in PyTorch
           with both.
 
-The two take turns frame by frame, and who goes first alternates, so that a machine that is busy or
-slows down hits both alike: compare the two of one run, not of two runs. `mean` counts the online
-updates, `median` is the time of an ordinary frame, `frames/s` is the inverse of the mean. The
-first frame, which learns the target, is shown apart; two more are left out for warming up. With
+They take turns frame by frame, and who goes first alternates, so that a machine that is busy or
+slows down hits all alike: compare those of one run, not of two runs. `mean` counts the online
+updates, `median` is the time of an ordinary frame, `99 %` that which one in a hundred takes longer
+than, `frames/s` is the inverse of the mean. The first frame, which learns the target, is shown
+apart, as is what a model compiles before it (`ready`); two more are left out for warming up. With
 --runs the clip is tracked several times, and the median and range of `frames/s` end the output.
 
 Reading the file is not counted. The default clip is the one of `make demo`, 120 real frames,
@@ -35,10 +39,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
+from baselines import OpenCVBaseline
 from command_line import command
 
 # First: it makes mmtrack importable.
@@ -56,8 +62,9 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from tlpg_mmtrack.models.openvino_function import RUNTIMES, is_installed
 from tlpg_mmtrack.utils.checkpoint import load_weights
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import InputError, PackageError
 from tlpg_mmtrack.utils.model_zoo import shipped_weights
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg'
@@ -89,6 +96,7 @@ class Contender:
         seconds: Time of every later frame.
         first: Time of the first frame.
         states: What every later frame was reported as.
+        ready: Time of what is compiled before the first frame.
     """
 
     name: str
@@ -98,6 +106,7 @@ class Contender:
     seconds: list[float] = field(default_factory=list)
     first: float = 0.0
     states: list[str] = field(default_factory=list)
+    ready: float = 0.0
 
     def run_first(self, frame: np.ndarray, box: np.ndarray) -> None:
         """Start, timed."""
@@ -141,24 +150,38 @@ def tlpg(name: str, model: torch.nn.Module, hold_box: bool) -> Contender:
             memo['target'].box = memo['box'].copy()
         return model.step(frame, memo['target']).state.value
 
-    return Contender(name, np.copy, start, step)
+    begin = time.perf_counter()
+    model.warm_up()
+    return Contender(name, np.copy, start, step, ready=time.perf_counter() - begin)
+
+
+def opencv(tracker: OpenCVBaseline) -> Contender:
+    """Wrap one of OpenCV's trackers, which do not say how sure they are."""
+
+    def step(frame: np.ndarray) -> str:
+        tracker.step(frame)
+        return 'normal'
+
+    return Contender(tracker.name, np.copy, tracker.start, step)
 
 
 def prdimp(name: str, model: torch.nn.Module) -> Contender:
     """Wrap mmtrack's PrDiMP, through the interface mmtrack tests it by."""
-    memo = {}
+    memo, device = {}, next(model.parameters()).device
 
     def predict(image: torch.Tensor, index: int) -> None:
         sample = TrackDataSample(metainfo=dict(frame_id=index))
         sample.gt_instances = InstanceData(bboxes=memo['corners'])
         with torch.no_grad():
-            model.forward({'img': image}, [sample], mode='predict')
+            model.forward({'img': image.to(device)}, [sample], mode='predict')
 
     def start(image: torch.Tensor, box: np.ndarray) -> None:
         x, y, width, height = box.tolist()
         right, bottom = x + width, y + height
-        memo['corners'] = torch.tensor([[x, y, right, y, right, bottom, x, bottom]])
-        memo['box'] = torch.tensor([x + width / 2, y + height / 2, width, height])
+        corners = [[x, y, right, y, right, bottom, x, bottom]]
+        memo['corners'] = torch.tensor(corners, device=device)
+        middle = [x + width / 2, y + height / 2, width, height]
+        memo['box'] = torch.tensor(middle, device=device)
         predict(image, 0)
 
     def step(image: torch.Tensor) -> str:
@@ -182,6 +205,32 @@ def build(config: Config | dict, seed: int = 0) -> torch.nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return MODELS.build(config).eval()
+
+
+def other_contenders(checkpoint: Path | None, nanotrack: Sequence[Path] | None) -> list[Contender]:
+    """TLPG-EfficientNet-Lite0 by runtime, then OpenCV's trackers."""
+    runtimes = RUNTIMES[:0:-1] if is_installed() else ['torch']
+    contenders = [
+        _efflite0(runtime, {'test_cfg.runtime': runtime}, checkpoint) for runtime in runtimes
+    ]
+    for name in ('csrt', 'kcf'):
+        try:
+            contenders.append(opencv(OpenCVBaseline(name)))
+        except PackageError as error:
+            print(f'left out: {error}')
+    if nanotrack is not None:
+        contenders.append(opencv(NanoTrack(*nanotrack)))
+    return contenders
+
+
+class NanoTrack(OpenCVBaseline):
+    """OpenCV's NanoTrack, from the ONNX files of its backbone and of its head."""
+
+    def __init__(self, backbone: Path, head: Path) -> None:
+        self.name = 'nanotrack'
+        parameters = cv2.TrackerNano_Params()
+        parameters.backbone, parameters.neckhead = str(backbone), str(head)
+        self._create = partial(cv2.TrackerNano_create, parameters)
 
 
 def efflite0_contenders(checkpoint: Path | None) -> list[Contender]:
@@ -211,7 +260,7 @@ def _efflite0(name: str, changes: dict, checkpoint: Path | None) -> Contender:
     return tlpg(f'TLPG-EfficientNet-Lite0, {name}', model, False)
 
 
-def r50_contenders(size: int) -> list[Contender]:
+def r50_contenders(size: int, device: str | torch.device = 'cpu') -> list[Contender]:
     """TLPG-R50 and PrDiMP-R50, random weights."""
     ours = Config.fromfile(R50).model
     ours.test_cfg.update(crop_size=size, **ALWAYS_FOUND)
@@ -219,8 +268,8 @@ def r50_contenders(size: int) -> list[Contender]:
     theirs.test_cfg.update(img_sample_size=size, search_scale_factor=5)
     theirs.cls_head.locate_cfg.update(ALWAYS_FOUND_PRDIMP)
     return [
-        tlpg('TLPG-R50', build(ours), hold_box=True),
-        prdimp("mmtrack's PrDiMP-R50", build(theirs)),
+        tlpg('TLPG-R50', build(ours).to(device), hold_box=True),
+        prdimp("mmtrack's PrDiMP-R50", build(theirs).to(device)),
     ]
 
 
@@ -260,30 +309,36 @@ def race(
 
 
 def report(contenders: list[Contender]) -> None:
-    """Print the table."""
-    print(f'{"":28s} {"median ms":>10s} {"mean ms":>8s} {"frames/s":>9s} {"first ms":>9s}  states')
+    """Print the table, and how each compares with the first."""
+    columns = ('median ms', '99 % ms', 'mean ms', 'frames/s', 'first ms', 'ready ms')
+    print(f'{"":38s}' + ''.join(f' {column:>9s}' for column in columns) + '  states')
     for contender in contenders:
         seconds = contender.measured
         counts = Counter(contender.states).most_common()
         states = ', '.join(f'{name} {count}' for name, count in counts)
-        print(
-            f'{contender.name:28s} {1e3 * np.median(seconds):10.1f} {1e3 * seconds.mean():8.1f} '
-            f'{1 / seconds.mean():9.1f} {1e3 * contender.first:9.0f}  {states}'
-        )
-    first, second = (contender.measured for contender in contenders)
+        times = (np.median(seconds), np.quantile(seconds, 0.99), seconds.mean())
+        row = [*(1e3 * value for value in times), 1 / seconds.mean()]
+        row += [1e3 * contender.first, 1e3 * contender.ready]
+        print(f'{contender.name:38s}' + ''.join(f' {value:9.1f}' for value in row), f' {states}')
+    for other in contenders[1:]:
+        compare(contenders[0], other)
+
+
+def compare(first: Contender, other: Contender) -> None:
+    """Print how long the first takes of the other's time."""
     # A lost target spares the rest of the frame's work.
     found = [
         'not_found' not in pair
-        for pair in zip(*(contender.states[WARM_UP:] for contender in contenders), strict=True)
+        for pair in zip(*(each.states[WARM_UP:] for each in (first, other)), strict=True)
     ]
     if not any(found):
-        print('no frame in which both found the target: nothing to compare')
+        print(f'{other.name}: no frame in which both found the target, nothing to compare')
         return
-    ratio = first[found] / second[found]
+    seconds, others = first.measured[found], other.measured[found]
     print(
-        f'{contenders[0].name} takes {np.median(ratio):.2f} of the time of {contenders[1].name} '
-        f'(median over the {len(ratio)} of {len(found)} frames in which both found the target), '
-        f'{first[found].sum() / second[found].sum():.2f} with updates'
+        f'{first.name} takes {np.median(seconds / others):.2f} of the time of {other.name} '
+        f'(median over the {len(seconds)} of {len(found)} frames in which both found the target), '
+        f'{seconds.sum() / others.sum():.2f} with updates'
     )
 
 
@@ -311,7 +366,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('pair', choices=['efflite0', 'r50', 'backend'], help='what to measure')
+    parser.add_argument(
+        'group', choices=['others', 'efflite0', 'r50', 'backend'], help='what to measure'
+    )
     parser.add_argument('--frames', type=int, default=120, help='(default: %(default)s)')
     parser.add_argument(
         '--runs', type=int, default=1, help='times the clip is tracked (default: %(default)s)'
@@ -319,6 +376,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     parser.add_argument('--size', type=int, default=288, help='r50: crop (default: %(default)s)')
     parser.add_argument('--checkpoint', type=Path, help='weights, but of r50 (default: shipped)')
+    parser.add_argument(
+        '--nanotrack',
+        nargs=2,
+        type=Path,
+        metavar=('BACKBONE', 'HEAD'),
+        help='others: its two ONNX files, of the OpenCV model zoo',
+    )
     parser.add_argument('--clip', type=Path, help="video (default: the demo's)")
     parser.add_argument(
         '--box',
@@ -338,9 +402,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f'{processor()}; {args.threads} thread(s), torch {torch.__version__}; '
         f'{len(frames)} frames of 640 x 480'
     )
-    if args.pair == 'efflite0':
+    if args.group == 'others':
+        contenders = other_contenders(args.checkpoint, args.nanotrack)
+    elif args.group == 'efflite0':
         contenders = efflite0_contenders(args.checkpoint)
-    elif args.pair == 'backend':
+    elif args.group == 'backend':
         contenders = backend_contenders(args.checkpoint)
     else:
         contenders = r50_contenders(args.size)

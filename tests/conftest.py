@@ -18,6 +18,8 @@ import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable)
 import mmtrack  # noqa: F401  (imports everything that need not be searched)
 import torch
 
+from tlpg_mmtrack.models import openvino_function
+
 # mmengine collects garbage whenever a dataset is built; what importing left stays anyway and need
 # not be searched each time.
 gc.freeze()
@@ -48,6 +50,12 @@ def _data_folder(name: str) -> Path:
     if root is None or not folder.is_dir():
         pytest.skip(f'set TLPG_DATA to the folder that holds {name}/ (docs/custom_data.md)')
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _without_openvino(monkeypatch: pytest.MonkeyPatch):
+    """Let 'auto' be PyTorch, with OpenVINO installed or not: it takes seconds to convert."""
+    monkeypatch.setattr(openvino_function, 'is_installed', lambda: False)
 
 
 @pytest.fixture(scope='session')

@@ -56,8 +56,8 @@ def test_what_is_not_finite_comes_last(value):
 
 def test_the_refiner_follows_the_best_finite_proposals():
     refiner = CenterBiasRefiner(dict(type='DCCHead', in_channels=8), max_proposals=1)
-    cells = refiner.centers(BOXES, torch.tensor([0.2, torch.nan, 0.9]), (18, 18))
-    assert cells.tolist() == [8 * 18 + 8]
+    cells, new = refiner.centers(BOXES, torch.tensor([0.2, torch.nan, 0.9]), (18, 18))
+    assert cells[new].tolist() == [8 * 18 + 8]
 
 
 def test_the_box_regression_refiner_too():

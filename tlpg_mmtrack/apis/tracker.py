@@ -7,6 +7,7 @@ import importlib
 import logging
 import platform
 from dataclasses import replace
+from importlib import metadata
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -69,6 +70,8 @@ class Tracker:
         self.device = checked_device(device)
         self.seed = int(seed)
         self.model = model.to(self.device).eval()
+        # Any other model is run by PyTorch, as it is.
+        self._runtime = self.model.warm_up() if hasattr(self.model, 'warm_up') else 'torch'
         self._provenance: dict[str, Any] = {'config': None, 'weights': None}
         self._target: Any = None
         self._last_box: np.ndarray | None = None
@@ -170,16 +173,19 @@ class Tracker:
         return self._sound(result, _size(frame))
 
     def manifest(self) -> dict[str, Any]:
-        """What determines the boxes, ready for JSON: versions, config, weights, seed, device."""
+        """What determines the boxes, ready for JSON: versions, config, weights, seed and so on."""
         versions = {
             name: getattr(importlib.import_module(name), '__version__', None)
             for name in _VERSIONED
         }
+        if self._runtime != 'torch':
+            versions['openvino'] = metadata.version('openvino')
         return {
             'versions': {'python': platform.python_version(), **versions},
             **self._provenance,
             'seed': self.seed,
             'device': str(self.device),
+            'runtime': self._runtime,
         }
 
     def _sound(self, result: TrackingResult, frame_size: tuple[int, int]) -> TrackingResult:

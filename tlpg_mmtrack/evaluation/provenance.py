@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from mmtrack.datasets import BaseSOTDataset
 
 #: Packages whose version can change a result.
-PACKAGES = ('mmtrack', 'mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'numpy', 'opencv-python')
+PACKAGES = (
+    *('mmtrack', 'mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'numpy', 'opencv-python'),
+    'openvino',
+)
 #: Files of a video whose size is looked at; LaSOT's videos alone have 690,000.
 SIZES = 16
 #: Folders of frames inside a video's own folder.

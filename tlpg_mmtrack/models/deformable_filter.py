@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -50,14 +51,15 @@ class OffsetField:
         """
         sequences, frames, channels, height, width = self.features.shape
         side = self.kernel_size
-        # One group per sequence, so that each frame meets its own sequence's kernel.
-        outputs = F.conv2d(
-            self.features.transpose(0, 1).reshape(frames, -1, height, width),
-            kernel[:, :-1].transpose(1, 2).reshape(-1, channels, side, side),
-            (kernel[:, -1] * self.constant).flatten(),
-            padding=side // 2,
-            groups=sequences,
-        )
+        with _without_tf32(self.features):
+            # One group per sequence, so that each frame meets its own sequence's kernel.
+            outputs = F.conv2d(
+                self.features.transpose(0, 1).reshape(frames, -1, height, width),
+                kernel[:, :-1].transpose(1, 2).reshape(-1, channels, side, side),
+                (kernel[:, -1] * self.constant).flatten(),
+                padding=side // 2,
+                groups=sequences,
+            )
         return outputs.view(frames, sequences, -1, height * width).transpose(0, 1).flatten(0, 1)
 
     def transpose(self, cotangent: Tensor) -> Tensor:
@@ -73,6 +75,19 @@ class OffsetField:
         constant = self.constant * cotangent.sum(-1).unflatten(0, (sequences, -1)).sum(1)
         kernel = torch.stack(taps, dim=2).flatten(1, 2)
         return torch.cat((kernel, constant.unsqueeze(1)), dim=1)
+
+
+def _without_tf32(like: Tensor) -> AbstractContextManager:
+    """Let cuDNN convolve in float32, else it is no transpose of the matrix products beside it."""
+    if not like.is_cuda:
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )
 
 
 class DeformableFilter(nn.Module):

@@ -20,14 +20,14 @@ Tensors = Tensor | tuple['Tensors', ...]
 """A tensor, or tuples of tensors within each other."""
 
 
-def can_run_torchscript(like: Tensor) -> bool:
-    """Whether TorchScript may take the place of a module for inputs like this one.
+def may_replace(like: Tensor) -> bool:
+    """Whether something else may run what PyTorch's operators would, on inputs like this one.
 
     Not on a GPU, where nothing was measured, nor where somebody else changes types or records.
     """
     return (
         like.device.type == 'cpu'
-        and like.dtype == torch.float32
+        and like.dtype in (torch.float32, torch.uint8)
         and not torch.is_autocast_enabled('cpu')
         and not torch.jit.is_tracing()
         and not torch.compiler.is_compiling()
@@ -40,7 +40,7 @@ class TracedFunction:
     The operators are the function's own, so results are the same bit for bit, and so are the
     parameters and buffers: loading others needs no new trace. What else it reads must stay as it
     is, and its course must not depend on values. Outside of inference mode, and where
-    :func:`can_run_torchscript` says no, the function itself is called.
+    :func:`may_replace` says no, the function itself is called.
 
     Args:
         function: Takes and returns tensors, or tuples of them.
@@ -49,13 +49,13 @@ class TracedFunction:
 
     def __init__(self, function: Callable[..., Tensors], modules: Sequence[nn.Module]) -> None:
         self.function = function
-        self._weights = _Weights(modules)
+        self._weights = Weights(modules)
         self.traces: dict[tuple[torch.Size, ...], torch.jit.ScriptFunction] = {}
 
     def __call__(self, *inputs: Tensors) -> Tensors:
         """Run the function."""
-        tensors = list(_flatten(inputs))
-        if not (torch.is_inference_mode_enabled() and all(map(can_run_torchscript, tensors))):
+        tensors = list(flatten(inputs))
+        if not (torch.is_inference_mode_enabled() and all(map(may_replace, tensors))):
             return self.function(*inputs)
         key = tuple(tensor.shape for tensor in tensors)
         if key not in self.traces:
@@ -75,7 +75,7 @@ class TracedFunction:
             return torch.jit.trace(run, (self._weights.get(), *inputs), check_trace=False)
 
 
-class _Weights:
+class Weights:
     """Parameters and buffers of some modules.
 
     :func:`torch.func.functional_call` refuses to be traced.
@@ -93,10 +93,17 @@ class _Weights:
         ]
 
     def get(self) -> tuple[Tensor, ...]:
+        """The tensors as they are."""
         return tuple(tensors[name] for tensors, name in self._places)
+
+    def versions(self) -> list[tuple[int, int]]:
+        """Equal as long as no tensor is replaced or written to."""
+        # Tensors made in inference mode count no versions.
+        return [(t.data_ptr(), 0 if t.is_inference() else t._version) for t in self.get()]
 
     @contextmanager
     def replaced_by(self, weights: Sequence[Tensor]) -> Iterator[None]:
+        """Put others in their place for a while."""
         own = self.get()
         self._set(weights)
         try:
@@ -114,10 +121,10 @@ def tensors_of(record: Any) -> tuple[Tensor, ...]:
     return tuple(getattr(record, field.name) for field in fields(record))
 
 
-def _flatten(inputs: Tensors) -> Iterator[Tensor]:
+def flatten(inputs: Tensors) -> Iterator[Tensor]:
     """Every tensor."""
     if isinstance(inputs, Tensor):
         yield inputs
         return
     for value in inputs:
-        yield from _flatten(value)
+        yield from flatten(value)

@@ -56,7 +56,8 @@ class BilinearSampler:
         rows = rows.clamp(-_MARGIN, height)
         columns = columns.clamp(-_MARGIN, width)
         # A NaN position reads NaN (its fractions are), but it needs an index that exists.
-        top, left = (line.detach().floor().nan_to_num(-_MARGIN) for line in (rows, columns))
+        top, left = (line.detach().floor() for line in (rows, columns))
+        top, left = (line.masked_fill(line.isnan(), -_MARGIN) for line in (top, left))
         row_length = width + 2 * _MARGIN
         # In whole numbers: half precision has none between two cells of a large map's last rows.
         index = (top.long() + _MARGIN) * row_length + (left.long() + _MARGIN)

@@ -117,11 +117,12 @@ def _bin_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:
     integral = offset - 0.5 * offset * offset.abs()
     # The distance between the rounded edges, not the exact bin: it bounds the rounding error of a
     # box far smaller than a cell.
-    bin_length = edges.diff(dim=-1)
+    # Slices: `diff` has no counterpart in other runtimes.
+    bin_length = edges[..., 1:] - edges[..., :-1]
     # Masked before the division: the gradient of 0 * (0 / 0) would be NaN.
     has_length = bin_length > torch.finfo(start.dtype).eps
     inverse = has_length / bin_length.where(has_length, 1.0)
-    return integral.diff(dim=-2) * inverse[..., None]
+    return (integral[..., 1:, :] - integral[..., :-1, :]) * inverse[..., None]
 
 
 class PrRoIPool(nn.Module):

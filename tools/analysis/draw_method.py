@@ -153,7 +153,8 @@ def draw_proposals(model: TLPG, view: Look) -> Figure:
     near = bbox_overlaps(boxes[scores.argmax()][None], boxes)[0] > 0.5
     boxes, scores = boxes[near], scores[near]
     best = boxes[scores.topk(min(model.refiner.max_proposals, len(scores))).indices]
-    cells = model.refiner.centers(boxes, scores, tuple(second.scores.shape[-2:]))
+    cells, new = model.refiner.centers(boxes, scores, tuple(second.scores.shape[-2:]))
+    cells = cells[new]
     refined = model.refiner.head.proposal_boxes(second.distances[0])[0, cells]
     figure, axes = panels(3)
     for axis, title in zip(

@@ -38,14 +38,24 @@ def _by_hand(boxes: Tensor, scores: Tensor, most: int) -> list[int]:
     return sorted(cells)
 
 
+def _centers(refiner: CenterBiasRefiner, boxes: Tensor, scores: Tensor) -> list[int]:
+    cells, new = refiner.centers(boxes, scores, SIZE)
+    assert len(cells) == len(new) == min(refiner.max_proposals, len(boxes))
+    return cells[new].tolist()
+
+
 class TestCenters:
     @pytest.mark.parametrize('seed', range(5))
     @pytest.mark.parametrize('most', [1, 7, 25])
     def test_equal_the_loop(self, seed, most):
         boxes, scores = _proposals(seed)
-        cells = _refiner(max_proposals=most).centers(boxes, scores, SIZE)
-        assert cells.tolist() == _by_hand(boxes, scores, most)
-        assert len(cells) <= most
+        refiner = _refiner(max_proposals=most)
+        assert _centers(refiner, boxes, scores) == _by_hand(boxes, scores, most)
+
+    def test_what_has_no_score_is_not_followed(self):
+        boxes, scores = _proposals(0)
+        scores[1:] = -torch.inf
+        assert _centers(_refiner(), boxes, scores) == _by_hand(boxes, scores, 1)
 
     def test_duplicates_are_followed_once(self):
         """Three proposals of unlike size about cell (2, 3), one about cell (2, 4)."""
@@ -58,13 +68,11 @@ class TestCenters:
                 [x + 11.0, y - 5.0, x + 21.0, y + 5.0],
             ]
         )
-        cells = _refiner().centers(boxes, torch.ones(4), SIZE)
-        assert cells.tolist() == [2 * 8 + 3, 2 * 8 + 4]
+        assert _centers(_refiner(), boxes, torch.ones(4)) == [2 * 8 + 3, 2 * 8 + 4]
 
     def test_centres_outside_move_to_the_border(self):
         boxes = torch.tensor([[-500.0, -500.0, -400.0, -400.0], [900.0, 900.0, 950.0, 950.0]])
-        cells = _refiner().centers(boxes, torch.ones(2), SIZE)
-        assert cells.tolist() == [0, SIZE[0] * SIZE[1] - 1]
+        assert _centers(_refiner(), boxes, torch.ones(2)) == [0, SIZE[0] * SIZE[1] - 1]
 
 
 class TestRefine:
@@ -77,7 +85,8 @@ class TestRefine:
             points=torch.zeros(1, 1, 50, SIZE[0] * SIZE[1]),
         )
         refined, refined_scores = refiner.refine(prediction, boxes, scores)
-        cells = _by_hand(boxes, scores, 5)
+        cells, followed = _by_hand(boxes, scores, 5), refined_scores.isfinite()
+        refined, refined_scores = refined[followed], refined_scores[followed]
         for cell, box, score in zip(cells, refined, refined_scores, strict=True):
             row, column = divmod(cell, SIZE[1])
             assert score == prediction.scores[0, 0, row, column]

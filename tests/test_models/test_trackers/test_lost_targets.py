@@ -128,7 +128,8 @@ class TestEvidence:
         seen = model.online.observe(model.online.search_region(target).cut(clip[1]), target)
         scores = sum(stage.scores[0, 0] for stage in seen.stages) / len(seen.stages)
         for cell in ((5, 6), (0, 0), (11, 3)):
-            score = target.history.first_score(seen.stages, cell)
+            look = target.history.appearance.first
+            score = target.history.similarity(seen.stages, cell, look)[2].item()
             assert score == pytest.approx(scores[cell].item(), abs=1e-5)
 
     def test_the_look_of_a_face_is_not_that_of_what_is_beside_it(self, model):
@@ -138,7 +139,7 @@ class TestEvidence:
         images = np.stack([cv2.resize(frames[i], (192, 192)) for i in (0, 10)])
         images = torch.from_numpy(images).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            features = model.network.filter_features(model.extract(images))[0]
+            features = model.network.maps(images).features[0]
         x, y, width, height = np.array(DEMO_BOX) * np.tile(np.divide(192, (176, 144)), 2)
         face = torch.tensor([x, y, x + width, y + height])
         beside = face + torch.tensor([width, 0, width, 0])

@@ -107,26 +107,32 @@ class TestTracking:
         assert found.state is TrackingState.NORMAL
         assert iou(found.box, clip.box(1)) > 0.5
 
-    def test_the_models_are_updated_when_due(self, model, clip, target, monkeypatch):
-        monkeypatch.setattr(model, 'options', replace(model.options, update_interval=2))
-        filters = []
-        for index in range(1, 5):
+    def test_an_update_is_spread_over_frames(self, model, clip, target, monkeypatch):
+        """Two iterations of two stages, one in each frame from the fifth on."""
+        options = replace(model.options, update_interval=5, update_iters=2)
+        monkeypatch.setattr(model, 'options', options)
+        filters = [[stage.model.filter for stage in target.stages]]
+        for index in range(1, 10):
             model.step(clip[index], target)
-            filters.append(target.stages[1].model.filter)
-        changed = [not torch.equal(a, b) for a, b in pairwise(filters)]
-        assert changed == [True, False, True]
-        assert target.stages[0].memory.count == target.stages[0].memory.first_count + 4
+            filters.append([stage.model.filter for stage in target.stages])
+        changed = [
+            [not torch.equal(*pair) for pair in zip(*both, strict=True)]
+            for both in pairwise(filters)
+        ]
+        idle, first, second = [False, False], [True, False], [False, True]
+        assert changed == [idle] * 4 + [first, second] * 2 + [idle]
+        assert target.stages[0].memory.count == target.stages[0].memory.first_count + 9
 
     @pytest.mark.parametrize('bad', ['lost', 'uncertain'])
     def test_an_update_that_falls_on_a_bad_frame_is_made_up_for(
         self, model, clip, target, monkeypatch, bad
     ):
         """On the second good frame after it; the schedule stays as it was."""
-        options = replace(model.options, update_interval=5)
+        options = replace(model.options, update_interval=5, update_iters=1)
         monkeypatch.setattr(model, 'options', options)
         # Two places are alike for every second peak, and none is far.
         unsure = replace(options, distractor_threshold=-9.0, neighbourhood=0.1, displacement=99.0)
-        filters = [target.stages[1].model.filter]
+        filters = [target.stages[0].model.filter]
         for index in range(1, 11):
             with monkeypatch.context() as patch:
                 frame = clip[index]
@@ -137,7 +143,7 @@ class TestTracking:
                 state = model.step(frame, target).state
             if index in (5, 6):
                 assert state in (TrackingState.NOT_FOUND, TrackingState.UNCERTAIN)
-            filters.append(target.stages[1].model.filter)
+            filters.append(target.stages[0].model.filter)
         changed = [not torch.equal(a, b) for a, b in pairwise(filters)]
         assert [index for index, new in enumerate(changed, start=1) if new] == [8, 10]
 
@@ -170,7 +176,8 @@ class TestTracking:
         monkeypatch.setattr(model, 'options', options)
         target = model.start(clip[0], clip.box(0))
         before = [stage.model for stage in target.stages]
-        model.step(clip[1], target)
+        for index in (1, 2):
+            model.step(clip[index], target)
         for old, stage in zip(before, target.stages, strict=True):
             assert not torch.equal(stage.model.filter, old.filter)
             assert torch.equal(stage.model.affine, old.affine) is not learned

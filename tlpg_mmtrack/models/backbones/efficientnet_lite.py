@@ -22,7 +22,7 @@ from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
 from ..shape_checks import MapShape, declare_maps
-from ..torchscript import can_run_torchscript
+from ..torchscript import may_replace
 
 # Where the pretrained network looks, measured (class docstring); the kernels alone say 7, 15, 31.
 LEVELS = {
@@ -105,7 +105,9 @@ class EfficientNetLite(BaseModule):
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
         """The maps (N, C, H / stride, W / stride) of normalised RGB images (N, 3, H, W)."""
-        if not self.frozen:
+        # Other runtimes fold and lay out for themselves.
+        elsewhere = torch.jit.is_tracing() or torch.compiler.is_compiling()
+        if not self.frozen or elsewhere:
             return _run(self.network, self._taps, img)
         if not self._copies:
             # The copy outlives the call: weights made in inference mode would refuse a gradient
@@ -113,7 +115,7 @@ class EfficientNetLite(BaseModule):
             with torch.inference_mode(False):
                 self._copies.append(_Folded(self.network, self._taps))
         # What is compiled has no gradient.
-        if not can_run_torchscript(img) or (torch.is_grad_enabled() and img.requires_grad):
+        if not may_replace(img) or (torch.is_grad_enabled() and img.requires_grad):
             return self._copies[0](img)
         if len(self._copies) == 1:
             self._copies.append(self._copies[0].compile_for(img))

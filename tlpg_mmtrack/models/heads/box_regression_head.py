@@ -120,12 +120,15 @@ class BoxRegressionHead(TemplateHead):
         centers = (torch.arange(bins) + 0.5) / bins * 2 - 1
         self.register_buffer('bin_centers', centers, persistent=False)
         near = centers.abs() < 1 / _WINDOW
-        self.register_buffer('_on_target', near[:, None] & near, persistent=False)
+        on_target = (near[:, None] & near).flatten()
+        # Indices: of a mask a GPU has to be asked how many are in it.
+        self.register_buffer('_on_target', on_target.nonzero()[:, 0], persistent=False)
+        self.register_buffer('_around', (~on_target).nonzero()[:, 0], persistent=False)
 
     def template(self, feats: Sequence[Tensor], boxes: Tensor) -> Template:
         """Describe the (B, 4) targets of template crops."""
         windows = self.windows(feats, boxes.unsqueeze(1))
-        gains = self.gains(windows[..., self._on_target].mean(dim=2))
+        gains = self.gains(windows.flatten(2)[..., self._on_target].mean(dim=2))
         kernels, context = self._first_convolution(windows, gains)
         return Template(kernels, context, F.normalize(self.match(windows), dim=1))
 
@@ -203,10 +206,9 @@ class BoxRegressionHead(TemplateHead):
         """(N, bins**2 / 4 + 1, bins, bins) cosines of search bins with target bins, and around."""
         query = F.normalize(self.match(windows), dim=1)
         cosines = torch.einsum('ncp,nchw->nphw', keys.flatten(2), query)
-        inside = self._on_target.flatten()
         # Of the target's surroundings only the likest bin counts.
-        around = cosines[:, ~inside].amax(dim=1, keepdim=True)
-        return torch.cat((cosines[:, inside], around), dim=1)
+        around = cosines[:, self._around].amax(dim=1, keepdim=True)
+        return torch.cat((cosines[:, self._on_target], around), dim=1)
 
     def _sides(self, convs: nn.Module, hidden: Tensor, dim: int) -> Tensor:
         """(N, 2) near and far side along one axis, in half windows; ``dim`` is the other axis."""

@@ -63,34 +63,47 @@ class CenterBiasRefiner(Refiner):
         self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
         self.max_proposals = max_proposals
 
-    def centers(self, boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> Tensor:
-        """(R,) flat indices of cells to propose at again: centres of the best proposals.
-
-        They ascend, without duplicates, 1 <= R <= ``max_proposals``.
+    def centers(
+        self, boxes: Tensor, scores: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Cells to propose at again: centres of the best proposals.
 
         Args:
             boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
-            scores: (P,), what they are ranked by.
+            scores: (P,), what they are ranked by; one that is not finite does not count.
             size: (H, W) of the score map.
+
+        Returns:
+            (R,) flat indices in ascending order, R being ``max_proposals`` or P whatever the
+            values, which a GPU would have to be asked for; and (R,) whether each is one that
+            counts, and no duplicate of that before it.
         """
-        cells = self.head.grid.to_cells(boxes[self.best(scores)])
+        best = self.best(scores)
+        cells = self.head.grid.to_cells(boxes[best])
         columns = ((cells[:, 0] + cells[:, 2]) / 2).round().clamp(0, size[1] - 1)
         rows = ((cells[:, 1] + cells[:, 3]) / 2).round().clamp(0, size[0] - 1)
-        return torch.unique((rows * size[1] + columns).long())
+        beyond = size[0] * size[1]
+        cells = (rows * size[1] + columns).long()
+        cells = cells.masked_fill(~scores[best].isfinite(), beyond).sort().values
+        new = (cells != beyond) & (cells.diff(prepend=cells.new_full((1,), -1)) != 0)
+        return cells.clamp(max=beyond - 1), new
 
     def refine(
         self, prediction: Prediction, boxes: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Proposals of stage 2, (R, 4) in crop pixels, at stage 1's best, and (R,) scores.
 
+        The score is -inf where there is no such centre, or another one is the same.
+
         Args:
             prediction: Stage 2's prediction for one frame of one target.
             boxes: (P, 4) proposals of stage 1 in crop pixels.
             scores: (P,) of stage 1.
         """
-        cells = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
+        cells, new = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
         refined = self.head.proposal_boxes(prediction.distances[0])[0]
-        return refined[cells], prediction.scores.flatten()[cells]
+        found = prediction.scores.flatten()[cells].masked_fill(~new, -torch.inf)
+        return refined[cells], found
 
     def loss(
         self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor

@@ -29,6 +29,7 @@ TRAINING_PROPOSALS = 16
 # Their widest jitter, in box sizes: with it their IoU is spread about evenly.
 _MAX_JITTER = 0.4
 _MIN_PROPOSAL_IOU = 0.1
+_HALVINGS = 7
 # A search's variations: every pair of these changes of log width and log height, and the shifts by
 # this many box sizes in the eight directions; in the first round twice as much.
 _SIZE_CHANGES = (-0.2, -0.1, 0.0, 0.1, 0.2)
@@ -235,13 +236,12 @@ def jitter_boxes(
     shape = (len(boxes), num_proposals)
     spread = _MAX_JITTER * torch.rand(*shape, 1, generator=generator, device=device)
     jitter = (spread * torch.randn(*shape, 4, generator=generator, device=device)).to(boxes)
-    while True:
+    # A fixed number, so that a GPU need not be waited for; the widest jitter needs fewer.
+    for _ in range(_HALVINGS):
         proposals = vary_boxes(boxes, jitter)
         iou = bbox_overlaps(proposals, boxes.expand_as(proposals), is_aligned=True)
-        too_far = (iou < _MIN_PROPOSAL_IOU) & jitter.any(dim=-1)
-        if not too_far.any():
-            return proposals, iou
-        jitter = torch.where(too_far[..., None], jitter / 2, jitter)
+        jitter = torch.where(iou[..., None] < _MIN_PROPOSAL_IOU, jitter / 2, jitter)
+    return proposals, iou
 
 
 def box_variations() -> Tensor:

@@ -2,9 +2,8 @@
 """The tracker and what it keeps of a target."""
 
 from .frame_network import FrameNetwork
-from .onnx_tlpg import OnnxTLPG
 from .options import TrackingOptions
 from .target_state import TargetState
 from .tlpg import TLPG
 
-__all__ = ['TLPG', 'FrameNetwork', 'OnnxTLPG', 'TargetState', 'TrackingOptions']
+__all__ = ['TLPG', 'FrameNetwork', 'TargetState', 'TrackingOptions']

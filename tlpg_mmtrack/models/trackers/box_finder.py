@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
@@ -53,13 +54,15 @@ class BoxFinder:
         near = bbox_overlaps(boxes[peak : peak + 1], boxes)[0] > options.merge_iou
         # Also where the peak's own proposal is degenerate and overlaps nothing.
         near[peak] = True
-        boxes, scores = boxes[near], scores.flatten()[near]
+        # No selection: a GPU would have to be asked how many there are.
+        scores = scores.flatten().masked_fill(~near, -torch.inf)
         if network.refiner is not None:
             view = seen.stages[1] if seen.enhanced is None else seen.enhanced
             boxes, scores = network.refiner.refine(view, boxes, scores)
         if options.postprocess == 'iou':
             iou = network.iou_head.predict_iou(modulation, seen.iou_features, boxes[None])
-            return merge_by_iou(boxes, iou[0], options.merge_iou)
+            iou = iou[0].masked_fill(scores.isneginf(), -torch.inf)
+            return merge_by_iou(boxes, iou, options.merge_iou)
         box = merge_by_score(boxes, scores, options.merge_iou)
         if options.postprocess == 'nms':
             return box, box.new_ones(())

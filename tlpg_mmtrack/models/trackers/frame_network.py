@@ -15,6 +15,7 @@ from tlpg_mmtrack.structures import Prediction, TargetModel
 
 from ..heads.dcc_head import DCCHead
 from ..heads.iou_net_head import IoUNetHead
+from ..openvino_function import OpenVINOFunction, chosen_runtime
 from ..torchscript import TracedFunction, tensors_of
 from .postprocess import Postprocess
 
@@ -38,6 +39,21 @@ class Features:
     levels: tuple[Tensor, ...]
     x: Tensor
     sources: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What a batch of crops shows, whatever the target.
+
+    Attributes:
+        features: (N, C, H, W), filter features of every stage.
+        levels: The backbone's C3 and C4, which box heads read.
+        enhanced: (N, C, H, W), x_E, for a second stage without a target model; else None.
+    """
+
+    features: list[Tensor]
+    levels: tuple[Tensor, ...]
+    enhanced: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -87,12 +103,17 @@ class FrameNetwork(nn.Module):
     stage's :class:`StageOutput`; then, where the options use them, ``iou_features_l`` and
     ``level_l``, maps of level l = 1, 2, and ``enhanced``: see :class:`Observation`.
 
-    In PyTorch on a CPU what follows the backbone, and :attr:`postprocess`, are traced.
+    On a CPU, what depends on the crop alone is run by ``options.runtime``; the rest, which reads
+    a target's models, is traced.
 
     Args:
         model: The tracker whose parts and options these are, as they are now.
 
+    Raises:
+        PackageError: If the runtime is asked for by name and is not installed.
+
     Attributes:
+        runtime: What runs the maps of a crop on a CPU, one of :data:`RUNTIMES` but ``'auto'``.
         postprocess: The :class:`Postprocess`, with tensors in and out as well; None where boxes
             are picked by score alone.
     """
@@ -106,28 +127,73 @@ class FrameNetwork(nn.Module):
         self.bgr_to_rgb = model.bgr_to_rgb
         self.register_buffer('mean', model.mean, persistent=False)
         self.register_buffer('std', model.std, persistent=False)
-        self._after_backbone: Callable = self._see
-        # mmcv's compiled operator cannot be traced, nor can gradients, by which mmtrack's IoU-Net
-        # searches.
-        if all(head.backend == 'torch' for head in self.heads):
-            parts = (self.neck, self.head, self.refiner, self.iou_head)
-            self._after_backbone = TracedFunction(
-                self._see, [part for part in parts if part is not None]
+        self.runtime = chosen_runtime(self.options.runtime)
+        stages = [part for part in (self.neck, self.head, self.refiner) if part is not None]
+        if self.runtime == 'torch':
+            traced = TracedFunction(self._maps_of, stages)
+            # The backbone compiles itself.
+            self._maps: Callable = lambda crops: traced(self._levels(crops))
+        else:
+            self._maps = self._compiled(
+                lambda crops: self._maps_of(self._levels(crops)), [self.backbone, *stages]
             )
+        self._iou_maps: Callable = lambda *levels: ()
         self.postprocess: Callable | None = None
         if self.iou_head is not None:
-            box_head = self.box_head if self.options.uses_regression else None
-            postprocess = Postprocess(self.iou_head, box_head, self.options.size_penalty)
-            traceable = isinstance(self.iou_head, IoUNetHead)
-            self.postprocess = (
-                TracedFunction(postprocess, [postprocess]) if traceable else postprocess
+            self._prepare_box_search()
+        # mmcv's compiled operator cannot be traced.
+        self._predict: Callable = self._predict_stages
+        if all(head.backend == 'torch' for head in self.heads):
+            self._predict = TracedFunction(self._predict, self.heads)
+
+    def _prepare_box_search(self) -> None:
+        box_head = self.box_head if self.options.uses_regression else None
+        postprocess = Postprocess(self.iou_head, box_head, self.options.size_penalty)
+        # mmtrack's IoU-Net searches by gradients, which cannot be traced.
+        traceable = isinstance(self.iou_head, IoUNetHead)
+        self.postprocess = self._compiled(postprocess, [postprocess]) if traceable else postprocess
+        if self.options.uses_iou:
+            self._iou_maps = self._compiled(
+                lambda *levels: tuple(self.iou_head.features(levels)), [self.iou_head]
             )
+
+    def _compiled(self, function: Callable, modules: Sequence[nn.Module]) -> Callable:
+        """What runs a function of fixed weights."""
+        if self.runtime == 'torch':
+            return TracedFunction(function, modules)
+        precision = 'bf16' if self.runtime == 'openvino_bf16' else 'f32'
+        return OpenVINOFunction(function, modules, precision)
 
     @property
     def heads(self) -> list[DCCHead]:
         """Of every stage that has a target model; box regression has none."""
         second = None if self.refiner is None else self.refiner.head
         return [self.head] if second is None else [self.head, second]
+
+    @torch.inference_mode()
+    def warm_up(self) -> str:
+        """Compile and trace, which the first frames of the first target would have to wait for.
+
+        Returns:
+            What computes a crop's maps where the network is now.
+        """
+        inputs = [value.to(self.mean.device) for value in self.example_inputs()]
+        # TorchScript optimises at the second call.
+        for _ in range(2):
+            self(*inputs)
+            if self.options.postprocess in ('iou_search', 'regression'):
+                self._warm_up_box_search(self.maps(inputs[0]).levels)
+        return self.runtime if self.mean.device.type == 'cpu' else 'torch'
+
+    def _warm_up_box_search(self, levels: tuple[Tensor, ...]) -> None:
+        box = self.options.crop_size * levels[0].new_tensor([0.4, 0.4, 0.6, 0.6])
+        modulation = self.iou_head.modulation(levels, box[None])
+        features, template = self._iou_maps(*levels), ()
+        if self.options.uses_regression:
+            template = tensors_of(self.box_head.template(levels, box[None]))
+        else:
+            levels = ()
+        self.postprocess(box, box[2:] - box[:2], modulation, features, template, levels)
 
     # ------------------------------------------------------------- a batch of crops
 
@@ -145,13 +211,27 @@ class FrameNetwork(nn.Module):
         maps = self.neck(levels)
         return Features(levels, maps[1], (maps[0], maps[2]))
 
-    def filter_features(self, features: Features) -> list[Tensor]:
-        """(N, C, H, W) filter features of every stage."""
-        inputs = [self.head.features(features.x)]
-        if len(self.heads) > 1:
+    def maps(self, crops: Tensor) -> Maps:
+        """What crops (N, 3, S, S) uint8, BGR, show, whatever the target."""
+        if crops.device.type == 'cpu' and len(crops) > 1:
+            # What one crop leaves in the cache is worth more than a batch.
+            each = [self._maps(crop) for crop in crops.split(1)]
+            outputs = map(torch.cat, zip(*each, strict=True))
+        else:
+            outputs = iter(self._maps(crops))
+        features = list(islice(outputs, len(self.heads)))
+        return Maps(features, tuple(islice(outputs, BOX_LEVELS)), next(outputs, None))
+
+    def _maps_of(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The fields of :class:`Maps`, of the backbone's maps."""
+        features = self.combine(levels)
+        maps = [self.head.features(features.x)]
+        if self.refiner is not None:
             enhanced = self.refiner.enhance(features.x, features.sources)
-            inputs.append(self.refiner.head.features(enhanced))
-        return inputs
+            if self.refiner.head is None:
+                return (*maps, *levels[:BOX_LEVELS], enhanced)
+            maps.append(self.refiner.head.features(enhanced))
+        return (*maps, *levels[:BOX_LEVELS])
 
     def _levels(self, images: Tensor) -> tuple[Tensor, ...]:
         if self.bgr_to_rgb:
@@ -176,29 +256,25 @@ class FrameNetwork(nn.Module):
 
     def forward(self, crop: Tensor, *models: Tensor) -> tuple[Tensor, ...]:
         """The outputs named :attr:`output_names`, of the inputs named :attr:`input_names`."""
-        return self._after_backbone(self._levels(crop), models)
+        maps = self.maps(crop)
+        outputs = [*self._predict(tuple(maps.features), models), *self._iou_maps(*maps.levels)]
+        if self.options.uses_regression:
+            outputs += maps.levels
+        if maps.enhanced is not None:
+            outputs.append(maps.enhanced)
+        return tuple(outputs)
 
-    def _see(self, levels: tuple[Tensor, ...], models: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """All of :meth:`forward` that follows the backbone."""
-        features = self.combine(levels)
+    def _predict_stages(
+        self, features: tuple[Tensor, ...], models: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """The fields of every stage's :class:`StageOutput`."""
         outputs, models = [], iter(models)
-        for head, x in zip(self.heads, self.filter_features(features), strict=True):
+        for head, x in zip(self.heads, features, strict=True):
             x = x.unsqueeze(0)
             prediction = head.predict(TargetModel(*islice(models, len(MODEL_FIELDS))), x)
             boxes = head.proposal_boxes(prediction.distances[0])[0]
             outputs += [*tensors_of(prediction), x, boxes]
-        if self.options.uses_iou:
-            outputs += self.iou_head.features(levels[:BOX_LEVELS])
-        if self.options.uses_regression:
-            outputs += levels[:BOX_LEVELS]
-        if self._sees_enhanced:
-            outputs.append(self.refiner.enhance(features.x, features.sources))
         return tuple(outputs)
-
-    @property
-    def _sees_enhanced(self) -> bool:
-        """Whether there is a second stage without a target model."""
-        return self.refiner is not None and self.refiner.head is None
 
     # ------------------------------------------------------------- to other runtimes
 
@@ -216,7 +292,9 @@ class FrameNetwork(nn.Module):
             names += [f'iou_features_{level}' for level in levels]
         if self.options.uses_regression:
             names += [f'level_{level}' for level in levels]
-        return [*names, 'enhanced'] if self._sees_enhanced else names
+        # A second stage without a target model.
+        boxes_alone = self.refiner is not None and self.refiner.head is None
+        return [*names, 'enhanced'] if boxes_alone else names
 
     def _per_stage(self, names: Sequence[str]) -> list[str]:
         return [f'{name}_{stage}' for stage, _ in enumerate(self.heads, 1) for name in names]

@@ -47,12 +47,21 @@ class History:
         """(D,) look of a (4,) box in cells."""
         return self.appearance.look(stage.features[0], box.view(1, 1, 4))[0, 0]
 
+    def similarity(self, stages: list[StageOutput], cell: tuple[int, int], look: Tensor) -> Tensor:
+        """(3,), of a (D,) look to the first one and to recent ones, and the first filters' score.
+
+        That is at a cell (row, column), mean of the stages; they sample where the stage's own
+        filter does.
+        """
+        scores = [_score_at(*pair, cell) for pair in zip(self.models, stages, strict=True)]
+        first, recent = look @ self.appearance.first, look @ self.appearance.recent
+        return torch.stack((first, recent, sum(scores) / len(scores)))
+
     def evidence(
         self,
-        stages: list[StageOutput],
         place: Localization,
         iou: float,
-        look: Tensor,
+        similarity: np.ndarray,
         last: np.ndarray,
         center: np.ndarray,
         size: np.ndarray,
@@ -61,10 +70,9 @@ class History:
         """What speaks for a box.
 
         Args:
-            stages: What the stages say of the crop.
             place: The peak.
             iou: Predicted IoU of the box.
-            look: What it looks like.
+            similarity: (3,), of :meth:`similarity`.
             last: (4,), the last box, (x, y, width, height) in frame pixels.
             center: (2,), its (x, y) in frame pixels.
             size: (2,), its (width, height) in frame pixels.
@@ -76,20 +84,12 @@ class History:
             level=place.score / max(self.score, LEAST_SCORE),
             second=max(place.second, 0.0) / max(place.score, LEAST_SCORE),
             iou=iou,
-            first=self.first_score(stages, place.cell) / max(self.first, LEAST_SCORE),
-            similarity=float(look @ self.appearance.first),
-            recent=float(look @ self.appearance.recent),
+            first=float(similarity[2]) / max(self.first, LEAST_SCORE),
+            similarity=float(similarity[0]),
+            recent=float(similarity[1]),
             jump=float(np.linalg.norm(way) / np.sqrt(np.prod(last[2:]))),
             growth=float(np.abs(np.log(np.maximum(size, 1e-3) / last[2:])).sum()),
         )
-
-    def first_score(self, stages: list[StageOutput], cell: tuple[int, int]) -> float:
-        """Score of the first frame's filters at a cell (row, column), mean of the stages.
-
-        They sample where the stage's own filter does.
-        """
-        scores = [_score_at(*pair, cell) for pair in zip(self.models, stages, strict=True)]
-        return sum(scores) / len(scores)
 
     def moved(self, shift: np.ndarray) -> None:
         """Take a shift (2,) of the centre, frame pixels a frame, into the velocity."""
@@ -105,8 +105,8 @@ class History:
         self.first += rate * (evidence.first - 1) * self.first
 
 
-def _score_at(model: TargetModel, stage: StageOutput, cell: tuple[int, int]) -> float:
-    """Score of a filter at one cell of a map, at the points of the stage's own one."""
+def _score_at(model: TargetModel, stage: StageOutput, cell: tuple[int, int]) -> Tensor:
+    """() score of a filter at one cell of a map, at the points of the stage's own one."""
     features = stage.features[0]
     rows, columns = features.shape[-2:]
     points = stage.points[0, 0, :, cell[0] * columns + cell[1]]
@@ -114,4 +114,4 @@ def _score_at(model: TargetModel, stage: StageOutput, cell: tuple[int, int]) -> 
     # In half maps from the middle, a cell's area counted.
     grid = torch.stack(((2 * x + 1) / columns - 1, (2 * y + 1) / rows - 1), dim=-1)
     sampled = F.grid_sample(features, grid.view(1, 1, -1, 2), align_corners=False)
-    return float((sampled[0, :, 0] * model.filter[0]).sum())
+    return (sampled[0, :, 0] * model.filter[0]).sum()

@@ -70,14 +70,13 @@ class OnlineTracker:
             np.random.default_rng(seed),
             place=self._target_pixel,
         )
-        features = network.extract(self._to_tensor(crops))
-        boxes = torch.from_numpy(boxes).to(features.x.device)
-        inputs = network.filter_features(features)
+        maps = network.maps(self._to_tensor(crops))
+        boxes = torch.from_numpy(boxes).to(maps.levels[0].device)
         stages = [
             self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
-            for head, x in zip(network.heads, inputs, strict=True)
+            for head, x in zip(network.heads, maps.features, strict=True)
         ]
-        appearance = Appearance(inputs[0], network.head.grid.to_cells(boxes))
+        appearance = Appearance(maps.features[0], network.head.grid.to_cells(boxes))
         history = History(appearance, [stage.model for stage in stages])
         blank = contrast(crops[0]) < LEAST_CONTRAST
         target = TargetState(box=box, last=box.copy(), stages=stages, history=history, blank=blank)
@@ -87,7 +86,7 @@ class OnlineTracker:
                 'on a frame that shows it',
                 box.round(1).tolist(),
             )
-        levels = [level[:1] for level in features.levels[:2]]
+        levels = [level[:1] for level in maps.levels]
         if options.uses_iou:
             target.modulation = network.iou_head.modulation(levels, boxes[:1])
         if options.uses_regression:
@@ -138,22 +137,25 @@ class OnlineTracker:
         box, iou = self.finder.find(
             seen, look.scores, place.cell, look.last_size, target.modulation, target.template
         )
-        if not (box.isfinite().all() and iou.isfinite()):
+        appearance = target.history.look(seen.stages[0], self.network.head.grid.to_cells(box))
+        similarity = target.history.similarity(seen.stages, place.cell, appearance)
+        # In one: a GPU is waited for at each transfer.
+        values = torch.cat((box, iou.view(1), similarity)).cpu().double().numpy()
+        if not np.isfinite(values[:5]).all():
             # Nothing finite could be found from such a box again.
             return Sighting(place.score)
-        center, size = look.region.to_frame(box.cpu().double().numpy())
-        appearance = target.history.look(seen.stages[0], self.network.head.grid.to_cells(box))
+        center, size = look.region.to_frame(values[:4])
+        iou = float(values[4])
         evidence = target.history.evidence(
-            seen.stages,
             place,
-            float(iou),
-            appearance,
+            iou,
+            values[5:],
             target.last,
             center,
             size,
             target.frame - target.last_frame,
         )
-        found = Found(seen, place.state, box, center, size, float(iou), appearance, evidence)
+        found = Found(seen, place.state, box, center, size, iou, appearance, evidence)
         return Sighting(place.score, found, self.confidence(evidence))
 
     def _search(self, frame: np.ndarray, target: TargetState, usual: Sighting) -> Sighting | None:
@@ -283,8 +285,9 @@ class OnlineTracker:
         """Store the frame and learn from the memory, when it is due or a distractor shows."""
         options = self.options
         hard = state is TrackingState.HARD_NEGATIVE
-        due = target.schedule.is_due(target.frame, options.update_interval)
-        iterations = options.update_iters if due else options.hard_negative_iters
+        iterations = options.hard_negative_iters if hard else 0
+        if target.schedule.is_due(target.frame, options.update_interval):
+            iterations = options.update_iters
         box = found.box.view(1, 1, 4)
         heads, views = self.network.heads, found.seen.stages
         for head, stage, view in zip(heads, target.stages, views, strict=True):
@@ -293,15 +296,21 @@ class OnlineTracker:
             else:
                 sample = head.filter_samples(view.features, box, view)
             stage.memory.add(sample, options.hard_negative_rate if hard else None, confidence)
-            if due or hard:
-                stage.model = self._learn(head, stage, iterations)
+        wanted = [*range(len(target.stages))] * iterations
+        if len(target.due) < len(wanted):
+            target.due += wanted
+        # One at a time: a frame with a whole update would take three times as long as others.
+        if target.due:
+            index = target.due.pop(0)
+            stage = target.stages[index]
+            stage.model = self._learn(heads[index], stage)
 
-    def _learn(self, head: DCCHead, stage: Stage, iterations: int) -> TargetModel:
-        """The target model after an update from the memory."""
+    def _learn(self, head: DCCHead, stage: Stage) -> TargetModel:
+        """The target model after an iteration on the memory."""
         samples = stage.memory.samples
         if self.options.update_offsets:
-            return head.learn(stage.model, samples, iterations).model
-        course = head.learn_filter(stage.model, samples, iterations)
+            return head.learn(stage.model, samples, 1).model
+        course = head.learn_filter(stage.model, samples, 1)
         return replace(stage.model, filter=course.parameters[0])
 
     def _to_tensor(self, crops: np.ndarray) -> Tensor:

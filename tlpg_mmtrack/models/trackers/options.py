@@ -22,6 +22,7 @@ from tlpg_mmtrack.utils.option_rules import (
     whole,
 )
 
+from ..openvino_function import RUNTIMES
 from .confidence import Evidence
 
 LOW_HIGH = Rule(
@@ -51,7 +52,7 @@ class TrackingOptions:
         first_iters: Iterations at the first frame; 0 leaves the target models as they start, the
             filter being the template itself.
         update_interval: Frames between updates of the target models.
-        update_iters: Iterations per update.
+        update_iters: Iterations per update, spread over frames: one of one stage in each.
         update_offsets: Whether updates learn the offset kernel too. A tracked frame's crop is
             scaled by the tracker's own box, so that it always says "the size has not changed".
         hard_negative_iters: Iterations on a frame with a distractor.
@@ -87,6 +88,9 @@ class TrackingOptions:
         found_confidence: What a target that is searched for must have, in two frames, to be found.
         redetection: Frames after which a lost target is searched in the whole frame, a part in
             each; None: only around its last place.
+        runtime: What computes the maps of a crop on a CPU: ``'openvino'``; ``'openvino_bf16'``,
+            faster on a processor that has instructions for bfloat16, its boxes a little other
+            ones; ``'torch'``; or ``'auto'``, OpenVINO where it is installed.
     """
 
     test_mode: Annotated[str, one_of('OPE', 'VOT')] = 'OPE'
@@ -117,6 +121,7 @@ class TrackingOptions:
     sure_confidence: Annotated[float, PROBABILITY] = 0.5
     found_confidence: Annotated[float, PROBABILITY] = 0.9
     redetection: Annotated[int | None, optional(whole(1))] = None
+    runtime: Annotated[str, one_of(*RUNTIMES)] = 'auto'
 
     @property
     def uses_iou(self) -> bool:

@@ -26,10 +26,10 @@ def merge_by_score(boxes: Tensor, scores: Tensor, min_overlap: float) -> Tensor:
         min_overlap: IoU with the best box from which on a box counts.
     """
     scores = rankable(scores)
-    best = scores.argmax()
-    overlaps = bbox_overlaps(boxes[best][None], boxes)[0]
-    weights = scores.clamp(min=1e-6) * (overlaps > min_overlap)
-    weights[best] = weights[best].clamp(min=1e-3)
+    best = scores.argmax(dim=0, keepdim=True)
+    near = bbox_overlaps(boxes[best], boxes)[0] > min_overlap
+    weights = scores.clamp(min=1e-6) * (near & scores.isfinite())
+    weights = weights.scatter(0, best, weights[best].clamp(min=1e-3))
     return (boxes * weights.unsqueeze(1)).sum(0) / weights.sum()
 
 
@@ -41,11 +41,10 @@ def merge_by_iou(boxes: Tensor, iou: Tensor, min_overlap: float) -> tuple[Tensor
     Returns:
         (4,) the box and () its predicted IoU.
     """
-    best = rankable(iou).argmax()
-    near = bbox_overlaps(boxes[best][None], boxes)[0] > min_overlap
-    near &= iou.isfinite()
-    near[best] = True
-    return _mean_by_iou(boxes[near], iou[near])
+    iou = rankable(iou)
+    best = iou.argmax(dim=0, keepdim=True)
+    near = bbox_overlaps(boxes[best], boxes)[0] > min_overlap
+    return _mean_by_iou(boxes, iou.where(near.scatter(0, best, True), -torch.inf))
 
 
 class Postprocess(nn.Module):
@@ -118,4 +117,5 @@ def _mean_by_iou(boxes: Tensor, iou: Tensor) -> tuple[Tensor, Tensor]:
     """
     weights = (iou / IOU_SCALE).softmax(dim=0)
     # No matrix product: autocast would round the box, in bfloat16 to two pixels.
-    return (weights.unsqueeze(1) * boxes).sum(dim=0), (weights * iou).sum()
+    mean = (weights.unsqueeze(1) * boxes).sum(dim=0)
+    return mean, (weights * iou.masked_fill(weights == 0, 0)).sum()

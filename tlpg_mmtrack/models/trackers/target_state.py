@@ -45,6 +45,7 @@ class TargetState:
         missed: Number of frames since then; those that show nothing are not counted.
         candidate: (4,), the box that may be the target when it is searched for; or None.
         schedule: When the target models learn.
+        due: Stages that have an iteration to run, in order.
     """
 
     box: np.ndarray
@@ -59,6 +60,7 @@ class TargetState:
     missed: int = 0
     candidate: np.ndarray | None = None
     schedule: Schedule = field(default_factory=Schedule)
+    due: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -186,15 +186,16 @@ class TLPG(BaseSingleObjectTracker):
     @cached_property
     def online(self) -> OnlineTracker:
         """What tracks targets with the parts and options as they are."""
-        return OnlineTracker(self._build_network(), self.options)
+        return OnlineTracker(FrameNetwork(self), self.options)
 
     @property
     def network(self) -> FrameNetwork:
         """What runs on every frame; its parts are this model's."""
         return self.online.network
 
-    def _build_network(self) -> FrameNetwork:
-        return FrameNetwork(self)
+    def warm_up(self) -> str:
+        """Compile and trace ahead; see :meth:`FrameNetwork.warm_up`."""
+        return self.network.warm_up()
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; what was made of replaced parts or options is made anew."""
