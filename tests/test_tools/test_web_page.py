@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import shutil
 import time
@@ -219,3 +220,35 @@ def test_a_browser_that_closes_ends_tracking(browser, url, model, tmp_path):
 def test_no_file_of_the_machine_is_served(url, path):
     with pytest.raises(urllib.error.HTTPError, match=r'403|404'):
         urllib.request.urlopen(f'{url}gradio_api/file={Path(path).absolute()}')
+
+
+def test_no_file_of_the_machine_is_opened_as_if_it_were_uploaded(url, tmp_path):
+    """Without the page, by the requests that it sends."""
+
+    def ask(kind: str, *data: object) -> bytes:
+        with urllib.request.urlopen(f'{url}config') as answer:
+            steps = json.load(answer)['dependencies']
+        numbers = [each['id'] for each in steps if each['targets'][0][1] == kind]
+        for number in numbers:
+            body = {'data': data, 'fn_index': number, 'session_hash': 'stranger'}
+            request = urllib.request.Request(
+                f'{url}gradio_api/queue/join',
+                json.dumps(body).encode(),
+                {'Content-Type': 'application/json'},
+            )
+            urllib.request.urlopen(request).close()
+            events = urllib.request.urlopen(f'{url}gradio_api/queue/data?session_hash=stranger')
+            with events:
+                done = next(line for line in events if b'process_completed' in line)
+        return done
+
+    def upload(path: Path) -> bytes:
+        return ask('upload', None, {'path': str(path), 'meta': {'_type': 'gradio.FileData'}})
+
+    ask('load')
+    # One among the uploaded files shows that the requests are the right ones.
+    uploaded = write_video(Path(os.environ['GRADIO_TEMP_DIR'], 'mine.mp4'), 3)
+    assert b'image/jpeg' in upload(uploaded)
+    refused = upload(write_video(tmp_path / 'secret.mp4', 3))
+    assert b'"success":false' in refused
+    assert b'image/jpeg' not in refused
