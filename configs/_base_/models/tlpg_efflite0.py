@@ -29,7 +29,7 @@ model = dict(
         box_rate=0.5,
         size_penalty=0.3,
         trusted_iou=(0.5, 0.8),
-        # From benchmarks/confidence.py.
+        # Rounded from fits such as those of benchmarks/confidence.py.
         confidence=dict(level=5.0, similarity=3.0, recent=5.8, jump=-2.0, bias=-3.4),
         redetection=5,
     ),
