@@ -3,10 +3,7 @@
 
 From the crop to the score maps and proposals of both stages, with the target's models as inputs;
 docs/export.md describes them and says what stays in PyTorch. The file is run once with onnxruntime
-and compared with PyTorch before it is put in place. To track with it:
-
-    python tools/test.py CONFIG --checkpoint FILE --cfg-options \\
-        model.type=OnnxTLPG model.onnx=model.onnx
+and compared with PyTorch before it is put in place.
 
 Needs: pip install -r requirements/export.txt
 """
