@@ -17,8 +17,8 @@ from .tracker import Tracker
 class MultiTracker:
     """Tracks named objects through a video; each as a :class:`Tracker` of its own would.
 
-    They share the model's weights and nothing else: none changes another's boxes, or waits for one
-    that is lost. Objects may come and go at any frame.
+    They share the model's weights alone: none changes another's boxes. A frame takes the sum of
+    their times; one that is lost takes about twice its own. Objects may come and go at any frame.
 
     Args:
         tracker: Whose model, device and seed are used; it is not changed.
