@@ -4,9 +4,9 @@
 
 Each setting tracks the demo's clip, run forwards and backwards for as long as it takes, with the
 shipped weights (for another filter than theirs, untrained heads) and otherwise as configured.
-Every frame counts as a sure find, so that all do the same work. Printed are the median of a frame
-without learning and of one with an iteration of it, the first frame, and what one target keeps, in
-MiB. `law` is the growth that is expected from the first row on, of what the second column names.
+Every frame counts as a sure find, so that all do the same work. Printed are the median
+milliseconds of a frame without learning, what an iteration of it adds, the first frame's, and what
+one target keeps, in MiB. `law` is the growth that is expected of the column beside it.
 
 frames    The time of a frame after so many; nothing should grow.
 memory    Tracked frames kept: an iteration reads them and the first frame's 33 crops.
@@ -150,16 +150,17 @@ def measure(rows: Sequence[Setting], frames: Sequence[np.ndarray], count: int) -
 
 def report(what: str, rows: Sequence[Setting]) -> list[tuple[float, float]]:
     """Print one table; returns measured and expected growth."""
-    kind = 'learning' if what in ('memory', 'filter') else 'frame'
-    columns = ('frame ms', 'learning', 'first ms', 'MiB', f'{kind} x', 'law x')
-    print(f'\n{what:8s}' + ''.join(f' {column:>10s}' for column in columns))
+    kind = 'iteration' if what in ('memory', 'filter') else 'frame'
+    columns = ('frame', 'iteration', 'first', 'MiB', f'{kind} x', 'law x')
+    print(f'\n{what:8s}' + ''.join(f' {column:>11s}' for column in columns))
     medians = [{key: median(values) for key, values in row.seconds.items()} for row in rows]
     growth = []
     for row, times in zip(rows, medians, strict=True):
+        times['iteration'] = times['learning'] - times['frame']
         growth.append((times[kind] / medians[0][kind], row.law / rows[0].law))
-        cells = [1e3 * times[key] for key in ('frame', 'learning', 'first')]
+        cells = [1e3 * times[key] for key in ('frame', 'iteration', 'first')]
         cells += [row.mebibytes, *growth[-1]]
-        print(f'{row.value:8d}' + ''.join(f' {cell:10.2f}' for cell in cells))
+        print(f'{row.value:8d}' + ''.join(f' {cell:11.2f}' for cell in cells))
     return growth
 
 
