@@ -1,0 +1,35 @@
+# The first stage's initial offset kernel and the scalars of its optimiser, by the loss of the
+# proposals alone, on stored features of crowded crops. The filter is not learned, which takes a
+# sixth of the time, and the features stay ImageNet's: to train them costs scores among look-alikes
+# (docs/model_zoo.md).
+_base_ = [
+    '../_base_/models/tlpg_efflite0.py',
+    '../_base_/datasets/tlpg_small_lookalikes.py',
+    '../_base_/datasets/dev_val.py',
+    '../_base_/schedules/adamw_cosine.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    head=dict(
+        learner=dict(type='AlternateLearner', learns_filter=False),
+        num_training_iters=10,
+        loss_cls=dict(type='HingeGridLoss', loss_weight=0.0),
+        loss_neg=dict(loss_weight=0.0),
+    ),
+    frozen_modules=['neck', 'refiner', 'iou_head', 'box_head'],
+)
+train_dataloader = dict(
+    batch_size=16,
+    sampler=dict(samples_per_epoch=1600),
+    dataset=dict(num_template_frames=3, num_search_frames=2),
+)
+train_cfg = dict(max_epochs=5)
+optim_wrapper = dict(
+    optimizer=dict(lr=2e-3),
+    paramwise_cfg=dict(
+        custom_keys={'initial_': dict(lr_mult=1.0), 'filter_features': dict(lr_mult=0.0)}
+    ),
+)
+param_scheduler = [dict(_base_.param_scheduler[0], end=20), _base_.param_scheduler[1]]
+val_dataloader = val_evaluator = val_cfg = None
+auto_scale_lr = dict(base_batch_size=16)
