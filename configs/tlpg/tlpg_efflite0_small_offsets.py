@@ -23,7 +23,7 @@ train_dataloader = dict(
     sampler=dict(samples_per_epoch=1600),
     dataset=dict(num_template_frames=3, num_search_frames=2),
 )
-train_cfg = dict(max_epochs=5)
+train_cfg = dict(max_epochs=3)
 optim_wrapper = dict(
     optimizer=dict(lr=2e-3),
     paramwise_cfg=dict(

@@ -404,6 +404,16 @@ class TestLearn:
         torch.testing.assert_close(weighed.filter, two.filter)
         torch.testing.assert_close(weighed.affine, two.affine)
 
+    def test_the_filter_may_stay_as_it_starts(self):
+        boxes = _boxes(4, 0, scale=0.2)
+        start, learned = _learn(
+            _head(learner=dict(type='AlternateLearner', learns_filter=False)), boxes, 3
+        )
+        assert torch.equal(learned.model.filter, start.filter)
+        usual = _learn(_head(), boxes, 3)[1].model
+        assert torch.equal(learned.model.affine, usual.affine)
+        assert not torch.equal(usual.filter, start.filter)
+
 
 class TestLearnJointly:
     """`JointLearner`: the filter and the points together."""
