@@ -1,7 +1,6 @@
-# The first stage's initial offset kernel and the scalars of its optimiser, by the loss of the
-# proposals alone, on stored features of crowded crops. The filter is not learned, which takes a
-# sixth of the time, and the features stay ImageNet's: to train them costs scores among look-alikes
-# (docs/model_zoo.md).
+# One stage whose proposals are the boxes: its initial offset kernel and the scalars of that one's
+# optimiser, trained on the proposals alone, on stored features of crowded crops. It is not what is
+# shipped (docs/model_zoo.md).
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
     '../_base_/datasets/tlpg_small_lookalikes.py',
@@ -11,12 +10,16 @@ _base_ = [
 ]
 model = dict(
     head=dict(
-        learner=dict(type='AlternateLearner', learns_filter=False),
+        learner=dict(type='AlternateLearner', trains_filter=False),
         num_training_iters=10,
         loss_cls=dict(type='HingeGridLoss', loss_weight=0.0),
         loss_neg=dict(loss_weight=0.0),
     ),
-    frozen_modules=['neck', 'refiner', 'iou_head', 'box_head'],
+    refiner=None,
+    iou_head=None,
+    box_head=None,
+    frozen_modules=['neck'],
+    test_cfg=dict(postprocess='nms', box_rate=0.3, size_penalty=0.0, trusted_iou=None),
 )
 train_dataloader = dict(
     batch_size=16,

@@ -404,15 +404,15 @@ class TestLearn:
         torch.testing.assert_close(weighed.filter, two.filter)
         torch.testing.assert_close(weighed.affine, two.affine)
 
-    def test_the_filter_may_stay_as_it_starts(self):
+    def test_the_filter_may_stay_as_it_starts_in_training_only(self):
         boxes = _boxes(4, 0, scale=0.2)
-        start, learned = _learn(
-            _head(learner=dict(type='AlternateLearner', learns_filter=False)), boxes, 3
-        )
-        assert torch.equal(learned.model.filter, start.filter)
+        head = _head(learner=dict(type='AlternateLearner', trains_filter=False))
+        start, learned = _learn(head, boxes, 3)
         usual = _learn(_head(), boxes, 3)[1].model
+        assert torch.equal(learned.model.filter, start.filter)
         assert torch.equal(learned.model.affine, usual.affine)
         assert not torch.equal(usual.filter, start.filter)
+        assert torch.equal(_learn(head.eval(), boxes, 3)[1].model.filter, usual.filter)
 
 
 class TestLearnJointly:
