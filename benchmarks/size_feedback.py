@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Does a box grow because each crop is scaled by the last box? With the shipped weights.
+"""Does a box grow because each crop is scaled by the last box?
+
+With the shipped weights, or --config and --checkpoint.
 
 Prints the median size of the boxes found in the last third of each sequence, width x height, as
 multiples of the true ones: as tracked, and where every crop is cut at the true size around the
@@ -43,10 +45,20 @@ from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
 from tlpg_mmtrack.utils.errors import InputError
 
-POSTPROCESSES = ('nms', 'iou_search', 'regression')
+POSTPROCESSES = dict(nms=(), iou_search=('iou_head',), regression=('iou_head', 'box_head'))
+"""With the parts that each needs."""
 SURE = dict(trusted_iou=None, confidence=None, redetection=None)
 """Every box counts fully."""
 SCALES, FRAMES = (0.64, 0.8, 1.0, 1.25, 1.56), 8
+
+
+def postprocesses(model: TLPG) -> list[str]:
+    """What a model has the parts for."""
+    return [
+        name
+        for name, parts in POSTPROCESSES.items()
+        if all(getattr(model, part) is not None for part in parts)
+    ]
 
 
 def found_sizes(model: TLPG, video: FolderVideo, true_crop: bool) -> np.ndarray:
@@ -129,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--one-step', action='store_true', help='give wrong sizes to single steps (see above)'
     )
+    parser.add_argument('--config', type=Path, help='of another model than the shipped one')
+    parser.add_argument('--checkpoint', type=Path, help='its weights')
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
     videos = {video.name: video for video in read_video_folder(args.data)[0]}
@@ -137,7 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f'--sequences: {args.data} holds no {unknown[0]!r}; it has {list(videos)}')
 
     torch.set_num_threads(args.threads)
-    model = Tracker.from_pretrained().model
+    weights = (args.config, args.checkpoint) if args.config else ()
+    model = Tracker.from_pretrained(*weights).model
     chosen = [videos[name] for name in args.sequences or videos]
     (print_one_step if args.one_step else print_tracked)(model, chosen)
 
@@ -147,7 +162,7 @@ def print_tracked(model: TLPG, videos: Sequence[FolderVideo]) -> None:
     options = model.options
     print(f'{"sequence":20s} {"postprocess":12s} {"own crop":>12s} {"true crop":>12s}', flush=True)
     for video in videos:
-        for postprocess in POSTPROCESSES:
+        for postprocess in postprocesses(model):
             model.options = replace(options, postprocess=postprocess, **SURE)
             own, true = (
                 _last_third(found_sizes(model, video, true_crop)) for true_crop in (False, True)
@@ -159,7 +174,7 @@ def print_one_step(model: TLPG, videos: Sequence[FolderVideo]) -> None:
     """What a step makes of a wrong size."""
     options = model.options
     print(f'{"postprocess":12s}', *(f'{scale:6.2f}' for scale in SCALES), '  left', flush=True)
-    for postprocess in POSTPROCESSES:
+    for postprocess in postprocesses(model):
         model.options = replace(options, postprocess=postprocess, update_interval=10**6, **SURE)
         errors = np.mean([one_step(model, video).mean(axis=(0, 2)) for video in videos], axis=0)
         left = np.polyfit(np.log(SCALES), errors, 1)[0]

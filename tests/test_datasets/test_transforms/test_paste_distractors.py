@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from synthetic_corpus import GREEN
 
 from tlpg_mmtrack.datasets import PasteDistractors
 
@@ -55,4 +58,37 @@ def test_where_there_is_no_room_nothing_is_pasted(crops: dict, background: dict)
     crops['peer'] = background
     crops['gt_bboxes'] = [np.array([[0.0, 0.0, 288.0, 288.0]], np.float32)] * 4
     results = PasteDistractors(prob=1.0, frame_prob=1.0).transform(crops)
+    assert not any(changed(image).any() for image in results['img'])
+
+
+@pytest.mark.parametrize('most', [1, 3])
+def test_up_to_max_count_appear(crops: dict, background: dict, most: int) -> None:
+    crops['peer'] = background
+    transform = PasteDistractors(prob=1.0, frame_prob=1.0, max_count=most)
+    counts = set()
+    for seed in range(8):
+        crops['img'] = [np.full((288, 288, 3), 128, dtype=np.uint8) for _ in range(4)]
+        crops['rng'] = np.random.default_rng(seed)
+        masks = [changed(image).astype(np.uint8) for image in transform.transform(crops)['img']]
+        counts.add(max(cv2.connectedComponents(mask)[0] - 1 for mask in masks))
+    assert counts == set(range(1, most + 1))
+
+
+def test_a_copy_of_the_target_has_another_colour(crops: dict, tmp_path: Path) -> None:
+    path = tmp_path / 'still.png'
+    image = np.full((240, 320, 3), 60, dtype=np.uint8)
+    image[90:130, 130:190] = GREEN
+    cv2.imwrite(str(path), image)
+    crops['img_path'] = [str(path)] * 4
+    results = PasteDistractors(prob=1.0, frame_prob=1.0, copy_prob=1.0).transform(crops)
+    pasted = np.concatenate([image[changed(image)] for image in results['img']])
+    colours, counts = np.unique(pasted, axis=0, return_counts=True)
+    assert 0 < np.abs(colours[counts.argmax()].astype(int) - GREEN).max() < 170
+
+
+def test_of_a_target_without_a_mask_there_is_no_copy(
+    crops: dict, background: dict, make_sample: Callable[..., dict]
+) -> None:
+    crops['outlines'] = make_sample(masked=False)['outlines']
+    results = PasteDistractors(prob=1.0, copy_prob=1.0).transform(crops)
     assert not any(changed(image).any() for image in results['img'])

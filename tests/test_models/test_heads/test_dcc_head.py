@@ -404,6 +404,27 @@ class TestLearn:
         torch.testing.assert_close(weighed.filter, two.filter)
         torch.testing.assert_close(weighed.affine, two.affine)
 
+    def test_the_filter_may_stay_as_it_starts_in_training_only(self):
+        boxes = _boxes(4, 0, scale=0.2)
+        head = _head(learner=dict(type='AlternateLearner', trains_filter=False))
+        start, learned = _learn(head, boxes, 3)
+        usual = _learn(_head(), boxes, 3)[1].model
+        assert torch.equal(learned.model.filter, start.filter)
+        assert torch.equal(learned.model.affine, usual.affine)
+        assert not torch.equal(usual.filter, start.filter)
+        assert torch.equal(_learn(head.eval(), boxes, 3)[1].model.filter, usual.filter)
+
+    def test_the_initial_offset_kernel_may_be_limited_to_stretching(self):
+        """Its shifts and single points then have no part in the target model."""
+        boxes = _boxes(4, 0, scale=0.2)
+        head = _head(initial_moves='stretch')
+        with torch.no_grad():
+            head.initial_affine.fill_(0.5)
+        start, _ = _learn(head, boxes, 0)
+        assert (start.affine[..., 2:] == 0.5).all()
+        assert not start.affine[..., :2].any()
+        assert not head.initial_free.requires_grad
+
 
 class TestLearnJointly:
     """`JointLearner`: the filter and the points together."""
@@ -544,6 +565,14 @@ class TestLoss:
                 losses.append(residuals.square().sum(dim=(2, 3)).mean())
         assert len(losses) == 6
         torch.testing.assert_close(loss, torch.stack(losses).mean())
+
+    def test_a_loss_may_be_left_out(self):
+        head, case = self._case(loss_cls=None, loss_neg=None)
+        usual, _ = self._case()
+        with torch.no_grad():
+            losses, expected = head.loss(*case), usual.loss(*case)
+        assert set(losses) == {'loss_reg'}
+        assert torch.equal(losses['loss_reg'], expected['loss_reg'])
 
     def test_an_ignored_band_is_no_part_of_the_score_loss(self):
         """The residuals of eq. 6 outside of the band, of the initial filter, by hand."""

@@ -17,6 +17,7 @@ from tlpg_mmtrack.utils.option_rules import (
     CheckedOptions,
     at_least,
     option,
+    whole,
 )
 
 from ...ops.crop import linear_map, warp, window_matrix
@@ -113,41 +114,60 @@ class CutAndPaste(CropTransform):
 @TRANSFORMS.register_module()
 @dataclass
 class PasteDistractors(CheckedOptions, BaseTransform):
-    """Pastes another object of the target's category into the crops, off the target.
+    """Pastes other objects of the target's category into the crops, off the target.
 
     Where the set holds no such object with a mask, any object of ``other`` that has a mask serves.
-    Never a second copy of the target: nothing would tell which of the two is meant.
+    A copy of the target itself is recoloured and stretched: of an equal one nothing would tell
+    which of the two is meant.
 
     Args:
-        prob: Probability that a sample has a distractor.
-        frame_prob: Probability that the distractor shows in a frame of such a sample.
+        prob: Probability that a sample has distractors.
+        frame_prob: Probability that a distractor shows in a frame of such a sample.
+        max_count: Largest number of distractors of a sample; 1 up to this are equally likely.
+        copy_prob: Probability that a distractor is a changed copy of a target that has a mask.
     """
 
     ATTEMPTS: ClassVar = 10
 
     prob: float = option(0.3, PROBABILITY)
     frame_prob: float = option(0.8, PROBABILITY)
+    max_count: int = option(1, whole(1))
+    copy_prob: float = option(0.0, PROBABILITY)
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
         rng = results['rng']
         if rng.random() >= self.prob:
             return results
+        for _ in range(int(rng.integers(self.max_count)) + 1):
+            if distractor := self._distractor(results):
+                self._paste(distractor, results)
+        return results
+
+    def _distractor(self, results: dict) -> Cutout | None:
+        """The object to paste, recoloured, or None if there is none."""
+        rng, outline = results['rng'], results['outlines'][0]
+        if outline and rng.random() < self.copy_prob:
+            image = read_image(results['img_path'][0], results['img_shape'])
+            if image is not None:
+                return Cutout(image, outline).recolored(random_table(rng, 0.6))
         masked = (each for each in (results['peer'], results['other']) if each)
         cutouts = (cutout_of(each) for each in masked if each['outlines'][0])
         distractor = next(filter(None, cutouts), None)
-        if distractor is None:
-            return results
-        distractor = distractor.recolored(random_table(rng, 0.2))
+        return distractor and distractor.recolored(random_table(rng, 0.2))
+
+    def _paste(self, distractor: Cutout, results: dict) -> None:
+        """Paste one object into frames, each time elsewhere."""
+        rng = results['rng']
         mirror = -1.0 if rng.random() < 0.5 else 1.0
+        stretch = np.exp(rng.uniform(-0.2, 0.2))
         for canvas, boxes in zip(results['img'], results['gt_bboxes'], strict=True):
             if rng.random() >= self.frame_prob:
                 continue
             if place := self._free_place(rng, boxes[0].astype(np.float64), canvas.shape[0]):
-                linear = linear_map(mirror, 1.0, rng.uniform(-15.0, 15.0))
+                linear = linear_map(mirror * stretch, 1 / stretch, rng.uniform(-15.0, 15.0))
                 matrix = place_matrix(linear, distractor.points, *place)
                 distractor.paste(canvas, matrix, None)
-        return results
 
     def _free_place(
         self, rng: np.random.Generator, target: np.ndarray, crop_size: int

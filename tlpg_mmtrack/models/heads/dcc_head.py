@@ -19,7 +19,7 @@ from tlpg_mmtrack.structures import (
     TargetModel,
     TemplateSamples,
 )
-from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, ODD, checked, one_of, whole
+from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, ODD, checked, one_of, optional, whole
 
 from ..deformable_filter import DeformableFilter
 from ..label_assignment import DCCAssigner
@@ -50,12 +50,14 @@ class DCCHead(BaseModule):
         cell_offset: Crop pixel of the centre of cell 0.
         offset_prior: ``'template'``, the undisplaced grid spans the first box's height and width;
             or ``'square'``, it is the regular grid of one cell's spacing.
+        initial_moves: What the trained initial offset kernel does to the points: ``'all'``, or
+            ``'stretch'``, only the grid's width and height.
         learner: Config of the :class:`Learner`: how a target is learned.
         assigner: Config of the :class:`DCCAssigner`: labels, positives and negatives.
         num_training_iters: Iterations unrolled in training.
-        loss_cls: Config of the loss of score maps (eq. 3).
+        loss_cls: Config of the loss of score maps (eq. 3); None: nothing is trained on it.
         loss_reg: Config of the loss of the positives' proposals (l, t, r, b) in target sizes.
-        loss_neg: Config of the loss of the negatives' proposals (x1, y1, x2, y2).
+        loss_neg: Config of the loss of the negatives' proposals (x1, y1, x2, y2); or None.
         backend: What computes score maps: ``'torch'``, or ``'mmcv'``, mmcv's compiled
             ``deform_conv2d``; learning is in PyTorch with either.
 
@@ -76,9 +78,11 @@ class DCCHead(BaseModule):
         stride=whole(1),
         cell_offset=NUMBER,
         offset_prior=one_of('template', 'square'),
+        initial_moves=one_of('all', 'stretch'),
         num_training_iters=whole(0),
         backend=one_of('torch', 'mmcv'),
-        **dict.fromkeys(('learner', 'assigner', 'loss_cls', 'loss_reg', 'loss_neg'), CONFIG),
+        **dict.fromkeys(('learner', 'assigner', 'loss_reg'), CONFIG),
+        **dict.fromkeys(('loss_cls', 'loss_neg'), optional(CONFIG)),
     )
     def __init__(
         self,
@@ -89,12 +93,13 @@ class DCCHead(BaseModule):
         stride: int = 16,
         cell_offset: float = 0.0,
         offset_prior: str = 'template',
+        initial_moves: str = 'all',
         learner: dict = ALTERNATE,
         assigner: dict = ASSIGNER,
         num_training_iters: int = 5,
-        loss_cls: dict = HINGE,
+        loss_cls: dict | None = HINGE,
         loss_reg: dict = SMOOTH_L1,
-        loss_neg: dict = OVERLAP,
+        loss_neg: dict | None = OVERLAP,
         backend: str = 'torch',
         init_cfg: dict | None = None,
     ) -> None:
@@ -111,9 +116,9 @@ class DCCHead(BaseModule):
         self.filter = DeformableFilter(
             kernel_size, offset_kernel_size, offset_prior, self.learner.gradient_scale, backend
         )
-        self.loss_cls = MODELS.build(loss_cls)
+        self.loss_cls = loss_cls and MODELS.build(loss_cls)
         self.loss_reg = MODELS.build(loss_reg)
-        self.loss_neg = MODELS.build(loss_neg)
+        self.loss_neg = loss_neg and MODELS.build(loss_neg)
         self.filter_features = nn.Conv2d(in_channels, feat_channels, 3, padding=1, bias=False)
         # Starts as the identity on the first channels: where there are as many as come in, an
         # untrained head correlates the pretrained features themselves.
@@ -123,6 +128,10 @@ class DCCHead(BaseModule):
         self.initial_free = nn.Parameter(torch.zeros(descriptor, 2 * kernel_size**2))
         for start in (self.initial_affine, self.initial_free):
             start.requires_grad_(self.learner.learns_offsets)
+        moves = (0.0, 0.0, 1.0, 1.0) if initial_moves == 'stretch' else (1.0, 1.0, 1.0, 1.0)
+        self.register_buffer('initial_moves', torch.tensor(moves), persistent=False)
+        if initial_moves == 'stretch':
+            self.initial_free.requires_grad_(False)
         self.log_initial_gain = nn.Parameter(torch.zeros(()))
 
     @staticmethod
@@ -210,7 +219,7 @@ class DCCHead(BaseModule):
         weights, size = self.filter.pool(features, self.grid.to_cells(boxes))
         return TargetModel(
             filter=self.log_initial_gain.exp() * weights,
-            affine=self.initial_affine.expand(len(features), -1, -1),
+            affine=(self.initial_affine * self.initial_moves).expand(len(features), -1, -1),
             free=self.initial_free.expand(len(features), -1, -1),
             size=size,
         )
@@ -273,14 +282,16 @@ class DCCHead(BaseModule):
             ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives),
             means over the iterates, and ``loss_neg``, of the last iterate's negatives.
         """
-        truth = self.samples(features, boxes)
-        scores = self.filter.course_scores(learned.iterates, features)
-        labels, maps = truth.labels.expand_as(scores), scores[..., 0, 0].numel()
-        counted = self.assigner.counted(labels)
-        losses = dict(loss_cls=self.loss_cls(scores, labels, counted, avg_factor=maps))
+        truth, losses = self.samples(features, boxes), {}
+        if self.loss_cls is not None:
+            scores = self.filter.course_scores(learned.iterates, features)
+            labels, maps = truth.labels.expand_as(scores), scores[..., 0, 0].numel()
+            counted = self.assigner.counted(labels)
+            losses['loss_cls'] = self.loss_cls(scores, labels, counted, avg_factor=maps)
         if self.proposes:
             losses['loss_reg'] = self._positives_loss(learned, truth)
-            losses['loss_neg'] = self._negatives_loss(learned.model, truth, boxes)
+            if self.loss_neg is not None:
+                losses['loss_neg'] = self._negatives_loss(learned.model, truth, boxes)
         return losses
 
     def _positives_loss(self, learned: Learned, truth: TemplateSamples) -> Tensor:
