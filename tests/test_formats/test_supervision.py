@@ -23,7 +23,7 @@ def test_detections_out_and_in() -> None:
     exec(code, names)
     detections = names['detections']
     assert detections.xyxy.tolist() == [pytest.approx([28, 40, 48, 60], abs=1)]
-    assert detections.confidence.tolist() == [0.9]
+    assert detections.confidence.tolist() == [names['result'].confidence]
     assert detections.tracker_id.tolist() == [1]
     # As floats: the frame's pixels stay what they are.
     assert tracker.model.starts[1][1] == pytest.approx([28, 40, 20, 20], abs=1)
