@@ -202,7 +202,7 @@ install_torch
 write_constraints "$constraints"
 say "installing the requirements"
 pip install --quiet -c "$constraints" -r requirements/runtime.txt -r requirements/demo.txt \
-    -r requirements/export.txt -r requirements/fast.txt -r requirements/tests.txt wheel
+    -r requirements/export.txt -r requirements/tests.txt wheel
 replace_opencv_without_gl
 # After setuptools<80, which mmcv's build needs, and after torch, which it compiles against.
 install_mmcv
