@@ -14,13 +14,21 @@ right ones.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from stress import FOUND_IOU, KINDS, LOST_IOU, Shot, overlap, real_clips, stress_clips
+from stress import (
+    FOUND_IOU,
+    LOST_IOU,
+    Shot,
+    chosen_videos,
+    clip_parser,
+    overlap,
+    real_clips,
+    stress_clips,
+)
 
 # isort: split
 import numpy as np
@@ -29,7 +37,6 @@ from command_line import command
 from matplotlib.figure import Figure
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.datasets.video_folder import read_video_folder
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
 from tlpg_mmtrack.models.trackers.confidence import ConfidenceModel, Evidence, bounded
 from tlpg_mmtrack.models.trackers.online_tracker import OnlineTracker
@@ -127,24 +134,13 @@ def draw_reliability(confidence: np.ndarray, right: np.ndarray, path: Path) -> N
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--data', type=Path, required=True, help='FOLDER, in the layout of OTB')
-    parser.add_argument('--videos', nargs='+', help='names of some (default: all)')
-    parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS), help='some')
-    parser.add_argument('--real', action='store_true', help='the videos as they are')
+    parser = clip_parser(__doc__)
     parser.add_argument('--evidence', nargs='+', choices=NAMES, default=NAMES, help='to use')
     parser.add_argument('--plot', type=Path, help='PNG file')
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     model = Tracker.from_pretrained().model
-    videos = [
-        video
-        for video in read_video_folder(args.data)[0]
-        if args.videos is None or video.name in args.videos
-    ]
+    videos = chosen_videos(args.data, args.videos)
     clips = real_clips(videos) if args.real else stress_clips(videos, args.kinds)
     evidence, right = collect(model, clips)
     print(f'{right.sum()} right boxes, {(~right).sum()} wrong ones')

@@ -188,28 +188,38 @@ def print_table(courses: dict[str, list[Course]]) -> None:
         print(f'{kind:14s}', *(f'{value:9.1f}' for value in table_row(own)), flush=True)
 
 
-@command()
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run from the command line."""
+def clip_parser(text: str | None) -> argparse.ArgumentParser:
+    """A command line that says which clips are tracked."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--data', type=Path, required=True, help='FOLDER, in the layout of OTB')
     parser.add_argument('--videos', nargs='+', help='names of some (default: all)')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS), help='some')
-    parser.add_argument('--quick', action='store_true', help='a few kinds, three videos of dev/')
     parser.add_argument('--real', action='store_true', help='the videos as they are')
+    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
+    return parser
+
+
+def chosen_videos(folder: Path, names: Sequence[str] | None) -> list[FolderVideo]:
+    """The videos of these names, or all; InputError where there is none of a name."""
+    videos = read_video_folder(folder)[0]
+    unknown = sorted(set(names or ()) - {video.name for video in videos})
+    if unknown:
+        raise InputError(f'videos: {folder} holds no {unknown[0]!r}; pass names of its folders')
+    return [video for video in videos if names is None or video.name in names]
+
+
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = clip_parser(__doc__)
+    parser.add_argument('--quick', action='store_true', help='a few kinds, three videos of dev/')
     parser.add_argument('--config', help='(default: that of the weights)')
     parser.add_argument('--checkpoint', help='(default: the shipped weights)')
     parser.add_argument('--seed', type=int, default=0, help='(default: %(default)s)')
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
-    videos = read_video_folder(args.data)[0]
-    names = args.videos or (QUICK if args.quick else [video.name for video in videos])
-    unknown = sorted(set(names) - {video.name for video in videos})
-    if unknown:
-        parser.error(f'--videos: {args.data} holds no {unknown[0]!r}')
-    chosen = [video for video in videos if video.name in names]
+    chosen = chosen_videos(args.data, args.videos or (QUICK if args.quick else None))
     torch.set_num_threads(args.threads)
     tracker = Tracker.from_pretrained(args.config, args.checkpoint, seed=args.seed)
     kinds = QUICK_KINDS if args.quick else args.kinds

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -49,3 +51,13 @@ class OnDevice(TorchFunctionMode):
 def _is_moved(frame: FrameType | None) -> bool:
     code = frame.f_code
     return not code.co_filename.startswith(PACKAGE) or code.co_name == '__init__'
+
+
+@pytest.fixture(autouse=True)
+def run_on_device(device: torch.device) -> Iterator[None]:
+    """For the conftest.py of a folder whose tests run where ``--device`` says."""
+    if device.type == 'cpu':
+        yield
+    else:
+        with OnDevice(device):
+            yield
