@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,3 +97,27 @@ def test_auto_takes_it_where_it_is_installed(monkeypatch, installed, expected):
     else:
         with pytest.raises(PackageError, match=r'runtime: .openvino. needs OpenVINO; pip install'):
             openvino_function.chosen_runtime('openvino')
+
+
+class SignalStack(ctypes.Structure):
+    """C's stack_t."""
+
+    _fields_ = [('start', ctypes.c_void_p), ('flags', ctypes.c_int), ('size', ctypes.c_size_t)]
+
+
+@needs_openvino
+@pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='reads /proc/self/maps')
+def test_signals_can_be_handled_when_it_is_gone():
+    layer = nn.Conv2d(3, 4, 3)
+    for _ in range(2):
+        function = OpenVINOFunction(lambda image: (layer(image),), [layer])
+        with torch.inference_mode():
+            function(torch.ones(1, 3, 8, 8))
+        del function
+        gc.collect()
+    stack = SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack)) == 0
+    lines = Path('/proc/self/maps').read_text().splitlines()
+    ranges = [line.split()[0].split('-') for line in lines]
+    bounds = [(int(low, 16), int(high, 16)) for low, high in ranges]
+    assert any(low <= (stack.start or low) < high for low, high in bounds)

@@ -89,7 +89,7 @@ class OpenVINOFunction:
         )
 
     def _compile(self, inputs: Sequence[Tensors]) -> Callable[..., Any]:
-        openvino = _openvino()
+        openvino, core = _openvino()
         frontend = openvino.frontend.FrontEndManager().load_by_framework('pytorch')
         decoder = importlib.import_module('openvino.frontend.pytorch.ts_decoder')
         # What is kept outlives the call, and gradients may be wanted of the weights.
@@ -105,7 +105,7 @@ class OpenVINOFunction:
             node.get_node().set_element_type(_element_type(openvino, value))
             node.get_node().set_partial_shape(openvino.PartialShape(list(value.shape)))
         graph.validate_nodes_and_infer_types()
-        return openvino.Core().compile_model(
+        return core.compile_model(
             graph,
             'CPU',
             {
@@ -161,7 +161,13 @@ def _element_type(openvino: ModuleType, value: Tensor) -> Any:
 
 
 @cache
-def _openvino() -> ModuleType:
-    """Import it without its telemetry, which would report the import to Google Analytics."""
+def _openvino() -> tuple[ModuleType, Any]:
+    """OpenVINO, and the one core that compiles in this process.
+
+    It is imported without its telemetry, which would report the import to Google Analytics.
+    """
     sys.modules.setdefault('openvino_telemetry', None)
-    return importlib.import_module('openvino')
+    openvino = importlib.import_module('openvino')
+    # Never let go: a core moves the stack of signal handlers, and frees it at its end without
+    # putting the last one back. The next signal, such as Ctrl-C, would kill the process.
+    return openvino, openvino.Core()
