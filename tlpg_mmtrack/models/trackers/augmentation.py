@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ...ops.crop import affine_map, average_pixels, linear_map, resample
+from .search_region import center_of
 
 SCALE = 0.4
 """Largest relative change in scale: a box learned from unscaled crops knows no size. Drawn evenly
@@ -57,7 +58,7 @@ def first_frame_crops(
         scale, aspect = generator.uniform(-1, 1, 2) * (SCALE, ASPECT / 2)
         stretch = (1 + scale) * np.exp([aspect, -aspect])
         recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
-    center = box[:2] + (box[2:] - 1) / 2
+    center = center_of(box)
     # As the crops of later frames are made, so that the target looks the same in both.
     frame, block = average_pixels(frame, size / side)
     center, scale = (center + 0.5) / block - 0.5, size / side * block

@@ -16,11 +16,14 @@ from .appearance import Appearance
 from .confidence import Evidence
 from .frame_network import StageOutput
 from .localization import Localization
+from .search_region import center_of
 
 LEAST_SCORE = 1e-3
 """By which others are divided."""
 RATE = 0.05
 """Share of a sure frame in the running means; the first ones count more."""
+VELOCITY_RATE = 0.3
+"""Share of a frame's shift in the velocity."""
 
 
 @dataclass
@@ -78,7 +81,7 @@ class History:
             size: (2,), its (width, height) in frame pixels.
             frames: Number of frames since the last box was found.
         """
-        way = (center - (last[:2] + (last[2:] - 1) / 2)) / frames - self.velocity
+        way = (center - center_of(last)) / frames - self.velocity
         return Evidence(
             score=place.score,
             level=place.score / max(self.score, LEAST_SCORE),
@@ -93,7 +96,7 @@ class History:
 
     def moved(self, shift: np.ndarray) -> None:
         """Take a shift (2,) of the centre, frame pixels a frame, into the velocity."""
-        self.velocity = self.velocity + 0.3 * (shift - self.velocity)
+        self.velocity = self.velocity + VELOCITY_RATE * (shift - self.velocity)
 
     def learn(self, evidence: Evidence, look: Tensor) -> None:
         """Take a sure frame, and the (D,) look of the target in it, into the means."""

@@ -25,7 +25,14 @@ from .history import History
 from .localization import localize
 from .memory import SampleMemory
 from .options import TrackingOptions
-from .search_region import SearchRegion, bound_by_frame, near, scan_boxes
+from .search_region import (
+    SearchRegion,
+    bound_by_frame,
+    box_around,
+    center_of,
+    near,
+    scan_boxes,
+)
 from .target_state import Found, Look, Sighting, Stage, TargetState
 
 logger = logging.getLogger(__name__)
@@ -233,10 +240,10 @@ class OnlineTracker:
         if sighting.found is not None and sighting.confidence >= self.options.least_confidence:
             center = sighting.found.center
         else:
-            center = target.box[:2] + (target.box[2:] - 1) / 2 + target.history.velocity
+            center = center_of(target.box) + target.history.velocity
             target.history.velocity *= SLOWING
         if self.options.confidence is not None:
-            target.box = _around(center, target.box[2:])
+            target.box = box_around(center, target.box[2:])
         score = sighting.score if math.isfinite(sighting.score) else 0.0
         box = bound_by_frame(target.box, shape)
         return TrackingResult(box, score, TrackingState.NOT_FOUND, sighting.confidence)
@@ -248,13 +255,13 @@ class OnlineTracker:
         found = sighting.found
         sure = sighting.confidence >= self.options.sure_confidence
         state = found.state if sure else TrackingState.UNCERTAIN
-        trust = self._box_confidence(found.iou)
-        shift = found.center - (target.last[:2] + (target.last[2:] - 1) / 2)
-        self._move(target, found, trust if sure else 0.0, shape)
+        confidence = self._box_confidence(found.iou)
+        shift = found.center - center_of(target.last)
+        self._move(target, found, confidence if sure else 0.0, shape)
         target.history.moved(shift / (target.frame - target.last_frame))
         target.missed, target.last, target.last_frame = 0, target.box.copy(), target.frame
         if state is not TrackingState.UNCERTAIN:
-            self._update(target, found, trust, state)
+            self._update(target, found, confidence, state)
             target.history.learn(found.evidence, found.appearance)
         return TrackingResult(target.box.copy(), sighting.score, state, sighting.confidence)
 
@@ -275,7 +282,7 @@ class OnlineTracker:
         last = target.box[2:]
         size = np.clip(found.size, 0.5 * last, 2.0 * last)
         size = last + self.options.box_rate * confidence * (size - last)
-        target.box = bound_by_frame(_around(found.center, size), shape)
+        target.box = bound_by_frame(box_around(found.center, size), shape)
 
     # ------------------------------------------------------------- learning
 
@@ -331,8 +338,3 @@ def _checked_box(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             'width, height) in pixels of this frame'
         )
     return box
-
-
-def _around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """A box (x, y, width, height) of its centre (x, y) and size."""
-    return np.concatenate((center - (size - 1) / 2, size))

@@ -43,7 +43,7 @@ class SearchRegion:
         size = options.crop_size
         side = max(1.0, round(options.search_scale * float(np.sqrt(box[2] * box[3]))))
         shift = ((size - 1) / 2 - place) * side / size
-        return cls(np.round(box[:2] + (box[2:] - 1) / 2 + shift), side, size)
+        return cls(np.round(center_of(box) + shift), side, size)
 
     @property
     def scale(self) -> float:
@@ -68,12 +68,21 @@ class SearchRegion:
         )
 
 
+def center_of(box: np.ndarray) -> np.ndarray:
+    """(2,) centre (x, y) of a (4,) box (x, y, width, height)."""
+    return box[:2] + (box[2:] - 1) / 2
+
+
+def box_around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(4,) box (x, y, width, height) of this centre (x, y) and (width, height)."""
+    return np.concatenate((center - (size - 1) / 2, size))
+
+
 def bound_by_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Bound a box (x, y, width, height) by a frame (H, W, ...): its size and its centre."""
     limits = np.array([shape[1], shape[0]], dtype=np.float64)
     size = np.clip(box[2:], 2.0, np.maximum(2.0, 1.5 * limits))
-    center = np.clip(box[:2] + (box[2:] - 1) / 2, 0.0, limits - 1)
-    return np.concatenate((center - (size - 1) / 2, size))
+    return box_around(np.clip(center_of(box), 0.0, limits - 1), size)
 
 
 def scan_boxes(box: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:

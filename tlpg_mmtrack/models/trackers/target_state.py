@@ -16,7 +16,7 @@ from .frame_network import Observation
 from .history import History
 from .localization import Localization
 from .memory import SampleMemory, Schedule
-from .search_region import SearchRegion
+from .search_region import SearchRegion, box_around
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Found:
     @property
     def frame_box(self) -> np.ndarray:
         """(4,), (x, y, width, height) in frame pixels."""
-        return np.concatenate((self.center - (self.size - 1) / 2, self.size))
+        return box_around(self.center, self.size)
 
 
 @dataclass(frozen=True)
