@@ -13,13 +13,12 @@ from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
-from tlpg_mmtrack.compat.vot import box_region
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FLAG, check_option, checked, each, one_of, optional
 
 from .one_pass import CONVENTIONS, Convention, OnePassScores, score_video, score_videos
 from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
-from .supervised import INTERVALS, SupervisedRun, score_runs
+from .supervised import INTERVALS, score_runs
 
 #: The convention of mmtrack's own metric, computed by its own function.
 MMTRACK = 'mmtrack'
@@ -201,16 +200,10 @@ class TLPGSOTMetric(SOTMetric):
         MMLogger.get_current_instance().info(f'To submit: {path}')
 
     def _supervised_figures(self, results: list[VideoResult]) -> Figures:
-        runs = []
-        for result in results:
-            regions, truth = (
-                list(map(box_region, part)) for part in (result.regions, result.truth)
-            )
-            runs.append(SupervisedRun(result.name, regions, truth, result.size))
         return {
             f'{name}/{measure}': value
             for name in self.conventions
-            for measure, value in asdict(score_runs(runs, name)).items()
+            for measure, value in score_runs(results, name).items()
         }
 
     def _one_pass_figures(self, results: list[VideoResult]) -> tuple[Figures, dict[str, Figures]]:
