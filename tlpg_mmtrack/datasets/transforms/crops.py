@@ -41,8 +41,7 @@ class CropTransform(CheckedOptions, BaseTransform):
 
     Args:
         size: Side of the crops in pixels.
-        search_scale: Side of the crop, in units of sqrt(width * height) of the target, before
-            jitter.
+        search_scale: Side of the crop before jitter, in units of the target's size.
         template_jitter: Jitter of template frames.
         search_jitter: Jitter of search frames.
     """

@@ -74,11 +74,10 @@ class SampleTrackingFrames(CheckedOptions, BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadTrackingFrames(BaseTransform):
-    """Reads the frames of ``img_path``, each file once.
+    """Reads the frames of ``img_path``, each file once: ``img``, a list of (H, W, 3) uint8 BGR.
 
-    Adds ``img``, a list of (H, W, 3) uint8 BGR. A file that cannot be read or does not have its
-    declared size, or whose object lies outside of it, is named in a warning and the sample is
-    dropped (the dataset draws another).
+    The sample is dropped, with a warning that names the file, if one cannot be read, does not have
+    its declared size, or has its object outside.
     """
 
     def transform(self, results: dict) -> dict | None:
