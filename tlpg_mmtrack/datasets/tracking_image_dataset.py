@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import json
 import os.path as osp
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -56,41 +55,33 @@ class TrackingImageDataset(TrackingSource):
         try:
             # Windows' editors put a byte order mark first.
             content = json.loads(Path(self.ann_file).read_text(encoding='utf-8-sig'))
-            images = {image['id']: image for image in content.get('images', ())}
-            annotations = content.get('annotations', ())
-            pairs = [(each, images.get(each.get('image_id'))) for each in annotations]
+            pairs, faults = self._selected(content)
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f'ann_file: {self.ann_file} is no COCO annotation file '
                 f'({type(error).__name__}: {error})'
             ) from error
-        pairs = self._without(
-            pairs,
-            lambda annotation, image: image is None,
-            'have the image_id of no image',
-            'give each annotation the id of its image, of the same type',
-        )
-        pairs = self._without(
-            [(each, image) for each, image in pairs if self.is_selected(image['file_name'])],
-            lambda annotation, image: annotation.get('iscrowd', 0),
-            'are of crowds (iscrowd)',
-            'a target is one object: annotate each on its own, with iscrowd 0',
-        )
+        for fault, count in faults.items():
+            message = f'{count} of {len(content["annotations"])} annotations {fault}'
+            self.leave_out(f'{count} that {fault}', f'{self.ann_file}: {message}; left out', count)
         objects = [item for pair in pairs if (item := self._parse(*pair))]
         return self.check_loaded(objects, 'object', 'COCO images with boxes')
 
-    def _without(
-        self, pairs: list, unusable: Callable[[dict, dict], bool], fault: str, fix: str
-    ) -> list:
-        """Leave out annotations with a warning; raises if there are no others."""
-        kept = [pair for pair in pairs if not unusable(*pair)]
-        count = len(pairs) - len(kept)
-        if count:
-            message = f'{self.ann_file}: {count} of {len(pairs)} annotations {fault}'
-            if not kept:
-                raise InputError(f'{message}, so that there is no object to train on; {fix}')
-            self.leave_out(f'{count} that {fault}', f'{message}; left out', count)
-        return kept
+    def _selected(self, content: dict) -> tuple[list[tuple[dict, dict]], Counter[str]]:
+        """Annotations of single objects, each with its image; counts of others by their fault."""
+        images = {image['id']: image for image in content.get('images', ())}
+        pairs, faults = [], Counter()
+        for annotation in content.get('annotations', ()):
+            image = images.get(annotation.get('image_id'))
+            if image is None:
+                faults['have the image_id of no image (or of another type than its id)'] += 1
+            elif not self.is_selected(image['file_name']):
+                continue
+            elif annotation.get('iscrowd', 0):
+                faults['are of crowds (iscrowd); a target is one object'] += 1
+            else:
+                pairs.append((annotation, image))
+        return pairs, faults
 
     def _parse(self, annotation: dict, image: dict) -> dict | None:
         """One object as a dict of our own, or None, with a warning, if it cannot be used."""

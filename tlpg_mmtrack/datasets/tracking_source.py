@@ -99,19 +99,19 @@ class TrackingSource(ListedFrames):
         Raises:
             InputError: If there is none.
         """
-        where, count, names = self.ann_file or self.data_root, len(items), [*self._left_out]
-        left_out = sum(self._left_out.values())
-        reasons = f' (warnings above): {shorten("; ".join(names), 300)}' if names else ''
-        print_log(
-            f'{where}: {count} {kind}s, {left_out} left out{reasons}',
-            'current',
-            logging.WARNING if names else logging.INFO,
-        )
+        where, count = self.ann_file or self.data_root, sum(self._left_out.values())
+        reasons = shorten('; '.join(self._left_out), 300)
         if not items:
             raise InputError(
                 f'{where}: no {kind} to train on (include={self.include}, exclude={self.exclude}, '
-                f'min_size={self.min_size}); expected {expected}'
+                f'min_size={self.min_size}); {count} left out ({reasons}); expected {expected}'
             )
+        print_log(
+            f'{where}: {len(items)} {kind}s, {count} left out'
+            + (f' (warnings above): {reasons}' if count else ''),
+            'current',
+            logging.WARNING if count else logging.INFO,
+        )
         return items
 
     def get_peer(self, video_idx: int, rng: np.random.Generator) -> int | None:
