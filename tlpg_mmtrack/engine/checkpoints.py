@@ -53,7 +53,7 @@ class AtomicBackend(LocalBackend):
         try:
             super().remove(filepath)
         except OSError as error:
-            MMLogger.get_current_instance().warning(f'it stays, removing it failed: {error}')
+            MMLogger.get_current_instance().warning(f'a file stays, removing it failed: {error}')
 
 
 @HOOKS.register_module()
@@ -125,7 +125,6 @@ class FittingCheckpointHook(Hook):
         # A training builds its loop before it loads.
         if not isinstance(runner._train_loop, BaseLoop):
             weights = checkpoint.get('state_dict', checkpoint)
-            weights = {name.removeprefix('module.'): value for name, value in weights.items()}
             check_fit(_unwrapped(runner), weights, str(runner._load_from))
 
 

@@ -78,7 +78,8 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
     Raises:
         InputError: If a parameter that the model would save is missing or of another shape.
     """
-    state_dict = dict(state_dict)
+    # As loaders do: a training in several processes saves the model that it wraps.
+    state_dict = {key.removeprefix('module.'): value for key, value in state_dict.items()}
     for part, module in model.named_modules():
         if hasattr(module, 'rename_old_weights'):
             module.rename_old_weights(state_dict, f'{part}.' if part else '')
