@@ -75,8 +75,8 @@ class VideoResult:
 class VideoRecord:
     """What is known so far of a video of ``frames`` frames, in arrays of that length.
 
-    A small object kept of every frame would lie in the memory that the frame before it has left,
-    and the next frame would no longer fit there: 20,000 such objects can cost as many frames.
+    Small objects that are kept between frames fragment the memory: the next frame does not fit
+    where the last one was, and 20,000 such objects can cost as much as 20,000 frames.
     """
 
     def __init__(self, frames: int) -> None:

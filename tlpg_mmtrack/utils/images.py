@@ -66,7 +66,7 @@ def picture_paths(folder: str | Path) -> list[Path]:
 
 
 class ByteRange:
-    """Makes frames of the pictures of one video, of all of them alike.
+    """Converts the pictures of one video to frames of 8 bits, all of them alike.
 
     Sensors leave 12-bit or thermal values in 16-bit files, of which the upper byte alone is nearly
     black. Where the first picture of more than 8 bits uses less than half of what its type can
