@@ -113,9 +113,8 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     Returns:
         The files; what is missing is reported.
     """
-    import torch
+    from publish_weights import save_weights
 
-    from tlpg_mmtrack.utils.checkpoint import save_weights
     from tlpg_mmtrack.utils.config import read_config
 
     config = read_config(CONFIGS / f'{row.config}.py')
@@ -132,7 +131,7 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
         path = args.out / f'training{number}' / 'weights' / f'{row.training}.safetensors'
         path.parent.mkdir(parents=True, exist_ok=True)
         weights = assemble(config, checkpoint, iou, args.seed)
-        save_weights(weights, path, row.training, config.randomness.seed, torch.float32)
+        save_weights(weights, path, row.training, config.randomness.seed, half=False)
         files.append(path)
     return files
 

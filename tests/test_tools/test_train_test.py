@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from publish_weights import save_weights
 from written_runs import load_tool
-
-from tlpg_mmtrack.utils.checkpoint import save_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
@@ -112,7 +111,7 @@ def run_tool(*command: str | Path, folder: Path) -> str:
 def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a tool in this process; its exit code and what it printed."""
     # It cannot be taken back.
-    monkeypatch.setattr('tlpg_mmtrack.utils.allocator.keep_freed_memory', lambda: None)
+    monkeypatch.setattr('allocator.keep_freed_memory', lambda: None)
 
     def run(name: str, *arguments: str | Path, folder: Path) -> tuple[int, str]:
         monkeypatch.chdir(folder)

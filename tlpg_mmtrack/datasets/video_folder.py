@@ -54,9 +54,7 @@ Videos: TypeAlias = tuple[list[FolderVideo], dict[str, str]]
 def read_video_folder(folder: str | Path, one_based: bool | None = None) -> Videos:
     """Read the videos of a folder, in natural order, to track each from its first box.
 
-    Args:
-        folder: Folder of the videos' folders.
-        one_based: Whether the top left pixel is (1, 1), in all files; None: as their names say.
+    ``one_based``: whether the top left pixel is (1, 1), in all files; None: as their names say.
 
     Raises:
         InputError: If there is no such folder, or no video in it.
@@ -121,8 +119,7 @@ def read_video_list(path: str | Path, root: str | Path, one_based: bool | None =
     comment. ``one_based`` is that of :func:`read_video_folder`; files of other names are 0-based.
 
     Raises:
-        InputError: If it is missing, names no video, or a line is of another form; names file and
-            line.
+        InputError: If it is missing, names no video, or a line, which it names, is malformed.
     """
     if not Path(path).is_file():
         raise InputError(f'ann_file: {path} is no list of videos; check the path, or leave it out')

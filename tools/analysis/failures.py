@@ -23,10 +23,10 @@ from matplotlib.patches import Rectangle
 from reports import Run, load_run, new_figure, report_incomplete, save_figure, shorten, write_csv
 
 from tlpg_mmtrack.evaluation.one_pass import (
+    CONVENTIONS,
     Convention,
     TrackedVideo,
     box_overlaps,
-    get_convention,
     score_video,
     usable,
 )
@@ -94,7 +94,7 @@ def worst_sequences(run: Run, convention: str, count: int) -> list[Diagnosis]:
     """
     if count < 1:
         raise InputError(f'count: must be at least 1, got {count}; pass the number of sequences')
-    rules = get_convention(convention)
+    rules = CONVENTIONS[convention]
     found = (diagnose(video, rules) for video in run.videos.values())
     ranked = sorted(filter(None, found), key=lambda one: (one.success, one.video.name))
     if not ranked:

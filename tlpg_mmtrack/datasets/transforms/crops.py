@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -15,7 +16,6 @@ from tlpg_mmtrack.utils.option_rules import (
     CheckedOptions,
     at_least,
     each,
-    option,
     whole,
 )
 
@@ -41,16 +41,15 @@ class CropTransform(CheckedOptions, BaseTransform):
 
     Args:
         size: Side of the crops in pixels.
-        search_scale: Side of the crop, in units of sqrt(width * height) of the target, before
-            jitter.
+        search_scale: Side of the crop before jitter, in units of the target's size.
         template_jitter: Jitter of template frames.
         search_jitter: Jitter of search frames.
     """
 
-    size: int = option(288, whole(1))
-    search_scale: float = option(5.0, at_least(1))
-    template_jitter: tuple[float, float] = option((3.0, 0.18), each(at_least(0), 2))
-    search_jitter: tuple[float, float] = option((4.5, 0.35), each(at_least(0), 2))
+    size: Annotated[int, whole(1)] = 288
+    search_scale: Annotated[float, at_least(1)] = 5.0
+    template_jitter: Annotated[tuple[float, float], each(at_least(0), 2)] = (3.0, 0.18)
+    search_jitter: Annotated[tuple[float, float], each(at_least(0), 2)] = (4.5, 0.35)
 
     def place(
         self, rng: np.random.Generator, points: np.ndarray, linear: np.ndarray, is_template: bool
@@ -107,9 +106,9 @@ class TrackingCrop(CropTransform):
         still_rotation: Frames of a still image are rotated by up to this many degrees.
     """
 
-    flip_prob: float = option(0.5, PROBABILITY)
-    still_aspect: float = option(0.2, at_least(0))
-    still_rotation: float = option(10.0, at_least(0))
+    flip_prob: Annotated[float, PROBABILITY] = 0.5
+    still_aspect: Annotated[float, at_least(0)] = 0.2
+    still_rotation: Annotated[float, at_least(0)] = 10.0
 
     def transform(self, results: dict) -> dict | None:
         """Make the crops."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -16,7 +16,6 @@ from tlpg_mmtrack.utils.option_rules import (
     PROBABILITY,
     CheckedOptions,
     at_least,
-    option,
     whole,
 )
 
@@ -51,14 +50,14 @@ class CutAndPaste(CropTransform):
 
     MAX_BLUR: ClassVar = 15
 
-    prob: float = option(0.6, PROBABILITY)
-    min_size: float = option(24.0, at_least(0))
-    flip_prob: float = option(0.5, PROBABILITY)
-    aspect: float = option(0.4, at_least(0))
-    rotation: float = option(15.0, at_least(0))
-    colour: float = option(0.15, at_least(0))
-    motion_blur_prob: float = option(0.2, PROBABILITY)
-    drift: float = option(0.2, at_least(0))
+    prob: Annotated[float, PROBABILITY] = 0.6
+    min_size: Annotated[float, at_least(0)] = 24.0
+    flip_prob: Annotated[float, PROBABILITY] = 0.5
+    aspect: Annotated[float, at_least(0)] = 0.4
+    rotation: Annotated[float, at_least(0)] = 15.0
+    colour: Annotated[float, at_least(0)] = 0.15
+    motion_blur_prob: Annotated[float, PROBABILITY] = 0.2
+    drift: Annotated[float, at_least(0)] = 0.2
 
     def _acts_on(self, results: dict) -> bool:
         """Whether this sample is to be pasted."""
@@ -129,10 +128,10 @@ class PasteDistractors(CheckedOptions, BaseTransform):
 
     ATTEMPTS: ClassVar = 10
 
-    prob: float = option(0.3, PROBABILITY)
-    frame_prob: float = option(0.8, PROBABILITY)
-    max_count: int = option(1, whole(1))
-    copy_prob: float = option(0.0, PROBABILITY)
+    prob: Annotated[float, PROBABILITY] = 0.3
+    frame_prob: Annotated[float, PROBABILITY] = 0.8
+    max_count: Annotated[int, whole(1)] = 1
+    copy_prob: Annotated[float, PROBABILITY] = 0.0
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
@@ -196,8 +195,8 @@ class PasteOccluders(CheckedOptions, BaseTransform):
         max_size: Largest size, sqrt(width * height), of an occluder in units of the target's.
     """
 
-    prob: float = option(0.15, PROBABILITY)
-    max_size: float = option(0.9, POSITIVE)
+    prob: Annotated[float, PROBABILITY] = 0.15
+    max_size: Annotated[float, POSITIVE] = 0.9
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
