@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 import numpy as np
 import torch
 from command_line import command
+from onnx_file import export_onnx
 from torch import Tensor
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.export import export_onnx
 from tlpg_mmtrack.models.openvino_function import RUNTIMES
 from tlpg_mmtrack.models.trackers import TLPG, FrameNetwork
 

@@ -40,12 +40,12 @@ import numpy as np
 import ops
 import torch
 import track
+from demo_clip import DEMO_BOX, demo_clip
 from mmcv.utils.ext_loader import check_ops_exist
 from mmengine.config import Config
 from torch import Tensor
 
 from tlpg_mmtrack.apis.building import checked_device
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.deformable_filter import OffsetField
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops

@@ -38,11 +38,11 @@ from tlpg_mmtrack import Tracker
 # isort: split
 import numpy as np
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
 from reports import new_figure, save_figure
 from track import ALWAYS_FOUND, build, processor
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG, TargetState

@@ -41,9 +41,9 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from recording import Recording
 from rich import progress
 
-from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 

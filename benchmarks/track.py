@@ -55,13 +55,13 @@ import cv2
 import mmtrack
 import numpy as np
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.openvino_function import RUNTIMES, is_installed
 from tlpg_mmtrack.utils.checkpoint import load_weights
 from tlpg_mmtrack.utils.errors import InputError, PackageError

@@ -26,12 +26,12 @@ from tlpg_mmtrack.utils.errors import InputError
 # isort: split
 import numpy as np
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mmdet.structures.bbox import bbox_overlaps
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
 

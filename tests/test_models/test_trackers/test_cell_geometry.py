@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from demo_clip import demo_clip
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.models.backbones import EfficientNetLite
 from tlpg_mmtrack.models.trackers import TLPG
 
