@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f'{"":42s} {"true cell":>9s} {"best cell":>9s}  difference')
     reference = None
     for variant in VARIANTS:
-        overlaps = measure(variant, sequences, backbone.cell_offset)
+        overlaps = measure(variant, sequences, backbone.feature_info[0].cell_offset)
         true_cell, best_cell = overlaps.mean(dim=0).tolist()
         row = f'{variant.name:42s} {true_cell:9.3f} {best_cell:9.3f}'
         if reference is None:

@@ -119,13 +119,7 @@ class OpenVINOFunction:
 
 
 class _ChannelsLast(nn.Module):
-    """A function whose maps come and go as they lie in OpenVINO, and as pooling reads them.
-
-    Args:
-        function: What is called.
-        modules: What it calls.
-        inputs: As the function is called.
-    """
+    """A function, called as with ``inputs``, whose maps come and go as they lie in OpenVINO."""
 
     def __init__(
         self, function: Callable, modules: Sequence[nn.Module], inputs: Sequence[Tensors]

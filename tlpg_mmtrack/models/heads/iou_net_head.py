@@ -47,8 +47,8 @@ class IoUNetHead(TemplateHead):
     and a target tracked alone must be treated as it was in training.
 
     Args:
-        in_channels: Channels of the backbone's maps, one entry a level.
-        strides: See :class:`TemplateHead`.
+        in_channels: As the next two in :class:`TemplateHead`.
+        strides: Likewise.
         cell_offsets: Likewise.
         feat_channels: Width of each level inside the head, multiples of 16.
         template_pool_sizes: Bins a side when the template's box is pooled, for each level.
@@ -116,12 +116,10 @@ class IoUNetHead(TemplateHead):
     def forward(
         self, modulation: Sequence[Tensor], feats: Sequence[Tensor], boxes: Tensor
     ) -> Tensor:
-        """Predict the IoU, (B * T, R), of (B * T, R, 4) boxes with the target.
+        """Predict the IoU, (B * T, R), of (B * T, R, 4) boxes with B targets.
 
-        Args:
-            modulation: What :meth:`modulation` returned, for B targets.
-            feats: The backbone's maps of B * T search crops, T of each target in a row.
-            boxes: In crop pixels.
+        ``modulation`` is what :meth:`modulation` returned; ``feats`` are the backbone's maps of
+        B * T search crops, T of each target in a row.
         """
         times = len(boxes) // len(modulation[0])
         modulation = [vector.repeat_interleave(times, dim=0) for vector in modulation]
@@ -129,7 +127,6 @@ class IoUNetHead(TemplateHead):
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
         """Describe (B, 4) targets of template crops: a (B, feat_channels[l]) vector per level."""
-        self.check_feats(feats)
         maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
         pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
         vectors = [fc(level[:, 0]) for fc, level in zip(self.template_fcs, pooled, strict=True)]
@@ -140,7 +137,6 @@ class IoUNetHead(TemplateHead):
 
     def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Maps (B, feat_channels[l], H_l, W_l) of search crops, once for any number of boxes."""
-        self.check_feats(feats)
         # As pooling reads them, so that it need not copy them for each set of boxes.
         return tuple(
             conv(feat).contiguous(memory_format=torch.channels_last)
@@ -172,15 +168,14 @@ class IoUNetHead(TemplateHead):
         size_penalty: float = 0.0,
         fine: bool = True,
     ) -> Tensor:
-        """Improve boxes without gradients: the mean of the best of their variations.
+        """Improve (B, 4) boxes: the mean of the best of their variations, coarse, then finer ones.
 
-        Coarse variations, then finer ones of what was found. A round is one prediction; ATOM's
-        gradient ascent takes one, forward and backward, for each step.
+        A round is one prediction; ATOM's gradient ascent takes one, forward and backward, a step.
 
         Args:
             modulation: What :meth:`modulation` returned.
             features: What :meth:`features` returned.
-            boxes: (B, 4) of positive size, as is what is returned.
+            boxes: Of positive size, as is what is returned.
             last_size: (B, 2), width and height in the frame before; needed with a penalty.
             size_penalty: What is taken from a variation's IoU for a change of the last size's
                 logarithm by 1, in width or in height. Targets change slowly, and IoU-Net errs to
@@ -217,19 +212,11 @@ class IoUNetHead(TemplateHead):
 def jitter_boxes(
     boxes: Tensor, num_proposals: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Draw boxes around given ones, their IoU spread over [0.1, 1].
+    """Draw R boxes around each of (B, 4): (B, R, 4), and their (B, R) IoU, spread over [0.1, 1].
 
-    Each proposal has its own spread, uniform up to 0.4; its centre is moved by that many box sizes
-    times a normal variate, its log size likewise. A jitter that leaves an IoU below 0.1 is halved
-    until it does not.
-
-    Args:
-        boxes: (B, 4) of positive size.
-        num_proposals: Number R of boxes around each.
-        generator: Source of randomness; torch's own by default.
-
-    Returns:
-        (B, R, 4) boxes and their (B, R) IoU with the given ones.
+    Each has its own spread, uniform up to 0.4; its centre is moved by that many box sizes times a
+    normal variate, its log size likewise. A jitter that leaves an IoU below 0.1 is halved until it
+    does not. ``generator`` is torch's own by default.
     """
     boxes = boxes.detach().unsqueeze(1)
     device = boxes.device if generator is None else generator.device
