@@ -31,13 +31,12 @@ def track_videos(
     Args:
         videos: Pairs of a source, as :func:`~.frames.open_source` takes it, and the box
             (x, y, width, height) in its first frame.
-        workers: Number of processes; one for each core if None. Each has one thread, so that the
-            boxes are those of one thread.
+        workers: Number of processes, of one thread each; one for each core if None.
         pretrained: As :meth:`Tracker.from_pretrained` takes it.
 
     Yields:
-        For each video, in order: its results, one for each frame, or the error that says why it
-        cannot be tracked. The other videos go on.
+        For each video, in order: a result for each frame, or the error that says why it cannot be
+        tracked.
 
     Example:
         >>> for answer in track_videos([('a.mp4', (62, 36, 53, 65)), ('b.mp4', (10, 8, 30, 20))]):

@@ -58,15 +58,9 @@ def prroi_pool(
 def prroi_pool_boxes(
     features: Tensor, boxes: Tensor, output_size: int | tuple[int, int]
 ) -> Tensor:
-    """Pool the same number of boxes of every image of a batch; otherwise as :func:`prroi_pool`.
+    """Pool R boxes, (x1, y1, x2, y2) in cells, of each image; otherwise as :func:`prroi_pool`.
 
-    Args:
-        features: (N, C, H, W).
-        boxes: (N, R, 4) rows of (x1, y1, x2, y2) in cells.
-        output_size: Bins per box.
-
-    Returns:
-        (N, R, C, Ph, Pw); its memory has the channels last.
+    Of (N, C, H, W) features and (N, R, 4) boxes: (N, R, C, Ph, Pw), in memory with channels last.
     """
     if not features.is_floating_point():
         raise TypeError(f'features: must be floating-point, got {features.dtype}')
