@@ -144,17 +144,10 @@ class Tracker:
         self._warned = False
 
     def track(self, frame: np.ndarray | None) -> TrackingResult:
-        """Find the object in the next frame.
+        """Find the object in the next frame, (H, W, 3) uint8, BGR, whose size may change.
 
         A frame that cannot be used (None, or anything that :meth:`init` refuses) is answered with
-        the last box, score 0 and ``NOT_FOUND``, and the first one is logged. The frame's size
-        may change: boxes stay in pixels of the frame at hand.
-
-        Args:
-            frame: (H, W, 3) uint8, BGR.
-
-        Returns:
-            The result; its box is finite, of positive size, and overlaps the frame.
+        the last box, score 0 and ``NOT_FOUND``, and the first one is logged.
 
         Raises:
             RuntimeError: If :meth:`init` was not called before.

@@ -148,9 +148,6 @@ class FilterLearner(Learner):
 
     A target model is its filter alone, and there are no proposals: the tracker puts the last box
     on every cell, and IoU-Net is what changes its size.
-
-    Args:
-        filter_optimizer: As in :class:`Learner`.
     """
 
     learns_offsets = False
