@@ -30,7 +30,6 @@ enlarged to 640 x 480.
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import platform
 import pstats
@@ -45,7 +44,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 from baselines import OpenCVBaseline
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -363,9 +362,7 @@ def processor() -> str:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument(
         'group', choices=['others', 'efflite0', 'r50', 'backend'], help='what to measure'
     )
