@@ -112,7 +112,7 @@ def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
 
 
 def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
-    """Decorate a command's `main`: it answers an exit code, and says what a user can fix.
+    """Decorate a command's `main`: it returns an exit code, and says what a user can fix.
 
     Args:
         resume: How to go on after Ctrl-C, or after a process was killed.

@@ -64,8 +64,8 @@ class VideoSource(FrameSource):
     """The frames of a video file, as FFmpeg decodes them.
 
     They are turned as the file says and keep their sizes; of an interlaced video each holds both
-    fields. Where a file ends before the time that its header promises, as a truncated one does,
-    what there is is yielded and a warning logged.
+    fields. A file that ends before the time in its header is read as far as it goes, and a warning
+    logged.
 
     Raises:
         InputError: If there is no such file, it is no video or a single picture, or it holds no
@@ -274,9 +274,9 @@ class PacketDecoder:
             # Packets come in another order than their frames are shown in.
             passed = {time for time in self._damaged if time <= _time(frame)}
             self._damaged -= passed
-            spoilt = frame.is_corrupt or _time(frame) in passed
+            corrupt = frame.is_corrupt or _time(frame) in passed
             yield from [None] * len(passed - {_time(frame)})
-            yield None if spoilt else frame
+            yield None if corrupt else frame
         if packet.size == 0:
             yield from [None] * len(self._damaged)
 

@@ -112,9 +112,9 @@ def other_format(box: np.ndarray, frame_size: tuple[int, int]) -> str | None:
 
 
 def move_into_frame(box: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
-    """Move a sound box by as little as puts a pixel of it into the frame; its size stays.
+    """Move a box by as little as puts a pixel of it into the frame; its size stays.
 
-    Box, frame size and result are as of :func:`check_box`; a side shorter than a pixel is inside.
+    Box, frame size and result are as in :func:`check_box`; a side below a pixel comes in whole.
     """
     frame_sides = np.array(frame_size, dtype=np.float64)
     overlap = np.minimum(box[2:], 1.0)

@@ -45,7 +45,7 @@ def read_label_studio(path: Path, size: tuple[int, int] | None = None) -> VideoB
 def add_regions(
     records: Records, regions: Iterable[dict[str, Any]], size: tuple[int, int] | None
 ) -> int | None:
-    """Add the keyframes of regions of video rectangles; answers the number of frames if known."""
+    """Add the keyframes of regions of video rectangles; returns the number of frames if known."""
     videos = [each for each in regions if each.get('type') == KIND]
     names, length = unique_names(dict(enumerate(map(_label, videos)))), None
     for index, region in enumerate(videos):

@@ -122,8 +122,8 @@ def _panel(
     if known:
         draw_box(picture, side.truth[index] * scale, TRUTH_COLOUR)
     draw_box(picture, side.boxes[index] * scale, colour)
-    judged = f'overlap {overlap:.2f}' if known else 'no truth'
-    draw_text(picture, f'{index}  {name}  {judged}', colour)
+    overlap_text = f'overlap {overlap:.2f}' if known else 'no truth'
+    draw_text(picture, f'{index}  {name}  {overlap_text}', colour)
     return picture
 
 
