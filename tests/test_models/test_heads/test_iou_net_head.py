@@ -81,21 +81,12 @@ class TestInterface:
         assert other.loss_by_feat(predicted, iou) == {'loss_iou': 1.5}
 
     def test_one_level_is_enough(self):
-        head = _head(
-            in_channels=(8,),
-            strides=(8,),
-            feat_channels=(16,),
-            template_pool_sizes=(3,),
-            search_pool_sizes=(5,),
-        )
+        head = _head(in_channels=(8,), strides=(8,), feat_channels=(16,))
         feats, box = (torch.rand(1, 8, 36, 36),), torch.tensor([[100.0, 100.0, 150.0, 150.0]])
         iou = head.predict_iou(head.modulation(feats, box), head.features(feats), box[None])
         assert iou.shape == (1, 1)
 
-    @pytest.mark.parametrize(
-        'name',
-        ['strides', 'cell_offsets', 'feat_channels', 'template_pool_sizes', 'search_pool_sizes'],
-    )
+    @pytest.mark.parametrize('name', ['strides', 'cell_offsets', 'feat_channels'])
     def test_levels_must_agree(self, name):
         with pytest.raises(ValueError, match=rf'IoUNetHead.{name}: expected 2 entries.*got \(16,'):
             _head(**{name: (16, 16, 16)})
