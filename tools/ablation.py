@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import LEFT_OUT, add_convention, command, describe
+from command_line import LEFT_OUT, add_convention, command, describe, seed
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -67,7 +67,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     add_convention(parser, 'mmtrack')
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--seed', type=int, default=0, help='random seed (default: %(default)s)')
+    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
     return parser.parse_args(arguments)
 
 

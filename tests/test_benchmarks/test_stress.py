@@ -9,8 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
+from demo_clip import DEMO_BOX, demo_clip
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 

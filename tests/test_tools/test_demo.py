@@ -19,10 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import recording
 from fake_model import FakeModel, white_square
 from stream_server import stream_server, url_of
 
-from tlpg_mmtrack.apis import live, recording
+from tlpg_mmtrack.apis import live
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes, write_boxes_of_video

@@ -303,8 +303,8 @@ def _show_frame(axis: Axes, row: Diagnosis, index: int, path: Path) -> None:
     for (x, y, width, height), colour in boxes:
         outline = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, ec=colour, lw=1.8)
         axis.add_patch(outline)
-    judged = 'no truth' if np.isnan(overlap) else f'IoU {overlap:.2f}'
-    axis.set_title(f'{index}: {judged}', fontsize='small')
+    overlap_text = 'no truth' if np.isnan(overlap) else f'IoU {overlap:.2f}'
+    axis.set_title(f'{index}: {overlap_text}', fontsize='small')
 
 
 @command()

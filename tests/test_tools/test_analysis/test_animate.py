@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from writers import VideoFileWriter
 from written_runs import load_tool
-
-from tlpg_mmtrack.apis.writers import VideoFileWriter
 
 
 def test_animate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

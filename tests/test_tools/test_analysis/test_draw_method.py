@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from demo_clip import DEMO_BOX, demo_clip
 from written_runs import load_tool
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 draw_method = load_tool('analysis/draw_method')
