@@ -88,12 +88,6 @@ def test_missing_and_damaged_results_are_told_apart(folder: ResultsFolder) -> No
         assert folder.finished() == set()
 
 
-@pytest.mark.parametrize('name', ['', 'a/b', '..', '.hidden', 'c:d'])
-def test_names_that_are_no_file_names_are_refused(name: str, folder: ResultsFolder) -> None:
-    with pytest.raises(ValueError, match='cannot be a file name'):
-        folder.write(replace(RESULT, name=name))
-
-
 def test_the_same_run_goes_on_and_is_noted(folder: ResultsFolder) -> None:
     assert folder.prepare(IDENTITY, dict(RUN, started='2021-01-01')) == []
     changes = folder.prepare(IDENTITY, dict(RUN, packages=dict(torch='2.4')))

@@ -148,11 +148,10 @@ def _read_video(
 ) -> FolderVideo:
     """Raises an OSError or InputError that names the file if the boxes do not fit the frames."""
     boxes = read_boxes(annotation)
-    if len(boxes) != len(images):
+    target = (annotation.parent.name, annotation.name)
+    if len(boxes) != len(images) and target in otb_targets():
         # Of some videos OTB-100 does not use all frames.
-        for folder, file, first, last in otb_targets():
-            if (folder, file) == (annotation.parent.name, annotation.name):
-                images = numbered(images, first, last)
+        images = numbered(images, *otb_targets()[target])
     if len(boxes) != len(images):
         first = min(len(boxes), len(images))
         what = 'has no frame' if first == len(images) else f'is missing, of {images[first].name}'
@@ -199,11 +198,11 @@ def _annotations(folder: Path) -> dict[str, list[Path]]:
 
 
 @cache
-def otb_targets() -> list[tuple[str, str, int, int]]:
-    """Folder, annotation file, first and last frame of each of OTB-100's targets."""
+def otb_targets() -> dict[tuple[str, str], tuple[int, int]]:
+    """First and last frame of each of OTB-100's targets, by folder and annotation file."""
     text = (Path(__file__).parent / 'lists' / 'otb100.txt').read_text(encoding='utf-8')
     rows = map(str.split, text.splitlines())
-    return [(folder, boxes, int(first), int(last)) for folder, boxes, first, last in rows]
+    return {(folder, boxes): (int(first), int(last)) for folder, boxes, first, last in rows}
 
 
 def numbered(images: list[Path], first: int, last: int) -> list[Path]:

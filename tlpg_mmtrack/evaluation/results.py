@@ -207,11 +207,6 @@ class ResultsFolder:
         write_text(self.path / 'summary.json', json.dumps(summary, indent=1) + '\n')
 
     def _file(self, name: str) -> Path:
-        if not name or name.startswith('.') or any(mark in name for mark in '/\\:'):
-            raise InputError(
-                f'results: {name!r} cannot be a file name; rename the video, without / \\ : and '
-                'a leading dot'
-            )
         return self._videos / f'{name}.json'
 
     def _read_manifest(self) -> dict[str, Any] | None:

@@ -74,13 +74,18 @@ class CropTransform(CheckedOptions, BaseTransform):
         return matrix, bounding_box(map_points(matrix, points)).astype(np.float32)[None]
 
 
+def draw_mirror(rng: np.random.Generator, probability: float) -> float:
+    """-1 to mirror left and right, else 1."""
+    return -1.0 if rng.random() < probability else 1.0
+
+
 def draw_linear(
     rng: np.random.Generator, mirror: float, aspect: float, rotation: float | None
 ) -> np.ndarray:
     """Draw a (2, 2) stretch and rotation.
 
     The stretch is by up to exp(+-aspect / 2) along x and the inverse along y, times ``mirror``
-    (-1 to mirror left and right, else 1); the rotation by up to so many degrees, or none.
+    (see :func:`draw_mirror`); the rotation by up to so many degrees, or none.
     """
     stretch = np.exp(rng.uniform(-0.5, 0.5) * aspect)
     degrees = 0.0 if rotation is None else rng.uniform(-1.0, 1.0) * rotation
@@ -117,7 +122,7 @@ class TrackingCrop(CropTransform):
         if results['paste_only']:
             return None
         rng, is_still = results['rng'], results['is_still']
-        mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+        mirror = draw_mirror(rng, self.flip_prob)
         crops, boxes = [], []
         for index, frame in enumerate(results['img']):
             outline = results['outlines'][index]
@@ -125,11 +130,10 @@ class TrackingCrop(CropTransform):
             points = edges_to_pixels(np.concatenate(outline) if outline else corners)
             linear = linear_map(mirror, 1.0)
             if is_still:
-                mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+                mirror = draw_mirror(rng, self.flip_prob)
                 rotation = self.still_rotation if outline else None
                 linear = draw_linear(rng, mirror, self.still_aspect, rotation)
-            is_template = index < results['num_template_frames']
-            matrix, box = self.place(rng, points, linear, is_template)
+            matrix, box = self.place(rng, points, linear, index < results['num_template_frames'])
             crops.append(warp(frame, matrix, self.size, self.size))
             boxes.append(box)
         results['img'] = crops

@@ -22,7 +22,7 @@ from tlpg_mmtrack.utils.option_rules import (
 from ...ops.crop import linear_map, warp, window_matrix
 from ..cutout import Cutout, cutout_of
 from ..geometry import bounding_box, place_matrix
-from .crops import CropTransform, draw_linear
+from .crops import CropTransform, draw_linear, draw_mirror
 from .photometric import random_motion_kernel, random_table
 
 
@@ -93,7 +93,7 @@ class CutAndPaste(CropTransform):
         if crops is None:
             return None
         rng = results['rng']
-        mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+        mirror = draw_mirror(rng, self.flip_prob)
         target = Cutout(results['img'][0], results['outlines'][0])
         boxes = []
         for index, canvas in enumerate(crops):
@@ -158,7 +158,7 @@ class PasteDistractors(CheckedOptions, BaseTransform):
     def _paste(self, distractor: Cutout, results: dict) -> None:
         """Paste one object into frames, each time elsewhere."""
         rng = results['rng']
-        mirror = -1.0 if rng.random() < 0.5 else 1.0
+        mirror = draw_mirror(rng, 0.5)
         stretch = np.exp(rng.uniform(-0.2, 0.2))
         for canvas, boxes in zip(results['img'], results['gt_bboxes'], strict=True):
             if rng.random() >= self.frame_prob:
