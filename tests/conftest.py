@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable)
 # isort: split
 import mmtrack  # noqa: F401  (imports everything that need not be searched)
 import torch
+from mmengine.logging import MMLogger
 
 from tlpg_mmtrack.models import openvino_function
 
@@ -25,8 +27,8 @@ from tlpg_mmtrack.models import openvino_function
 gc.freeze()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Where the commands find what they share.
-sys.path.append(str(REPOSITORY / 'tools'))
+# Commands are imported by their names; 'test' is a module of Python's (written_runs.load_tool).
+sys.path += [str(REPOSITORY / name) for name in ('tools', 'tools/analysis', 'benchmarks')]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +58,14 @@ def _data_folder(name: str) -> Path:
 def _without_openvino(monkeypatch: pytest.MonkeyPatch):
     """Let 'auto' be PyTorch, with OpenVINO installed or not: it takes seconds to convert."""
     monkeypatch.setattr(openvino_function, 'is_installed', lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def _open_log():
+    """A log that was begun under `capsys` writes to a stream that is closed with its test."""
+    for handler in MMLogger.get_current_instance().handlers:
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, 'closed', False):
+            handler.setStream(sys.__stderr__)
 
 
 @pytest.fixture(scope='session')

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
+import export
 import numpy as np
 import pytest
 import torch
@@ -17,9 +17,6 @@ from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.model_zoo import shipped_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / 'tools'))
-
-import export  # noqa: E402
 
 NAME = 'tlpg_efflite0_small'
 

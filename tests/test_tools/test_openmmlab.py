@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import mmtrack
+import mmtrack_tool
 import modelindex
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmtrack.apis import inference_sot, init_model
+from written_runs import load_tool
 
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.utils.checkpoint import load_weights
@@ -29,18 +29,10 @@ CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 SHIPPED = 'tlpg://tlpg_efflite0_small'
 
 
-def load_tool(name: str) -> ModuleType:
-    """Load one of this project's tools as a module."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem, REPOSITORY / 'tools' / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def run_mmtrack_tool(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     """Run one of mmtrack's tools in this process."""
     monkeypatch.setattr(sys, 'argv', ['', *map(str, arguments)])
-    return load_tool('mmtrack_tool.py').main()
+    return mmtrack_tool.main()
 
 
 # ------------------------------------------------------------------------------ installation
@@ -188,7 +180,7 @@ def test_an_unheard_of_tool_is_named(
     ],
 )
 def test_the_checkpoint_may_follow_the_config(given: list[str], passed_on: list[str]):
-    assert load_tool('test.py').name_checkpoint(given)[: len(passed_on)] == passed_on
+    assert load_tool('test').name_checkpoint(given)[: len(passed_on)] == passed_on
 
 
 @pytest.mark.parametrize('name', ['train', 'test'])

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import cv2
 import pytest
+import trax_tracker
 from fake_model import FakeModel, white_square
-from written_runs import load_tool
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.errors import InputError
@@ -67,21 +67,21 @@ def image(path: Path) -> dict[str, object]:
 
 def test_a_missing_checkpoint_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ['--checkpoint', 'missing.pth', '--device', 'cpu']
-    assert load_tool('trax_tracker').main(arguments) == 2
+    assert trax_tracker.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: checkpoint: missing.pth is not a file; check the path')
 
 
 def test_shipped_weights_have_their_address_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    tool, asked = load_tool('trax_tracker'), []
+    asked = []
 
     def from_pretrained(*arguments: object) -> Tracker:
         asked.append(arguments)
         return Tracker(FakeModel(), 'cpu')
 
     monkeypatch.setattr(Tracker, 'from_pretrained', from_pretrained)
-    monkeypatch.setattr(tool, 'serve', lambda tracker: None)
-    assert tool.main(['--checkpoint', 'tlpg://a', '--device', 'cpu']) == 0
+    monkeypatch.setattr(trax_tracker, 'serve', lambda tracker: None)
+    assert trax_tracker.main(['--checkpoint', 'tlpg://a', '--device', 'cpu']) == 0
     assert asked == [(None, 'tlpg://a', 'cpu', 0)]
 
 
@@ -126,7 +126,7 @@ def test_a_first_image_that_cannot_be_read_is_named(
 
     monkeypatch.setattr('trax.server.Server', OneRequest)
     with pytest.raises(InputError, match=r'TraX: the first image, .*no\.png, cannot be read'):
-        load_tool('trax_tracker').serve(None)
+        trax_tracker.serve(None)
     assert 'no.png, cannot be read' in reasons[0]
 
 

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import cv2
 import pytest
+from compare_videos import (
+    Row,
+    compare_attributes,
+    compare_videos,
+    main,
+    plot_rows,
+    read_attributes,
+    write_rows,
+)
 from reports import Run, load_runs
-from written_runs import load_tool, write_run
-
-tool = load_tool('analysis/compare_videos')
-Row = tool.Row
-compare_attributes = tool.compare_attributes
-compare_videos = tool.compare_videos
-plot_rows = tool.plot_rows
-read_attributes = tool.read_attributes
-write_rows = tool.write_rows
+from written_runs import write_run
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write_run(tmp_path / 'two', {'a': 0.0, 'b': 0.0})
     (tmp_path / 'attributes.csv').write_text('a,OCC\n')
     arguments = [str(tmp_path / 'one'), str(tmp_path / 'two'), '--out', str(tmp_path / 'out')]
-    assert tool.main([*arguments, '--attributes', str(tmp_path / 'attributes.csv')]) == 0
+    assert main([*arguments, '--attributes', str(tmp_path / 'attributes.csv')]) == 0
     printed = capsys.readouterr()
     assert '1 videos have no attribute: b' in printed.err
     assert [line.split()[-1] for line in printed.out.splitlines()[1:3]] == ['b', 'a']
@@ -109,5 +110,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         'attributes.png',
     }
     write_run(tmp_path / 'two', {'c': 0.0})
-    assert tool.main(arguments) == 2
+    assert main(arguments) == 2
     assert 'one lacks 1 videos' in capsys.readouterr().err

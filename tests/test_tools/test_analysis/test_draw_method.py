@@ -6,15 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import draw_method
 import numpy as np
 import pytest
-from written_runs import load_tool
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-draw_method = load_tool('analysis/draw_method')
 FIGURES = ('offsets.jpg', 'proposals.jpg', 'scores.jpg')
 
 

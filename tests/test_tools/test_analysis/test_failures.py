@@ -9,19 +9,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from failures import (
+    Diagnosis,
+    diagnose,
+    draw_failures,
+    main,
+    match_folder,
+    worst_sequences,
+    write_table,
+)
 from reports import Run, load_run
-from written_runs import load_tool, write_run, write_square_clips, write_square_run
+from written_runs import write_run, write_square_clips, write_square_run
 
 from tlpg_mmtrack.evaluation.one_pass import TrackedVideo, get_convention
 from tlpg_mmtrack.utils.errors import InputError
-
-tool = load_tool('analysis/failures')
-Diagnosis = tool.Diagnosis
-diagnose = tool.diagnose
-draw_failures = tool.draw_failures
-match_folder = tool.match_folder
-worst_sequences = tool.worst_sequences
-write_table = tool.write_table
 
 #: A box that is exactly right exceeds 20 of the 21 thresholds; the last is an overlap of 1.
 ALL = 20 / 21
@@ -214,7 +215,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write_square_run(tmp_path / 'run', {'A': (0, 0, 0, 0), 'B': (0, 0, 30, 0)})
     out = tmp_path / 'deep' / 'out'
     arguments = [str(tmp_path / 'run'), '--data', str(tmp_path / 'clips'), '--out', str(out)]
-    assert tool.main([*arguments, '--count', '1']) == 0
+    assert main([*arguments, '--count', '1']) == 0
     printed = capsys.readouterr().out
     assert 'run: the 1 worst of 2 sequences' in printed
     assert printed.splitlines()[-1].startswith('| B | 4 |')
@@ -222,8 +223,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {path.name for path in out.iterdir()} == {
         f'failures.{kind}' for kind in ('csv', 'md', 'png')
     }
-    assert tool.main([*arguments, '--count', '0']) == 2
+    assert main([*arguments, '--count', '0']) == 2
     assert 'count: must be at least 1, got 0' in capsys.readouterr().err
     (tmp_path / 'run/videos/A.json').unlink()
-    assert tool.main(arguments) == 2
+    assert main(arguments) == 2
     assert 'lacks 1 sequences' in capsys.readouterr().err
