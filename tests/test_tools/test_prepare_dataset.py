@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,7 +254,6 @@ def test_many_missing_frames_are_counted(prepare: Callable[[str], Path]) -> None
     assert problem.endswith('and 25 more')
 
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'prepare_dataset.py'
 VIDEO = ListedVideo('data/a/img', 'data/a/groundtruth_rect.txt', 2, 6)
 
 
@@ -290,16 +287,13 @@ def test_writes_nothing_when_something_is_missing_unless_told(
     assert (tmp_path / 'annotations' / 'infos.txt').is_file()
 
 
-def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, TOOL, 'uav123', str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 2
-    assert f'{tmp_path}/data_seq/UAV123/bike1: the folder is missing' in answer.stdout
-    assert '0 videos with 0 frames are whole; 246 problems' in answer.stdout
+def test_the_command_names_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare_dataset.main(['uav123', str(tmp_path)]) == 2
+    printed = capsys.readouterr().out
+    assert f'{tmp_path}/data_seq/UAV123/bike1: the folder is missing' in printed
+    assert '0 videos with 0 frames are whole; 246 problems' in printed
 
 
 def test_a_root_that_is_no_folder_is_refused(
