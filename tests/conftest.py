@@ -20,7 +20,9 @@ import mmtrack  # noqa: F401  (imports everything that need not be searched)
 import torch
 from mmengine.logging import MMLogger
 
+from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.models import openvino_function
+from tlpg_mmtrack.models.trackers import TLPG
 
 # mmengine collects garbage whenever a dataset is built; what importing left stays anyway and need
 # not be searched each time.
@@ -65,7 +67,13 @@ def _open_log():
     """A log that was begun under `capsys` writes to a stream that is closed with its test."""
     for handler in MMLogger.get_current_instance().handlers:
         if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, 'closed', False):
-            handler.setStream(sys.__stderr__)
+            handler.stream = sys.__stderr__
+
+
+@pytest.fixture(scope='session')
+def shipped() -> TLPG:
+    """The shipped model; a test that changes it puts it back."""
+    return Tracker.from_pretrained(device='cpu').model
 
 
 @pytest.fixture(scope='session')

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,8 @@ from tlpg_mmtrack.evaluation.results import ResultsFolder, VideoResult
 
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 SIZE = (160, 120)
+#: Runs a tool with arguments in a folder; its exit code and what it printed.
+Run = Callable[..., tuple[int, str]]
 
 
 def load_tool(name: str) -> ModuleType:

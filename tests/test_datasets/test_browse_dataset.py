@@ -10,6 +10,7 @@ import browse_dataset
 import cv2
 import numpy as np
 import pytest
+from synthetic_corpus import write_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -18,15 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def config(tmp_path: Path, stills: Path) -> str:
     """A config of the small corpus."""
     base = REPOSITORY / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
-    path = tmp_path / 'config.py'
-    path.write_text(
-        f'_base_ = {str(base)!r}\n'
-        "dataset = dict(type='TrackingImageDataset', ann_file='annotations.json',\n"
-        f"    data_root={str(stills)!r}, data_prefix=dict(img_path='images'),\n"
-        '    pipeline={{_base_.train_pipeline}})\n'
-        'train_dataloader = dict(dataset=dict(datasets=[dataset], weights=[1.0]))\n'
-    )
-    return str(path)
+    return str(write_config(tmp_path / 'config.py', base, stills))
 
 
 def test_sheets_show_the_samples(config: str, tmp_path: Path) -> None:

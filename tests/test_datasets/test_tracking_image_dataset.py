@@ -86,19 +86,13 @@ def test_large_objects_are_for_pasting_only(stills: Path, tmp_path: Path) -> Non
     ('changes', 'message'),
     [
         (dict(bbox=[10, 10, 0, 20]), 'has no area'),
-        (dict(bbox=[10, 10, -5, 20]), 'has no area'),
         (dict(bbox=[400, 10, 20, 20]), 'is outside the 320 x 240 image'),
         (dict(bbox=[10, 10, 20]), 'is not four finite numbers'),
         (dict(bbox=[10, 10, 20, float('nan')]), 'is not four finite numbers'),
-        (dict(bbox=['a', 'b', 'c', 'd']), 'is not four finite numbers'),
-        (dict(bbox=[[10, 10], 20, 20]), 'is not four finite numbers'),
         (dict(bbox=dict(x=10)), 'is not four finite numbers'),
         (dict(category_id=[1]), r'category_id: \[1\] is not a number'),
         (dict(segmentation=[['a', 'b']]), 'give a list of polygons or a run-length code'),
         (dict(segmentation=[[0, 0, 20, 0, 20, 20]]), 'does not fit box'),
-        (dict(segmentation=[[float('nan')] * 6]), 'does not fit box'),
-        (dict(segmentation='nonsense'), 'is not a COCO mask'),
-        (dict(segmentation=dict(size=[9, 9], counts=[81])), 'needs counts and size'),
     ],
 )
 def test_bad_annotations_are_left_out_with_the_file_named(
@@ -110,7 +104,7 @@ def test_bad_annotations_are_left_out_with_the_file_named(
         assert len(build(stills)) == 3
 
 
-@pytest.mark.parametrize('width', [None, '320', 0, [320]])
+@pytest.mark.parametrize('width', [None, 0])
 def test_objects_of_an_image_without_a_size_are_left_out(stills: Path, width: object) -> None:
     change_entry(stills, 'images', 2, width=width)
     with pytest.warns(CorpusWarning, match=r'annotation 2 of set0_2\.png: .* positive width and'):
@@ -174,9 +168,7 @@ def test_a_missing_or_empty_file_is_named(stills: Path) -> None:
         build(stills)
 
 
-@pytest.mark.parametrize(
-    'content', ['{"images": [', '[1, 2]', '{"images": [{"file_name": "a.png"}]}']
-)
+@pytest.mark.parametrize('content', ['{"images": [', '{"images": [{"file_name": "a.png"}]}'])
 def test_a_file_that_is_not_coco_is_named(stills: Path, content: str) -> None:
     (stills / 'annotations.json').write_text(content)
     with pytest.raises(InputError, match=r'annotations\.json is no COCO annotation file'):

@@ -182,15 +182,6 @@ def test_a_result_of_other_data_can_be_removed_and_tracked_again(
     assert x2 - x1 == 15
 
 
-def test_results_of_an_earlier_version_are_accepted(clips: Path, tmp_path: Path) -> None:
-    first = run_clips(clip_config(clips, tmp_path / 'run'))
-    for path in (tmp_path / 'run/results/videos').iterdir():
-        content = json.loads(path.read_text())
-        del content['fingerprint']
-        path.write_text(json.dumps(content))
-    assert run_clips(clip_config(clips, tmp_path / 'run', experiment_name='again')) == first
-
-
 def test_a_video_does_not_depend_on_those_before_it(clips: Path, tmp_path: Path) -> None:
     run_clips(clip_config(clips, tmp_path / 'all'))
     lines = (clips / 'infos.txt').read_text().splitlines()
@@ -199,22 +190,12 @@ def test_a_video_does_not_depend_on_those_before_it(clips: Path, tmp_path: Path)
     assert read_videos(tmp_path / 'one')['Tiger2'] == read_videos(tmp_path / 'all')['Tiger2']
 
 
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        ({'model.step': 3.0}, r'config\.model\.step was "absent", is 3\.0'),
-        ({'randomness.seed': 4}, 'seed was 3, is 4'),
-        ({'test_cfg.fp16': False}, r'config\.test_cfg\.fp16 was "absent", is false'),
-    ],
-)
-def test_refuses_results_of_another_run(
-    change: dict, message: str, clips: Path, tmp_path: Path
-) -> None:
+def test_refuses_results_of_another_run(clips: Path, tmp_path: Path) -> None:
     run_clips(clip_config(clips, tmp_path / 'run'))
     before = read_videos(tmp_path / 'run')
-    changed = clip_config(clips, tmp_path / 'run', experiment_name='changed', **change)
-    with pytest.raises(ValueError, match=message):
-        run_clips(changed)
+    change = {'model.step': 3.0, 'experiment_name': 'changed'}
+    with pytest.raises(ValueError, match=r'config\.model\.step was "absent", is 3\.0'):
+        run_clips(clip_config(clips, tmp_path / 'run', **change))
     assert read_videos(tmp_path / 'run') == before
 
 
@@ -269,33 +250,40 @@ def break_clips(clips: Path, kind: str) -> str:
     return '0005.jpg'
 
 
-@pytest.mark.parametrize('workers', [0, 1])
+@pytest.fixture(scope='module')
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    """What is written of each clip but Tiger2, where nothing is damaged."""
+    folder = tmp_path_factory.mktemp('good')
+    write_clips(folder / 'clips')
+    run_clips(clip_config(folder / 'clips', folder / 'run'))
+    videos = read_videos(folder / 'run')
+    del videos['Tiger2']
+    return videos
+
+
 @pytest.mark.parametrize(
-    'kind',
+    ('kind', 'workers'),
     [
-        'missing frame',
-        'truncated image',
-        'no image',
-        'too few boxes',
-        'no first box',
-        'first box outside',
-        'nan',
+        ('missing frame', 1),
+        ('truncated image', 0),
+        ('no image', 0),
+        ('too few boxes', 0),
+        ('no first box', 0),
+        ('first box outside', 0),
+        ('nan', 1),
     ],
 )
 def test_bad_data_are_named_and_left_out(
-    kind: str, workers: int, clips: Path, tmp_path: Path
+    kind: str, workers: int, clips: Path, tmp_path: Path, good: dict[str, dict]
 ) -> None:
-    reference = run_clips(clip_config(clips, tmp_path / 'good'))
     named = break_clips(clips, kind)
     changes = {'test_dataloader.num_workers': workers}
     metrics = run_clips(clip_config(clips, tmp_path / 'bad', **changes))
     assert metrics['sot/videos'] == 4
-    assert reference['sot/videos'] == 5
+
     summary = json.loads((tmp_path / 'bad/results/summary.json').read_text())
     assert list(summary['left_out']) == ['Tiger2']
     assert named in summary['left_out']['Tiger2']
-    good = read_videos(tmp_path / 'good')
-    del good['Tiger2']
     assert read_videos(tmp_path / 'bad') == good
 
 

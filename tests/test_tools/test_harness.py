@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,29 +109,6 @@ def test_results_of_frames_that_have_changed_are_refused(
     tracker = Drifter()
     assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2
     assert tracker.started == 1, 'only the removed video is tracked again'
-
-
-def test_a_copy_of_the_data_goes_on_with_their_results(
-    videos: list[FolderVideo], tmp_path: Path
-) -> None:
-    run_tracker(Drifter(), videos, tmp_path / 'run')
-    shutil.copytree(tmp_path / 'clips', tmp_path / 'copy')
-    tracker = Drifter()
-    run_tracker(tracker, read_video_folder(tmp_path / 'copy')[0], tmp_path / 'run')
-    assert tracker.started == 0
-
-
-def test_results_of_an_earlier_version_are_accepted(
-    videos: list[FolderVideo], tmp_path: Path
-) -> None:
-    run_tracker(Drifter(), videos, tmp_path / 'run')
-    for path in (tmp_path / 'run/videos').iterdir():
-        content = json.loads(path.read_text())
-        del content['fingerprint']
-        path.write_text(json.dumps(content))
-    tracker = Drifter()
-    assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2
-    assert tracker.started == 0
 
 
 def test_a_fault_in_code_ends_the_run(videos: list[FolderVideo], tmp_path: Path) -> None:

@@ -56,22 +56,18 @@ def test_the_wheel_has_all_that_mim_and_the_tracker_look_for(tmp_path: Path):
     assert not [name for name in files if name.endswith('.pyc')]
 
 
-@pytest.mark.parametrize(('name', 'shims'), [('train.py', 0), ('train.py', 1), ('test.py', 1)])
-def test_mmtracks_scripts_start_as_mim_starts_them(name: str, shims: bool, tmp_path: Path):
-    script = Path(mmtrack.__file__).parent / '.mim' / 'tools' / name
-    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
-    if shims:
-        paths = (str(REPOSITORY / 'tools' / 'startup'), str(REPOSITORY))
-        environment['PYTHONPATH'] = os.pathsep.join(paths)
+def test_mmtracks_scripts_start_as_mim_starts_them(tmp_path: Path):
+    script = Path(mmtrack.__file__).parent / '.mim' / 'tools' / 'train.py'
+    paths = str(REPOSITORY / 'tools' / 'startup'), str(REPOSITORY)
     done = subprocess.run(
         [sys.executable, script, '--help'],
         cwd=tmp_path,
-        env=environment,
+        env=os.environ | dict(PYTHONPATH=os.pathsep.join(paths)),
         capture_output=True,
         text=True,
     )
-    assert (done.returncode == 0) == shims, done.stderr
-    assert ('--launcher' in done.stdout) == shims
+    assert done.returncode == 0, done.stderr
+    assert '--launcher' in done.stdout
 
 
 def test_the_model_index_is_one(monkeypatch: pytest.MonkeyPatch):

@@ -19,20 +19,21 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS, MODELS
 from store_features import create_store, images_of, source_hash
+from synthetic_corpus import write_config, write_stills
 
 from tlpg_mmtrack.datasets import StoredFeatureDataset
 from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore, FeatureStoreManifest
 from tlpg_mmtrack.utils.errors import FileError, InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SHIPPED = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
 SAMPLES = 6
 
 
 @pytest.fixture
-def config(train_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shipped model's config, on the training corpus."""
-    monkeypatch.setenv('TLPG_DATA', str(train_data.parent))
-    return REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'
+def config(tmp_path: Path) -> Path:
+    """The shipped model's config, on a few made-up images."""
+    return write_config(tmp_path / 'config.py', SHIPPED, write_stills(tmp_path / 'stills'))
 
 
 def test_stored_and_computed_features_give_the_same_losses(config: Path, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def _in_order(dataset: StoredFeatureDataset, samples: list[dict], indices: tuple
 def test_another_configuration_is_refused(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    arguments = [str(config), str(tmp_path), '--samples', '1', '--workers', '1']
+    arguments = [str(config), str(tmp_path / 'a'), '--samples', '1', '--workers', '1']
     assert store_features.main(arguments) == 0
     option = 'train_dataloader.dataset.seed=1'
     assert store_features.main([*arguments, '--cfg-options', option]) == 2
@@ -116,7 +117,7 @@ def test_a_missing_config_and_missing_data_are_named(
     monkeypatch.setenv('TLPG_DATA', str(tmp_path / 'absent'))
     for config, message in (
         (tmp_path / 'none.py', 'none.py'),
-        (REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py', str(tmp_path / 'absent')),
+        (SHIPPED, str(tmp_path / 'absent')),
     ):
         arguments = [str(config), str(tmp_path / 'features'), '--samples', '1', '--workers', '1']
         assert store_features.main(arguments) == 2

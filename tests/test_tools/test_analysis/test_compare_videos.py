@@ -67,10 +67,8 @@ def test_csv_and_json_say_the_same(tmp_path: Path) -> None:
     assert read_attributes(tmp_path / 'a.json') == expected
 
 
-@pytest.mark.parametrize('mark', [';', '\t', ','])
-def test_csv_of_any_program(mark: str, tmp_path: Path) -> None:
-    text = '\ufeffBasketball,IV,OCC\r\nDeer,\r\n'.replace(',', mark)
-    (tmp_path / 'a.csv').write_bytes(text.encode())
+def test_csv_of_any_program(tmp_path: Path) -> None:
+    (tmp_path / 'a.csv').write_bytes('\ufeffBasketball;IV;OCC\r\nDeer;\r\n'.encode())
     assert read_attributes(tmp_path / 'a.csv') == {'Basketball': ['IV', 'OCC'], 'Deer': []}
 
 
@@ -87,11 +85,6 @@ def test_other_forms_are_refused(name: str, text: str, message: str, tmp_path: P
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=message):
         read_attributes(tmp_path / name)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'none\.csv is not a file'):
-        read_attributes(tmp_path / 'none.csv')
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
