@@ -14,6 +14,7 @@ import torch
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.utils.model_zoo import shipped_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -33,9 +34,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @torch.no_grad()
-def test_onnxruntime_says_what_pytorch_does_of_a_real_crop(exported: Path):
+def test_onnxruntime_says_what_pytorch_does_of_a_real_crop(exported: Path, shipped: TLPG):
     onnxruntime = pytest.importorskip('onnxruntime')
-    network = Tracker.from_pretrained(device='cpu').model.network
+    network = shipped.network
     frame = next(iter(open_source(demo_clip())))[1]
     crop = cv2.resize(frame, (network.options.crop_size,) * 2)
     inputs = network.example_inputs()
