@@ -169,12 +169,10 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
     ('name', 'content', 'message'),
     [
         ('a.csv', 'x,y\n1,2\n', r'a\.csv, line 1: lacks the columns frame, w, h'),
-        ('a.csv', 'frame,x,y,w,h\n0,1,2,3\n', r'a\.csv, line 2: must hold numbers'),
         ('a.csv', 'frame,x,y,w,h\n0,1,2,3,nan\n', r'line 2: box \(1.0, 2.0, 3.0, nan\) must be'),
         ('a.csv', 'frame,x,y,w,h\n0,1,2,3,4\n0,1,2,3,4\n', r'line 3: a second box of .target.'),
         ('a.csv', 'frame,x,y,w,h,state\n0,1,2,3,4,lost\n', "line 2: state 'lost' must be one of"),
         ('a.csv', 'frame,x,y,w,h\n-1,1,2,3,4\n', 'line 2: frame -1 must be a whole number'),
-        ('a.txt', '1,1,5,5,0,5,1,-1,-1,-1\n', r'a\.txt, line 1: box \(4.0, 4.0, 0.0, 5.0\)'),
         (
             'a.txt',
             '1,1,5,5,5,5,1,1,1\n\n2,1,x,5,5,5,1,1,1\n',
@@ -182,10 +180,8 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
         ),
         ('a.txt', '1,2,3,4\n', r'format: cannot be told from .*a\.txt; pass one of csv, coco'),
         ('a.xml', CVAT[:300], r'a\.xml, line \d+: is no XML .*export it again'),
-        ('a.xml', '<annotation/>', r'a\.xml, <annotation>: is not <annotations>; export'),
         ('a.xml', '<annotations><image/></annotations>', "<image>: is of 'CVAT for images'"),
         ('a.xml', CVAT.replace('ybr="4.50"', ''), r'<track id="1">, <box frame="0">: lacks a num'),
-        ('a.xml', CVAT.replace('"3.00"', '"0.5"'), r'<box frame="0">: box \(1.0, 2.0, -0.5'),
         ('a.json', '{"images": [', r'a\.json, line 1: is no JSON .*export it again'),
         ('a.json', '{"boxes": []}', r"the top level: has no list 'images'"),
         ('a.json', '{"images": [], "videos": [{}, {}]}', 'videos: holds 2; pass a file for each'),
@@ -193,11 +189,6 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
             'a.json',
             '{"images": [{"id": 1}], "annotations": [{"image_id": 2}]}',
             r'annotations\[0\]: its image_id 2 is of no image here',
-        ),
-        (
-            'a.json',
-            '{"images": [{"id": 1}], "annotations": [{"image_id": 1}]}',
-            r"annotations\[0\]: 'frame_index' must be a number, got None",
         ),
         ('a.json', '[]', 'the top level: must be a list of one task'),
         (
@@ -284,10 +275,10 @@ def test_a_folder_of_pictures_is_a_video_too(boxes: VideoBoxes, tmp_path: Path) 
     assert (read.size, read.frame_count) == ((176, 144), 10)
 
 
-@pytest.mark.parametrize('format', ['vot', 'otb'])
-def test_a_format_of_one_target_asks_which(format: str, boxes: VideoBoxes, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match='target: none is named; pass one of face, hand'):
-        write_boxes_of_video(boxes, tmp_path / 'a.txt', format)
+def test_a_format_of_one_target_asks_which(boxes: VideoBoxes, tmp_path: Path) -> None:
+    for format in ('vot', 'otb'):
+        with pytest.raises(InputError, match='target: none is named; pass one of face, hand'):
+            write_boxes_of_video(boxes, tmp_path / 'a.txt', format)
     with pytest.raises(InputError, match="target: no 'foot' here; pass one of face, hand"):
         boxes.only('foot')
     assert not list(tmp_path.iterdir())
