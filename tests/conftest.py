@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import pytest
@@ -68,6 +69,13 @@ def _open_log():
     for handler in MMLogger.get_current_instance().handlers:
         if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, 'closed', False):
             handler.stream = sys.__stderr__
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_configs():
+    """Each run writes its config down three times; to lay it out well takes seconds."""
+    with patch('mmengine.config.config.FormatCode', lambda text, **_: (text, True)):
+        yield
 
 
 @pytest.fixture(scope='session')

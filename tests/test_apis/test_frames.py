@@ -50,7 +50,8 @@ class TestVideo:
 
     def test_truncated_mp4(self, tmp_path):
         path = write_video(tmp_path / 'a.mp4', 'mp4v')
-        path.write_bytes(path.read_bytes()[:-500])
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
         with pytest.raises(InputError, match=r'a\.mp4 cannot be opened as a video; it is trunc'):
             open_source(path)
 

