@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,11 @@ def config(tmp_path: Path) -> Path:
     return write_config(tmp_path / 'config.py', SHIPPED, write_stills(tmp_path / 'stills'))
 
 
-def test_stored_and_computed_features_give_the_same_losses(config: Path, tmp_path: Path) -> None:
+def test_stored_and_computed_features_give_the_same_losses(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # New interpreters would take ten seconds each to import it all.
+    monkeypatch.setattr(store_features, 'get_context', lambda method: get_context('fork'))
     folder = tmp_path / 'features'
     arguments = [str(config), str(folder), '--samples', str(SAMPLES), '--workers', '1']
     assert store_features.main(arguments) == 0

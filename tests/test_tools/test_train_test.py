@@ -184,7 +184,8 @@ def test_ctrl_c_leaves_what_can_be_resumed(trained: Path, run_here: Run) -> None
 
 
 def test_tests_alike_in_one_and_two_processes(trained: Path, run_here: Run) -> None:
-    options = ['tiny.py', '--checkpoint', 'work_dirs/tiny/epoch_1.pth', '--work-dir']
+    options = ['tiny.py', '--cfg-options', 'model.test_cfg.warps=2']
+    options += ['--checkpoint', 'work_dirs/tiny/epoch_1.pth', '--work-dir']
     assert run_here('test', *options, 'single', folder=trained)[0] == 0
     assert in_two_processes(run_tool_in, trained, 'test', *options, 'double') == [0, 0]
     metrics = read_metrics(trained / 'single')
