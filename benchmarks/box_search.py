@@ -14,7 +14,6 @@ A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/ground
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from first_frame import SIZE, cut, search_side  # It makes mmtrack importable.
 import cv2
 import numpy as np
 import torch
-from command_line import command
+from command_line import command, describe
 from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
 from torch import Tensor
 
@@ -207,9 +206,7 @@ def measure(
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
     parser.add_argument(
         '--growth', type=float, default=1.0, help='side of the given boxes (default: %(default)s)'

@@ -21,7 +21,6 @@ tracks.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections import defaultdict
@@ -32,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack and mmdet importable.
 from tlpg_mmtrack import Tracker
@@ -209,11 +208,7 @@ def folder_of(out: Path, choice: Choice) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     names = [choice.name for choice in CHOICES]
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f'choices: {"; ".join(names)}',
-    )
+    parser = describe(f'{__doc__}\nchoices: {"; ".join(names)}')
     parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     parser.add_argument(

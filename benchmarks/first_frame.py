@@ -22,7 +22,6 @@ DATA/<name>/groundtruth_rect.txt.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack and mmdet importable.
 import tlpg_mmtrack  # noqa: F401
@@ -237,9 +236,7 @@ def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
     parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
@@ -257,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f'{"":42s} {"true cell":>9s} {"best cell":>9s}  difference')
     reference = None
     for variant in VARIANTS:
-        overlaps = measure(variant, sequences, backbone.cell_offset)
+        overlaps = measure(variant, sequences, backbone.feature_info[0].cell_offset)
         true_cell, best_cell = overlaps.mean(dim=0).tolist()
         row = f'{variant.name:42s} {true_cell:9.3f} {best_cell:9.3f}'
         if reference is None:

@@ -14,7 +14,6 @@ Needs: pip install -r requirements/fast.txt -r requirements/export.txt
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -27,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 import numpy as np
 import torch
-from command_line import command
+from command_line import command, describe
+from onnx_file import export_onnx
 from torch import Tensor
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.export import export_onnx
 from tlpg_mmtrack.models.openvino_function import RUNTIMES
 from tlpg_mmtrack.models.trackers import TLPG, FrameNetwork
 
@@ -98,9 +97,7 @@ def start(calls: dict[str, Callable]) -> tuple[dict[str, float], dict[str, float
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('--config', type=Path, help='(default: that of the shipped weights)')
     parser.add_argument('--checkpoint', type=Path, help='weights (default: the shipped ones)')
     parser.add_argument('--calls', type=int, default=50, help='(default: %(default)s)')

@@ -19,7 +19,6 @@ code is 1. --device cpu --quick tries the command itself, without a GPU.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import sys
@@ -31,7 +30,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 from tlpg_mmtrack import Tracker
 
@@ -40,12 +39,12 @@ import numpy as np
 import ops
 import torch
 import track
+from demo_clip import DEMO_BOX, demo_clip
 from mmcv.utils.ext_loader import check_ops_exist
 from mmengine.config import Config
 from torch import Tensor
 
 from tlpg_mmtrack.apis.building import checked_device
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.deformable_filter import OffsetField
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
@@ -258,9 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('what', nargs='*', default=CHECKS, help='checks (default: all)')
     parser.add_argument('--device', default='cuda:0', help='(default: %(default)s)')
     parser.add_argument('--quick', action='store_true', help='as little as runs everything once')

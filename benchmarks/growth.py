@@ -20,7 +20,6 @@ measured and expected values are plotted there, one panel each.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 import time
@@ -31,18 +30,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 from tlpg_mmtrack import Tracker
 
 # isort: split
 import numpy as np
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
 from reports import new_figure, save_figure
 from track import ALWAYS_FOUND, build, processor
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
@@ -190,9 +189,7 @@ def plot(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     names = ('frames', 'memory', 'crop', 'filter', 'targets')
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('what', nargs='*', default=names, help=f'of {", ".join(names)} (all)')
     parser.add_argument('--count', type=int, default=60, help='frames (default: %(default)s)')
     parser.add_argument('--most', type=int, default=20000, help='of frames (default: %(default)s)')

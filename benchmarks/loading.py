@@ -15,7 +15,6 @@ of it that training waited for data.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -81,11 +80,9 @@ def _wait(device: torch.device) -> None:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python benchmarks/loading.py configs/tlpg/tlpg_efflite0_small.py '
-        '--workers 0 1 2',
+    parser = describe(
+        __doc__,
+        'benchmarks/loading.py configs/tlpg/tlpg_efflite0_small.py --workers 0 1 2',
     )
     parser.add_argument('config', type=Path, help='training config')
     parser.add_argument(

@@ -20,7 +20,6 @@ What is kept of a frame on purpose, its result, takes some hundred bytes: 0.1 to
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -41,9 +40,9 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from recording import Recording
 from rich import progress
 
-from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 
@@ -197,9 +196,7 @@ def write_video(frames: int, folder: Path) -> None:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('what', choices=['demo', 'test'], help='what to measure')
     parser.add_argument('--frames', type=int, default=20000, help='(default: %(default)s)')
     parser.add_argument(

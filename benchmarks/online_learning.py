@@ -18,7 +18,6 @@ A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/ground
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack and mmdet importable.
 from tlpg_mmtrack import Tracker
@@ -248,9 +247,7 @@ def read(folder: Path, names: Sequence[str] | None, frames: int | None) -> list[
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('what', choices=('tracking', 'objective'))
     parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')

@@ -10,14 +10,13 @@ from the videos' lengths in the package's lists; nothing is tracked.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -50,9 +49,7 @@ def imbalance(frames: Sequence[int], shares: Sequence[Sequence[int]]) -> float:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument(
         '--processes', type=int, nargs='+', default=[4, 8, 16], help='(default: 4 8 16)'
     )

@@ -22,7 +22,6 @@ docs/failures.md quotes both tables.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import sys
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command
+from command_line import command, describe
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
 
@@ -133,9 +132,7 @@ def _last_third(ratios: np.ndarray) -> str:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('--data', type=Path, required=True, help='folder in the layout of OTB')
     parser.add_argument('--sequences', nargs='+', help='names of some (default: all)')
     parser.add_argument(

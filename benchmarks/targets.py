@@ -29,9 +29,9 @@ import tlpg_mmtrack  # noqa: F401
 import cv2
 import numpy as np
 import torch
+from demo_clip import demo_clip
 
 from tlpg_mmtrack import MultiTracker, Tracker
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 
 SIDE = 80

@@ -30,7 +30,6 @@ enlarged to 640 x 480.
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import platform
 import pstats
@@ -45,7 +44,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 from baselines import OpenCVBaseline
-from command_line import command
+from command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -55,13 +54,13 @@ import cv2
 import mmtrack
 import numpy as np
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.openvino_function import RUNTIMES, is_installed
 from tlpg_mmtrack.utils.checkpoint import load_weights
 from tlpg_mmtrack.utils.errors import InputError, PackageError
@@ -363,9 +362,7 @@ def processor() -> str:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument(
         'group', choices=['others', 'efflite0', 'r50', 'backend'], help='what to measure'
     )

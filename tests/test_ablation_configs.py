@@ -43,8 +43,9 @@ def check_parts(model: TLPG, name: str) -> None:
         assert refiner == 'CenterBiasRefiner'
     if variant == 'iou':
         assert model.options.postprocess == 'iou_search'
-    assert model.head.grid.cell_offset == model.backbone.cell_offset
-    assert model.iou_head.in_channels == model.backbone.out_channels[:2]
+    channels, _, offsets = zip(*model.backbone.feature_info, strict=True)
+    assert model.head.grid.cell_offset == offsets[1]
+    assert model.iou_head.in_channels == channels[:2]
 
 
 def track(model: TLPG) -> None:

@@ -46,14 +46,15 @@ def test_model_builds_and_takes_a_training_step(path: Path) -> None:
     model = build(config)
     assert isinstance(model, TLPG)
     # What the parts say of their geometry agrees with the backbone that the config names.
-    assert model.neck.in_channels == model.backbone.out_channels
-    assert model.head.grid.cell_offset == model.backbone.cell_offset
+    channels, _, offsets = zip(*model.backbone.feature_info, strict=True)
+    assert model.neck.in_channels == channels
+    assert model.head.grid.cell_offset == offsets[1]
     if model.refiner is not None:
-        assert model.refiner.head.grid.cell_offset == model.backbone.cell_offset
+        assert model.refiner.head.grid.cell_offset == offsets[1]
     if model.iou_head is not None:
-        assert model.iou_head.in_channels == model.backbone.out_channels[:2]
+        assert model.iou_head.in_channels == channels[:2]
         # To a quarter of a cell, what the measurement of a backbone's offset is good for.
-        for grid, offset in zip(model.iou_head.grids, model.backbone.cell_offsets, strict=False):
+        for grid, offset in zip(model.iou_head.grids, offsets, strict=False):
             assert abs(grid.cell_offset - offset) <= grid.stride / 4
     train_step(model, config)
 

@@ -2,7 +2,7 @@
 """Every registered component; mmtrack's registries import this module when first asked."""
 
 from . import datasets, engine  # noqa: F401
-from .evaluation import ResumableTestLoop, TLPGSOTMetric  # noqa: F401
+from .evaluation import resumable_test_loop, tlpg_sot_metric  # noqa: F401
 from .models import (  # noqa: F401
     adapters,
     backbones,

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import LEFT_OUT, add_convention, command, describe
+from command_line import LEFT_OUT, add_convention, command, describe, seed
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -67,7 +67,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     add_convention(parser, 'mmtrack')
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--seed', type=int, default=0, help='random seed (default: %(default)s)')
+    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
     return parser.parse_args(arguments)
 
 
@@ -113,9 +113,8 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     Returns:
         The files; what is missing is reported.
     """
-    import torch
+    from publish_weights import save_weights
 
-    from tlpg_mmtrack.utils.checkpoint import save_weights
     from tlpg_mmtrack.utils.config import read_config
 
     config = read_config(CONFIGS / f'{row.config}.py')
@@ -132,7 +131,7 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
         path = args.out / f'training{number}' / 'weights' / f'{row.training}.safetensors'
         path.parent.mkdir(parents=True, exist_ok=True)
         weights = assemble(config, checkpoint, iou, args.seed)
-        save_weights(weights, path, row.training, config.randomness.seed, torch.float32)
+        save_weights(weights, path, row.training, config.randomness.seed, half=False)
         files.append(path)
     return files
 

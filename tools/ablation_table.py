@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from reports import load_run, new_figure, save_figure, write_csv
 
-from tlpg_mmtrack.evaluation.one_pass import get_convention, score_video
+from tlpg_mmtrack.evaluation.one_pass import CONVENTIONS, score_video
 from tlpg_mmtrack.utils.atomic_write import write_text
 
 NOTE = (
@@ -129,7 +129,7 @@ def video_scores(folder: Path, convention: str) -> dict[str, float]:
     Raises:
         InputError: If the folder has no results, or the convention is unknown.
     """
-    rules = get_convention('otb' if convention == 'mmtrack' else convention)
+    rules = CONVENTIONS['otb' if convention == 'mmtrack' else convention]
     scores = {name: score_video(video, rules) for name, video in load_run(folder).videos.items()}
     return {name: 100 * score.success for name, score in scores.items() if score is not None}
 

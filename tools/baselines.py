@@ -18,13 +18,12 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader
 from mmtrack.apis import inference_sot, init_model
 from mmtrack.registry import MODELS
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.evaluation.provenance import weights_sha256
-from tlpg_mmtrack.utils.checkpoint import check_fit
+from tlpg_mmtrack.utils.checkpoint import check_fit, read_weights
 from tlpg_mmtrack.utils.config import read_config
 from tlpg_mmtrack.utils.errors import InputError, PackageError
 
@@ -237,7 +236,7 @@ class MMTrackBaseline:
         self._config = json.loads(json.dumps(config.model.to_dict(), default=repr))
         _drop_pretrained(config.model)
         if weights:
-            state_dict = _read_state_dict(weights)
+            state_dict = read_weights(Path(weights))
             self._model = init_model(config, weights, device)
             # It loads what fits: the rest would be random, and the figures look plausible.
             check_fit(self._model, state_dict, weights)
@@ -279,25 +278,6 @@ def _existing(name: str, path: Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f'tracker {name!r}: {path} is not a file; check the path')
     return path
-
-
-def _read_state_dict(path: str) -> dict[str, torch.Tensor]:
-    """The weights of a checkpoint, under the names by which ``init_model`` looks for them.
-
-    Raises:
-        InputError: If it is damaged or no checkpoint.
-    """
-    try:
-        content = CheckpointLoader.load_checkpoint(path, 'cpu')
-    except Exception as error:  # A damaged pickle can raise nearly anything.
-        raise InputError(
-            f'checkpoint: {path} is truncated or no checkpoint ({type(error).__name__}: {error}); '
-            "copy it again, or pass another of mmtrack's"
-        ) from error
-    weights = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not weights:
-        raise InputError(f"checkpoint: {path} holds no state dict; pass one of mmtrack's")
-    return {str(key).removeprefix('module.'): value for key, value in weights.items()}
 
 
 def _untrained_model(config: Config, device: str, seed: int) -> torch.nn.Module:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from command_line import change_config, command, key_value
+from command_line import change_config, command, describe, key_value
 from mmengine.config import DictAction
 
 from tlpg_mmtrack.utils.config import read_config
@@ -37,11 +37,9 @@ CAPTION_HEIGHT = 18
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/browse_dataset.py configs/_base_/datasets/tlpg_small.py '
-        '--samples 24',
+    parser = describe(
+        __doc__,
+        'tools/browse_dataset.py configs/_base_/datasets/tlpg_small.py --samples 24',
     )
     parser.add_argument('config', help='config file with a train_dataloader')
     parser.add_argument(

@@ -61,10 +61,12 @@ def describe(text: str, example: str = '') -> argparse.ArgumentParser:
 
 def add_tracker(parser: argparse.ArgumentParser) -> None:
     """The options --config, --checkpoint, --device and --seed of a TLPG tracker."""
-    parser.add_argument('--config', help="tlpg's config; default: that of its weights")
-    parser.add_argument('--checkpoint', help="tlpg's weights; default: the shipped ones")
-    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
+    parser.add_argument('--config', help="tlpg's config (default: that of its weights)")
+    parser.add_argument('--checkpoint', help="tlpg's weights (default: the shipped ones)")
+    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU if any)")
+    parser.add_argument(
+        '--seed', type=seed, default=0, help='same seed, same boxes (default: %(default)s)'
+    )
 
 
 def seed(text: str) -> int:
@@ -110,7 +112,7 @@ def change_config(config: Config, changes: Mapping[str, Any] | None) -> None:
 
 
 def command(resume: str = '') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
-    """Decorate a command's `main`: it answers an exit code, and says what a user can fix.
+    """Decorate a command's `main`: it returns an exit code, and says what a user can fix.
 
     Args:
         resume: How to go on after Ctrl-C, or after a process was killed.

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import INTERRUPTED, command, describe
+from command_line import INTERRUPTED, add_tracker, command, describe
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -52,12 +52,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=Path('outputs/demo'),
         help='output folder (default: %(default)s)',
     )
-    parser.add_argument('--config', help='config file (default: that of the shipped weights)')
-    parser.add_argument('--checkpoint', help='trained weights (default: the shipped ones)')
-    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU if any)")
-    parser.add_argument(
-        '--seed', type=int, default=0, help='same seed, same boxes (default: %(default)s)'
-    )
+    add_tracker(parser)
     parser.add_argument('--max-frames', type=positive, help='stop after this many frames')
     parser.add_argument('--show', action='store_true', help='show the pictures while tracking')
     return parser.parse_args(arguments)

@@ -21,16 +21,17 @@ from typing import Any
 import cv2
 import numpy as np
 from demo_boxes import Starts, as_json, as_results, checked_boxes, named_boxes, read_starts
+from demo_clip import DEMO_BOX, demo_clip
+from newest_frames import NewestFrames
+from recording import Recording
 from rich.progress import track as progress
+from writers import naming_file
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import FrameSource, open_source
 from tlpg_mmtrack.apis.inputs import check_frame
-from tlpg_mmtrack.apis.live import PROTOCOLS, NewestFrames, is_stream
+from tlpg_mmtrack.apis.live import PROTOCOLS, is_stream
 from tlpg_mmtrack.apis.multi_tracker import MultiTracker
-from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.apis.writers import naming_file
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
 

@@ -37,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Export."""
     args = parse_args(arguments)
     # After --help: these take seconds.
+    from onnx_file import export_onnx
+
     from tlpg_mmtrack import Tracker
-    from tlpg_mmtrack.apis.export import export_onnx
 
     model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
     differences = export_onnx(model, args.out)

@@ -85,7 +85,7 @@ def track_video(tracker: Baseline, video: FolderVideo, seed: int) -> VideoResult
     """Track one video; no more than one frame is held.
 
     Raises:
-        InputError: If a frame cannot be read, or the tracker answers no box; it names the file.
+        InputError: If a frame cannot be read, or the tracker returns no box; it names the file.
     """
     # Before it is tracked: the data may change while that goes on.
     fingerprint = data_fingerprint(video.images)
@@ -106,7 +106,7 @@ def track_video(tracker: Baseline, video: FolderVideo, seed: int) -> VideoResult
             box = np.asarray(tracker.step(frame), dtype=np.float64)
         times.append(clock() - start)
         if box.shape != (4,) or not np.isfinite(box).all():
-            raise InputError(f'frame {index}, {path}: the tracker answered {box.tolist()}')
+            raise InputError(f'frame {index}, {path}: the tracker returned {box.tolist()}')
         boxes.append(box)
     return VideoResult(
         name=video.name,
@@ -163,10 +163,10 @@ def _checked_finished(
 ) -> set[str]:
     """Names of the videos that have a result, which is of these very frames and boxes."""
     finished = folder.finished()
-    strangers = sorted(finished - set(names))
-    if strangers:
+    unknown = sorted(finished - set(names))
+    if unknown:
         raise InputError(
-            f'results: {folder.path} holds {strangers[0]!r} of other data; pass another folder '
+            f'results: {folder.path} holds {unknown[0]!r} of other data; pass another folder '
             '(--out), or remove this one'
         )
     for video in videos:

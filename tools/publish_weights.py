@@ -12,17 +12,22 @@ unless --overwrite is given.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command_line import command, describe
 
+from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tlpg_mmtrack.utils.checkpoint import WeightsManifest
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -99,6 +104,38 @@ def refuse_existing(*paths: Path) -> None:
             )
 
 
+def save_weights(
+    state_dict: Mapping[str, Tensor], path: Path, config: str, seed: int, half: bool = True
+) -> WeightsManifest:
+    """Write a ``.safetensors`` file and its manifest, both or neither.
+
+    Args:
+        state_dict: The weights. A frozen backbone leaves its own out of the model's state dict.
+        path: File to write.
+        config: Name of the config that they were trained with.
+        seed: Random seed of that training.
+        half: Whether to store floating-point weights as float16.
+    """
+    from safetensors.torch import save_file
+
+    from tlpg_mmtrack.utils.checkpoint import WeightsManifest, file_sha256
+
+    stored = {
+        key: (value.half() if half and value.is_floating_point() else value)
+        .cpu()
+        .clone()
+        .contiguous()
+        for key, value in state_dict.items()
+    }
+    # Both are written before either is put in place: one of a pair would not fit the other.
+    with atomic_write(path.with_suffix('.json')) as note, atomic_write(path) as part:
+        save_file(stored, part)
+        part.chmod(0o644)  # safetensors makes it readable to the owner alone
+        manifest = WeightsManifest(file_sha256(part), config, seed)
+        note.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+    return manifest
+
+
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Convert checkpoints, and say what was written.
@@ -111,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmengine.registry import init_default_scope
 
     # First: it makes mmtrack importable.
-    from tlpg_mmtrack.utils.checkpoint import read_weights, save_weights
+    from tlpg_mmtrack.utils.checkpoint import read_weights
     from tlpg_mmtrack.utils.config import read_config
 
     # isort: split

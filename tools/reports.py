@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tlpg_mmtrack.evaluation.one_pass import OnePassScores, TrackedVideo
@@ -168,9 +167,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure in inches that needs no display."""
-    figure = Figure(figsize=(width, height), dpi=120, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=120, layout='constrained')
 
 
 def save_figure(path: Path, figure: Figure) -> None:

@@ -19,19 +19,19 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, replace
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from allocator import keep_freed_memory
 from command_line import change_config, command, key_value
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore, FeatureStoreManifest
-from tlpg_mmtrack.utils.allocator import keep_freed_memory
+from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.config import read_config
 from tlpg_mmtrack.utils.errors import FileError, InputError
@@ -95,7 +95,7 @@ def source_hash(config: Config) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def create_store(folder: Path, manifest: FeatureStoreManifest) -> FeatureStore:
+def create_store(folder: Path, manifest: dict[str, Any]) -> FeatureStore:
     """Open a store for writing: an existing one to go on with, or a new one.
 
     Raises:
@@ -104,10 +104,11 @@ def create_store(folder: Path, manifest: FeatureStoreManifest) -> FeatureStore:
     """
     if (folder / 'manifest.json').exists():
         store = FeatureStore(folder, writable=True)
-        if store.manifest == replace(manifest, samples=store.manifest.samples) != manifest:
+        count = store.manifest['samples']
+        if store.manifest == dict(manifest, samples=count) != manifest:
             raise InputError(
-                f'samples: {folder} was made for {store.manifest.samples}, not for '
-                f'{manifest.samples}; ask for as many, name another folder, or delete it'
+                f'samples: {folder} was made for {count}, not for {manifest["samples"]}; ask for '
+                'as many, name another folder, or delete it'
             )
         if store.manifest != manifest:
             raise InputError(
@@ -116,12 +117,17 @@ def create_store(folder: Path, manifest: FeatureStoreManifest) -> FeatureStore:
             )
         return store
     folder.mkdir(parents=True, exist_ok=True)
-    for name, shape, dtype in manifest.files():
-        np.lib.format.open_memmap(folder / name, 'w+', dtype, shape).flush()
-        _reserve(folder / name)
+    samples = manifest['samples']
+    head = (samples, manifest['template_frames'] + manifest['search_frames'])
+    arrays = {'boxes': (np.float32, (*head, 4)), 'written': (np.bool_, (samples,))}
+    for number, shape in enumerate(manifest['shapes']):
+        arrays[f'level{number}'] = np.float16, (*head, *shape)
+    for name, (dtype, shape) in arrays.items():
+        np.lib.format.open_memmap(folder / f'{name}.npy', 'w+', dtype, shape).flush()
+        _reserve(folder / f'{name}.npy')
     # The manifest comes last: a folder with one is complete.
     with atomic_write(folder / 'manifest.json') as part:
-        part.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+        part.write_text(json.dumps(manifest, indent=2) + '\n')
     return FeatureStore(folder, writable=True)
 
 
@@ -183,24 +189,32 @@ class Writer:
         return maps, np.stack(boxes)
 
 
-def describe(config: Config, writer: Writer, samples: int) -> FeatureStoreManifest:
-    """The manifest of a config's store."""
+def describe(config: Config, writer: Writer, samples: int) -> dict[str, Any]:
+    """The manifest of a config's store, as :class:`FeatureStore` has it."""
     inputs, (maps, _) = writer.dataset[0]['inputs'], writer.compute([0])
-    return FeatureStoreManifest(
+    return dict(
         samples=samples,
         template_frames=len(inputs['img']),
         search_frames=len(inputs['search_img']),
-        shapes=tuple(level.shape[2:] for level in maps),
+        shapes=[list(level.shape[2:]) for level in maps],
         source=source_hash(config),
     )
 
 
 def write_samples(writer: Writer, store: FeatureStore, numbers: Sequence[int]) -> int:
     """Compute and store some samples; their count."""
-    maps, boxes = writer.compute(numbers)
-    for place, number in enumerate(numbers):
-        store.write(number, [level[place] for level in maps], boxes[place])
+    store_samples(store, numbers, *writer.compute(numbers))
     return len(numbers)
+
+
+def store_samples(
+    store: FeatureStore, numbers: Sequence[int], maps: Sequence[np.ndarray], boxes: np.ndarray
+) -> None:
+    """Write what :meth:`Writer.compute` has computed of some samples."""
+    for stored, level in zip(store.maps, maps, strict=True):
+        stored[numbers] = level
+    store.boxes[numbers] = boxes
+    store.written[numbers] = True
 
 
 _worker: tuple[Writer, FeatureStore] | None = None

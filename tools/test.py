@@ -50,7 +50,7 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
 @command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
-    from tlpg_mmtrack.utils.allocator import keep_freed_memory
+    from allocator import keep_freed_memory
 
     keep_freed_memory()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)

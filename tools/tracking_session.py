@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 from frame_reader import FrameReader
+from recording import Recording
 
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
-from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError

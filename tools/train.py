@@ -22,10 +22,9 @@ import tlpg_mmtrack  # noqa: F401
 @command(resume='--resume goes on from the last checkpoint')
 def main() -> None:
     """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
+    from allocator import keep_freed_memory
     from mmengine.device import get_device
-
-    from tlpg_mmtrack.engine import TrainingRunner
-    from tlpg_mmtrack.utils.allocator import keep_freed_memory
+    from training import TrainingRunner
 
     keep_freed_memory()
     tool = mmtrack_tool.load_mmtrack_tool('train.py')

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import command, describe
+from command_line import add_tracker, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError, PackageError
 
@@ -33,12 +33,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--max-upload', type=int, default=1000, help='in MB, for each file (default: %(default)s)'
     )
-    parser.add_argument('--config', help='config file (default: that of the shipped weights)')
-    parser.add_argument('--checkpoint', help='trained weights (default: the shipped ones)')
-    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU if any)")
-    parser.add_argument(
-        '--seed', type=int, default=0, help='same seed, same boxes (default: %(default)s)'
-    )
+    add_tracker(parser)
     return parser.parse_args(arguments)
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from demo_clip import demo_clip
+from pictures import target_colour
 from tracking_session import Target, TrackingSession
 
-from tlpg_mmtrack.apis.demo_clip import demo_clip
-from tlpg_mmtrack.apis.target_pictures import target_colour
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingState
 from tlpg_mmtrack.utils.errors import InputError

@@ -187,7 +187,7 @@ class TestCamera:
                 open_source(name)
 
     def test_number_beyond_all_cameras(self):
-        with pytest.raises(InputError, match='source: 99999999999 is neither a file nor'):
+        with pytest.raises(InputError, match='source: 99999999999 is not a file'):
             open_source('99999999999')
 
     def test_frames_until_it_stops(self, monkeypatch, tmp_path, caplog):

@@ -11,10 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from newest_frames import NewestFrames
 from stream_server import picture, stream_server, url_of
 
 from tlpg_mmtrack.apis.frames import FrameSource, open_source
-from tlpg_mmtrack.apis.live import NewestFrames, StreamSource
+from tlpg_mmtrack.apis.live import StreamSource
 from tlpg_mmtrack.utils.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

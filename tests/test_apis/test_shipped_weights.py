@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from mmengine.runner import CheckpointLoader
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.structures import TrackingState
 from tlpg_mmtrack.utils.checkpoint import check_fit
 from tlpg_mmtrack.utils.errors import InputError

@@ -13,12 +13,13 @@ import torch
 from fake_model import FakeModel, white_square
 from mmengine.config import Config
 from mmtrack.registry import MODELS
+from publish_weights import save_weights
 
 from tlpg_mmtrack.apis import building
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils import model_zoo as shipped
-from tlpg_mmtrack.utils.checkpoint import file_sha256, save_weights
+from tlpg_mmtrack.utils.checkpoint import file_sha256
 from tlpg_mmtrack.utils.errors import InputError
 
 BOX = (30.0, 40.0, 20.0, 20.0)

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import pytest
 from av.video.frame import PictureType
+from demo_clip import demo_clip
 
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.errors import InputError
 

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Tests of :mod:`tlpg_mmtrack.compat.later_mmdet`; they pass with every release of mmdet."""
+"""Tests of mmtrack on later releases of mmdet; they pass with every release of mmdet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmdet.models import layers
 from mmtrack.registry import MODELS
 from small_baselines import STARK_RUNS
 
-from tlpg_mmtrack.compat.later_mmdet import accepted_mmdet
+from tlpg_mmtrack.compat.stack import accepted_mmdet
 from tlpg_mmtrack.utils.errors import PackageError
 
 

@@ -83,7 +83,7 @@ class TestDistributedOnCpu:
             parse_args=lambda: SimpleNamespace(checkpoint=None, amp=False),
         )
         monkeypatch.setattr(mmtrack_tool, 'load_mmtrack_tool', lambda tool: ran)
-        monkeypatch.setattr('tlpg_mmtrack.utils.allocator.keep_freed_memory', lambda: None)
+        monkeypatch.setattr('allocator.keep_freed_memory', lambda: None)
         monkeypatch.setattr(sys, 'argv', [name, 'config.py'])
         monkeypatch.setattr(sys, 'path', sys.path.copy())
         with pytest.raises(SystemExit) as ended:

@@ -14,6 +14,7 @@ import pytest
 
 import tlpg_mmtrack
 from tlpg_mmtrack.compat import stack
+from tlpg_mmtrack.compat.stand_ins import stand_ins
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -117,7 +118,7 @@ class TestStandIns:
     """Absent packages can be imported inside the block only, and never called."""
 
     def test_absent_package(self) -> None:
-        with stack.stand_ins(('no_such_package',)):
+        with stand_ins(('no_such_package',)):
             from no_such_package.part import Thing
 
             importlib.import_module('no_such_package.other')
@@ -127,7 +128,7 @@ class TestStandIns:
             importlib.import_module('no_such_package')
 
     def test_installed_package(self) -> None:
-        with stack.stand_ins(('colorsys',)):
+        with stand_ins(('colorsys',)):
             sys.modules.pop('colorsys', None)
             import colorsys
         assert colorsys.rgb_to_hsv(0, 0, 1) == (2 / 3, 1, 1)

@@ -11,7 +11,7 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
-from tlpg_mmtrack.compat.vot import box_region, is_special, region_overlaps
+from tlpg_mmtrack.compat.vot import is_special, region_overlaps, to_region
 
 
 class Stubborn(BaseSingleObjectTracker):
@@ -55,14 +55,15 @@ def test_mmtracks_protocol_resets_after_five_frames() -> None:
 
 
 def test_regions_of_mmtracks_format() -> None:
-    assert box_region(np.array([10, 20, 30, 50])).tolist() == [10, 20, 20, 30]
-    assert box_region(np.array([2.0])).tolist() == [2]
-    assert is_special(box_region(np.array([2.0])), 2)
-    assert not is_special(box_region(np.array([10, 20, 30, 50])), 2)
+    box = to_region(np.array([10, 20, 30, 50]))
+    assert box.tolist() == [[10, 20], [30, 20], [30, 50], [10, 50]]
+    assert to_region(np.array([2.0])).tolist() == [2]
+    assert is_special(to_region(np.array([2.0])), 2)
+    assert not is_special(box, 2)
 
 
 def test_codes_overlap_nothing() -> None:
-    box, code = np.array([0.0, 0.0, 9.0, 9.0]), np.array([1.0])
+    box, code = to_region([0.0, 0.0, 9.0, 9.0]), to_region([1.0])
     assert region_overlaps([box, code, box], [box, box, code], (50, 50)) == pytest.approx(
         [1, 0, 0]
     )

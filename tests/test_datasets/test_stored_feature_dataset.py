@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from store_features import create_store
+from store_features import create_store, store_samples
 
 from tlpg_mmtrack.datasets import StoredFeatureDataset
-from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStoreManifest
 from tlpg_mmtrack.models.data_preprocessors import TLPGDataPreprocessor
 from tlpg_mmtrack.utils.errors import InputError
 
-SHAPES = ((2, 4, 4), (3, 2, 2))
+SHAPES = [[2, 4, 4], [3, 2, 2]]
+MANIFEST = dict(samples=5, template_frames=3, search_frames=1, shapes=SHAPES, source='x')
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Five samples of three template crops and a search crop; a map's values name its crop."""
-    store = create_store(tmp_path / 'store', FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
+    store = create_store(tmp_path / 'store', MANIFEST)
     for number in range(5):
         crops = 10 * number + np.arange(4, dtype=np.float32)
         maps = [np.broadcast_to(crops.reshape(4, 1, 1, 1), (4, *shape)) for shape in SHAPES]
-        store.write(number, maps, crops[:, None].repeat(4, 1))
+        store_samples(store, [number], maps, crops[:, None].repeat(4, 1))
     return tmp_path / 'store'
 
 
@@ -76,7 +76,7 @@ def test_a_batch_passes_the_preprocessor(folder: Path) -> None:
 
 
 def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
-    create_store(tmp_path, FeatureStoreManifest(5, 3, 1, SHAPES, 'x'))
+    create_store(tmp_path, MANIFEST)
     with pytest.raises(InputError, match=r'lacks 5 of 5 samples; run tools/store_features\.py'):
         StoredFeatureDataset(str(tmp_path))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from fake_model import FakeModel
 
 import tlpg_mmtrack
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 
 PACKAGE = Path(tlpg_mmtrack.__file__).parent
@@ -35,14 +35,10 @@ class Checker(doctest.OutputChecker):
 
 @pytest.mark.parametrize('name', sorted({*MODULES} - {*LEFT_OUT}))
 def test_examples_run(name, tmp_path, monkeypatch):
-    pairs = [*islice(open_source(demo_clip()), 2)]
-    first, second = frames = [frame for _, frame in pairs]
+    first, second = frames = [frame for _, frame in islice(open_source(demo_clip()), 2)]
     scope = dict(torch=torch, frames=frames, frame=first, next_frame=second, box=DEMO_BOX)
     tracker = tlpg_mmtrack.Tracker
     monkeypatch.setattr(tracker, 'from_pretrained', lambda: tracker(FakeModel(), 'cpu'))
-    if name.endswith('recording'):
-        scope |= dict(frames=pairs, tracker=tracker.from_pretrained())
-        scope['tracker'].init(first, DEMO_BOX)
     (tmp_path / 'outputs/demo').mkdir(parents=True)
     (tmp_path / 'outputs/demo/boxes.csv').write_text('frame,x,y,w,h\n0,62,36,53,65\n')
     (tmp_path / 'clip.mp4').symlink_to(demo_clip())

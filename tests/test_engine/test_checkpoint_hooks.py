@@ -8,25 +8,24 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from toy_training import EPOCHS
 
 from tlpg_mmtrack.engine import FittingCheckpointHook
 
 
 @pytest.fixture
 def runner() -> SimpleNamespace:
-    return SimpleNamespace(model=nn.Linear(2, 3), _load_from='file.pth')
+    return SimpleNamespace(model=nn.Linear(2, 3), _load_from='file.pth', _train_loop={})
 
 
-def _loaded(runner: SimpleNamespace, weights: dict) -> FittingCheckpointHook:
-    hook = FittingCheckpointHook()
-    hook.after_load_checkpoint(runner, dict(state_dict=weights))
-    return hook
+def _load(runner: SimpleNamespace, weights: dict) -> None:
+    FittingCheckpointHook().after_load_checkpoint(runner, dict(state_dict=weights))
 
 
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_its_own_checkpoint_fits(runner, prefix):
     weights = {prefix + name: value for name, value in runner.model.state_dict().items()}
-    _loaded(runner, weights).before_test(runner)
+    _load(runner, weights)
 
 
 @pytest.mark.parametrize(
@@ -34,14 +33,11 @@ def test_its_own_checkpoint_fits(runner, prefix):
 )
 def test_missing_or_other_parameters_are_refused(runner, weights):
     with pytest.raises(ValueError, match=r'checkpoint: file.pth belongs to another model.*'):
-        _loaded(runner, weights).before_test(runner)
+        _load(runner, weights)
 
 
-def test_a_training_may_start_from_parts(runner):
-    hook = _loaded(runner, dict(weight=torch.zeros(3, 2)))
-    hook.before_train(runner)
-    hook.before_test(runner)
-
-
-def test_no_checkpoint_is_none_of_its_business(runner):
-    FittingCheckpointHook().before_test(runner)
+def test_a_training_may_start_from_parts(make_runner, tmp_path):
+    torch.save(dict(state_dict={}), tmp_path / 'parts.pth')
+    runner = make_runner('parts', load_from=str(tmp_path / 'parts.pth'))
+    runner.train()
+    assert runner.epoch == EPOCHS

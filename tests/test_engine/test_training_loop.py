@@ -17,6 +17,7 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from mmengine.runner import Runner, set_random_seed
 from torch import nn
 from toy_training import Numbers
+from training import CPUAmpOptimWrapper
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SCHEDULES = sorted((CONFIGS / '_base_' / 'schedules').glob('*.py'))
@@ -27,8 +28,7 @@ def test_the_forward_pass_is_in_bfloat16_and_the_weights_are_not():
     set_random_seed(0)
     model, x = nn.Linear(3, 1), torch.rand(5, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with DefaultScope.overwrite_default_scope('mmtrack'):
-        wrapper = OPTIM_WRAPPERS.build(dict(type='CPUAmpOptimWrapper', optimizer=optimizer))
+    wrapper = CPUAmpOptimWrapper(optimizer)
     before = model.weight.detach().clone()
     with wrapper.optim_context(model):
         output = model(x)

@@ -13,8 +13,8 @@ from clips import clip_config, run_clips, write_clips
 from mmtrack.evaluation import SOTMetric
 from mmtrack.registry import METRICS
 
-from tlpg_mmtrack.evaluation import TLPGSOTMetric
 from tlpg_mmtrack.evaluation.results import ResultsFolder
+from tlpg_mmtrack.evaluation.tlpg_sot_metric import TLPGSOTMetric
 from tlpg_mmtrack.utils.errors import InputError
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from demo_clip import demo_clip
 
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes
 
 #: Of the clip.

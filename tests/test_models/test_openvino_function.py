@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from torch import Tensor, nn
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models import openvino_function
 from tlpg_mmtrack.models.openvino_function import OpenVINOFunction

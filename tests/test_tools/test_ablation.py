@@ -15,11 +15,12 @@ import torch
 from ablation import assemble, find_checkpoint, main
 from fake_model import FakeModel
 from mmengine.config import Config
+from publish_weights import save_weights
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult
-from tlpg_mmtrack.utils.checkpoint import load_weights, read_weights, save_weights
+from tlpg_mmtrack.utils.checkpoint import load_weights, read_weights
 from tlpg_mmtrack.utils.model_zoo import shipped_weights
 
 
@@ -172,7 +173,7 @@ def test_weights_are_whole_and_seeded(config: Config, tmp_path: Path) -> None:
 
     first, second = (assemble(config, None, shipped_weights(), seed=1) for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    save_weights(first, tmp_path / 'a.safetensors', 'rc_iou', 0, torch.float32)
+    save_weights(first, tmp_path / 'a.safetensors', 'rc_iou', 0, half=False)
     load_weights(MODELS.build(config.model), tmp_path / 'a.safetensors')
 
 

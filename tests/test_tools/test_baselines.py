@@ -87,7 +87,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_text_file_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / 'a.pth').write_text('epoch 1')
-    with pytest.raises(ValueError, match=r'^checkpoint: .*a\.pth is truncated or no checkpoint'):
+    with pytest.raises(ValueError, match=r'^checkpoint: .*a\.pth is truncated, no checkpoint'):
         MMTrackBaseline('stark', small_config('stark'), tmp_path / 'a.pth')
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from fake_model import FakeModel, white_square
+from writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.apis.writers import VideoFileWriter
 from tlpg_mmtrack.cli import COMMANDS, main
 
 REPOSITORY = Path(__file__).resolve().parents[2]

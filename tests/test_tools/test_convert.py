@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from convert import FORMATS, main
+from demo_clip import demo_clip
 
 from tlpg_mmtrack import formats
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 
 BOXES = """frame,x,y,w,h,score,state,target
 0,62,36,53,65,1,normal,face

@@ -9,9 +9,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+from demo_clip import demo_clip
 from frame_reader import FrameReader
 
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 
 KINDS = [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.ts', 'libx264')]

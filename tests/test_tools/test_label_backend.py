@@ -14,9 +14,9 @@ import pytest
 from fake_model import FakeModel, white_square
 from label_backend import Backend, main
 from label_proposals import Proposer
+from writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.apis.writers import VideoFileWriter
 
 CONFIG = (
     '<View><Labels name="label" toName="video"><Label value="square"/></Labels>'

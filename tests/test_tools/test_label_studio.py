@@ -24,9 +24,9 @@ import pytest
 from fake_model import FakeModel, white_square
 from label_backend import Backend
 from label_proposals import Proposer
+from writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.apis.writers import VideoFileWriter
 from tlpg_mmtrack.formats import read_boxes_of_video, write_boxes_of_video
 from tlpg_mmtrack.formats.records import BoxRecord, VideoBoxes
 

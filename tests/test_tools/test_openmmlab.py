@@ -16,11 +16,11 @@ import modelindex
 import numpy as np
 import pytest
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from mmengine.logging import HistoryBuffer
 from mmtrack.apis import inference_sot, init_model
 from written_runs import load_tool
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.utils.checkpoint import load_weights
 from tlpg_mmtrack.utils.model_zoo import checkpoint_path
 

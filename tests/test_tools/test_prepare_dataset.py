@@ -174,16 +174,15 @@ def test_lists_are_those_of_mmtracks_converters(
 def test_the_lists_name_whole_benchmarks() -> None:
     for name, count in {'lasot_test.txt': 280, 'uav123.txt': 123, 'vot2018.txt': 60}.items():
         assert len({tuple(row) for row in read_names(name)}) == count
-    assert len(set(otb_targets())) == 100
-    otb = {row[0]: row[2:] for row in otb_targets()}
-    assert len(otb) == 98
-    assert otb['Tiger1'] == (6, 354)
+    assert len(otb_targets()) == 100
+    assert len({folder for folder, _ in otb_targets()}) == 98
+    assert otb_targets()['Tiger1', 'groundtruth_rect.txt'] == (6, 354)
 
 
 def test_otb_list_has_the_lengths_of_published_results(reference_data: Path) -> None:
     folder = reference_data / 'otb100' / 'groundtruth'
     files = {path.stem.lower(): path for path in folder.iterdir()}
-    for video, boxes, first, last in otb_targets():
+    for (video, boxes), (first, last) in otb_targets().items():
         target = re.search(r'\.(\d)\.', boxes)
         name = f'{video}-{target[1]}' if target else video
         lines = files[name.lower()].read_text().split()

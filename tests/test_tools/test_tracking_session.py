@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import recording
 from fake_model import FakeModel, white_square
 from tracking_session import MAX_TARGETS, TrackingSession
+from writers import VideoFileWriter
 
-from tlpg_mmtrack.apis import recording
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.apis.writers import VideoFileWriter
 from tlpg_mmtrack.structures import TrackingResult
 from tlpg_mmtrack.utils.errors import FileError, InputError
 

@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 import torch
 from clips import in_two_processes
+from publish_weights import save_weights
 from written_runs import Run, load_tool
-
-from tlpg_mmtrack.utils.checkpoint import save_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / 'configs' / 'tlpg' / 'tlpg_efflite0_small.py'

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from publish_weights import save_weights
 from torch import nn
 
 from tlpg_mmtrack.utils.checkpoint import (
@@ -17,7 +18,6 @@ from tlpg_mmtrack.utils.checkpoint import (
     file_sha256,
     load_weights,
     read_manifest,
-    save_weights,
 )
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -51,7 +51,7 @@ class TestSafetensors:
 
     def test_full_precision_round_trip_is_exact(self, tmp_path):
         path, model = tmp_path / 'a.safetensors', model_of_seed(2)
-        save_weights(model_of_seed(1).state_dict(), path, 'c', 0, dtype=torch.float32)
+        save_weights(model_of_seed(1).state_dict(), path, 'c', 0, half=False)
         load_weights(model, path)
         assert same(model, model_of_seed(1))
 
@@ -89,7 +89,7 @@ class TestSafetensors:
 
     def test_without_manifest(self, weights):
         weights.with_suffix('.json').unlink()
-        with pytest.raises(InputError, match=r'model\.json must hold.*save_weights'):
+        with pytest.raises(InputError, match=r'model\.json must hold.*publish_weights'):
             load_weights(model_of_seed(2), weights)
 
     def test_a_text_file_with_a_manifest_that_matches(self, weights):
@@ -105,10 +105,6 @@ class TestSafetensors:
         weights.with_suffix('.json').write_text(text)
         with pytest.raises(InputError, match=r'model\.json must hold'):
             load_weights(model_of_seed(2), weights)
-
-    def test_writes_no_other_kind(self, tmp_path):
-        with pytest.raises(InputError, match=r'must end in \.safetensors'):
-            save_weights({}, tmp_path / 'a.pth', 'c', 0)
 
 
 class TestTorchCheckpoint:
@@ -159,12 +155,12 @@ class TestWrongModel:
         with pytest.raises(InputError, match='another model') as caught:
             load_weights(model_of_seed(2), path)
         message = str(caught.value)
-        assert 'missing: 0.weight, 0.bias, 1.weight and 3 more' in message
-        assert 'unexpected: head.layer_0, head.layer_1, head.layer_2 and 6 more' in message
-        assert len(message) < 400
+        assert 'Missing key(s) in state_dict: "0.weight", "0.bias"' in message
+        assert message.endswith('pass the config it was trained with')
+        assert len(message) < 500
 
     def test_other_shapes(self, weights):
-        with pytest.raises(InputError, match=r'another model.*other shapes: .*0\.weight'):
+        with pytest.raises(InputError, match=r'another model.*size mismatch for 0\.weight'):
             load_weights(model_of_seed(2, width=4), weights)
 
     def test_no_such_file(self, tmp_path):
@@ -187,5 +183,5 @@ class TestCheckFit:
 
         model = Frozen(*model_of_seed(1))
         check_fit(model, model.state_dict(), 'a.pth')
-        with pytest.raises(InputError, match=r'missing: 0\.bias'):
+        with pytest.raises(InputError, match=r'0\.bias: missing'):
             check_fit(model, {}, 'a.pth')

@@ -88,7 +88,7 @@ def test_boxes_are_of_the_upright_picture_in_training_as_in_testing(
 def test_exif_is_named_where_the_size_is_that_of_the_stored_picture(tmp_path: Path) -> None:
     path = tmp_path / 'turned.jpg'
     write_turned(path, QUARTER_TURN)
-    with pytest.warns(CorpusWarning, match='is 40 x 60 but annotated as 60 x 40, .* its EXIF'):
+    with pytest.warns(CorpusWarning, match='is 40 x 60 but annotated as 60 x 40 .* its EXIF'):
         assert read_image(str(path), (40, 60)) is None
     with pytest.warns(CorpusWarning, match='annotated as 9 x 8; skipped'):
         assert read_image(str(path), (8, 9)) is None

@@ -15,7 +15,7 @@ import numpy as np
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 
-Answer = list[TrackingResult] | InputError
+Tracked = list[TrackingResult] | InputError
 
 # Of a worker process: its tracker.
 _worker: dict[str, Any] = {}
@@ -23,7 +23,7 @@ _worker: dict[str, Any] = {}
 
 def track_videos(
     videos: Iterable[tuple[str | Path, Any]], workers: int | None = None, **pretrained: Any
-) -> Iterator[Answer]:
+) -> Iterator[Tracked]:
     """Track one object in each of many videos, several videos at a time.
 
     A script calls it below ``if __name__ == '__main__':``, as processes are started anew.
@@ -31,17 +31,16 @@ def track_videos(
     Args:
         videos: Pairs of a source, as :func:`~.frames.open_source` takes it, and the box
             (x, y, width, height) in its first frame.
-        workers: Number of processes; one for each core if None. Each has one thread, so that the
-            boxes are those of one thread.
+        workers: Number of processes, of one thread each; one for each core if None.
         pretrained: As :meth:`Tracker.from_pretrained` takes it.
 
     Yields:
-        For each video, in order: its results, one for each frame, or the error that says why it
-        cannot be tracked. The other videos go on.
+        For each video, in order: a result for each frame, or the error that says why it cannot be
+        tracked.
 
     Example:
-        >>> for answer in track_videos([('a.mp4', (62, 36, 53, 65)), ('b.mp4', (10, 8, 30, 20))]):
-        ...     print(len(answer))
+        >>> for results in track_videos([('a.mp4', (62, 36, 53, 65)), ('b.mp4', (10, 8, 30, 20))]):
+        ...     print(len(results))
     """
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(
@@ -59,7 +58,7 @@ def _start(pretrained: dict[str, Any]) -> None:
     _worker['tracker'] = Tracker.from_pretrained(**pretrained)
 
 
-def _track_video(video: tuple[str | Path, Any]) -> Answer:
+def _track_video(video: tuple[str | Path, Any]) -> Tracked:
     from .frames import open_source
 
     source, box = video

@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 DEFAULT_FPS = 25.0
 """Frames a second where a source does not say."""
 _MAX_FAILED_READS = 100
-_MAX_CAMERA = 2**31 - 1
 _CUT_TOLERANCE = 0.5
 _NO_VIDEO = 'cannot be opened as a video; it is truncated, damaged or of another kind'
 _SINGLE_PICTURE = 'is a single picture; pass its folder, or a video'
@@ -65,8 +64,8 @@ class VideoSource(FrameSource):
     """The frames of a video file, as FFmpeg decodes them.
 
     They are turned as the file says and keep their sizes; of an interlaced video each holds both
-    fields. Where a file ends before the time that its header promises, as a truncated one does,
-    what there is is yielded and a warning logged.
+    fields. A file that ends before the time in its header is read as far as it goes, and a warning
+    logged.
 
     Raises:
         InputError: If there is no such file, it is no video or a single picture, or it holds no
@@ -132,9 +131,7 @@ class VideoSource(FrameSource):
 
 
 class FolderSource(FrameSource):
-    """The pictures in a folder, in natural order (2.jpg before 10.jpg).
-
-    Which files count is said by :func:`~tlpg_mmtrack.utils.images.picture_paths`.
+    """The pictures in a folder, as :func:`~tlpg_mmtrack.utils.images.picture_paths` finds them.
 
     Raises:
         InputError: If there is no such folder, or it holds no picture.
@@ -186,18 +183,12 @@ class CameraSource(FrameSource):
         index: Number of the camera, from 0.
 
     Raises:
-        InputError: If there can be no such camera, or it does not answer.
+        InputError: If it does not answer.
     """
 
     live = True
 
     def __init__(self, index: int) -> None:
-        # OpenCV takes the number as a C int.
-        if index > _MAX_CAMERA:
-            raise InputError(
-                f'source: {index} is neither a file nor the number of a camera (at most '
-                f'{_MAX_CAMERA}); check the path'
-            )
         self.name = f'camera {index}'
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
@@ -244,7 +235,8 @@ def open_source(source: str | Path | int) -> FrameSource:
         return CameraSource(int(device[1]))
     if path.is_dir():
         return FolderSource(path)
-    if not path.exists() and re.fullmatch(r'\d+', str(source)):
+    # Longer numbers are no camera's: OpenCV takes a C int.
+    if not path.exists() and re.fullmatch(r'\d{1,9}', str(source)):
         return CameraSource(int(source))
     return PagesSource(path) if is_picture_name(path.name) else VideoSource(path)
 
@@ -282,9 +274,9 @@ class PacketDecoder:
             # Packets come in another order than their frames are shown in.
             passed = {time for time in self._damaged if time <= _time(frame)}
             self._damaged -= passed
-            spoilt = frame.is_corrupt or _time(frame) in passed
+            corrupt = frame.is_corrupt or _time(frame) in passed
             yield from [None] * len(passed - {_time(frame)})
-            yield None if spoilt else frame
+            yield None if corrupt else frame
         if packet.size == 0:
             yield from [None] * len(self._damaged)
 

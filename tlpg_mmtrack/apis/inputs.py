@@ -60,14 +60,9 @@ def check_frame(frame: Any) -> np.ndarray:
 
 
 def check_box(box: Any, frame_size: tuple[int, int]) -> np.ndarray:
-    """Make sure that a box is one to start tracking from.
+    """Make sure that a box, (x, y, width, height) in pixels, is one to start tracking from.
 
-    Args:
-        box: Should be (x, y, width, height) in frame pixels, top-left corner, 0-based.
-        frame_size: (width, height) in pixels.
-
-    Returns:
-        The box, (4,) float64.
+    ``frame_size`` is (width, height). Returns the box, (4,) float64.
 
     Raises:
         InputError: If it is not four finite numbers, up to ``MAX_BOX_NUMBER``, has no area, or
@@ -117,14 +112,9 @@ def other_format(box: np.ndarray, frame_size: tuple[int, int]) -> str | None:
 
 
 def move_into_frame(box: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
-    """Move a box by as little as makes it overlap the frame; its size stays.
+    """Move a box by as little as puts a pixel of it into the frame; its size stays.
 
-    Args:
-        box: (4,) float64, (x, y, width, height) in pixels, finite, of positive size.
-        frame_size: (width, height) in pixels.
-
-    Returns:
-        (4,) float64, with at least one pixel (or the whole side, where that is shorter) inside.
+    Box, frame size and result are as in :func:`check_box`; a side below a pixel comes in whole.
     """
     frame_sides = np.array(frame_size, dtype=np.float64)
     overlap = np.minimum(box[2:], 1.0)

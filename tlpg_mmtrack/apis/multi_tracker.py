@@ -54,8 +54,7 @@ class MultiTracker:
 
         Raises:
             TypeError: If the frame is not an array of unsigned bytes, or the boxes have no names.
-            InputError: If the frame has another shape, or a box cannot be used: the message names
-                it, and what was tracked before still is.
+            InputError: As by :meth:`Tracker.init`; what was tracked before still is.
         """
         self._targets = self._started(frame, boxes)
 
@@ -67,25 +66,13 @@ class MultiTracker:
         self._targets |= self._started(frame, boxes)
 
     def remove(self, name: Hashable) -> None:
-        """Track an object no longer.
-
-        Raises:
-            InputError: If there is none of that name.
-        """
+        """Track an object no longer; an InputError if there is none of that name."""
         if name not in self._targets:
             raise InputError(f'name: {name!r} is not one of {list(self._targets)}')
         del self._targets[name]
 
     def track(self, frame: np.ndarray | None) -> dict[Hashable, TrackingResult]:
-        """Find every object in the next frame.
-
-        Args:
-            frame: (H, W, 3) uint8, BGR; one that cannot be used is answered as by
-                :meth:`Tracker.track`.
-
-        Returns:
-            A result for each name; empty where all were removed.
-        """
+        """Find every object in the next frame, as :meth:`Tracker.track` does: a result by name."""
         return {name: target.track(frame) for name, target in self._targets.items()}
 
     def manifest(self) -> dict[str, Any]:

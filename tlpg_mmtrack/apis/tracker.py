@@ -144,17 +144,10 @@ class Tracker:
         self._warned = False
 
     def track(self, frame: np.ndarray | None) -> TrackingResult:
-        """Find the object in the next frame.
+        """Find the object in the next frame, (H, W, 3) uint8, BGR, whose size may change.
 
         A frame that cannot be used (None, or anything that :meth:`init` refuses) is answered with
-        the last box, score 0 and ``NOT_FOUND``, and the first one is logged. The frame's size
-        may change: boxes stay in pixels of the frame at hand.
-
-        Args:
-            frame: (H, W, 3) uint8, BGR.
-
-        Returns:
-            The result; its box is finite, of positive size, and overlaps the frame.
+        the last box, score 0 and ``NOT_FOUND``, and the first one is logged.
 
         Raises:
             RuntimeError: If :meth:`init` was not called before.
@@ -170,7 +163,7 @@ class Tracker:
             self._warn(f'unusable frame, the target counts as not found: {error}')
             return self._not_found()
         result = self.model.step(frame, self._target)
-        return self._sound(result, _size(frame))
+        return self._checked(result, _size(frame))
 
     def manifest(self) -> dict[str, Any]:
         """What determines the boxes, ready for JSON: versions, config, weights, seed and so on."""
@@ -188,10 +181,10 @@ class Tracker:
             'runtime': self._runtime,
         }
 
-    def _sound(self, result: TrackingResult, frame_size: tuple[int, int]) -> TrackingResult:
+    def _checked(self, result: TrackingResult, frame_size: tuple[int, int]) -> TrackingResult:
         box = np.asarray(result.box, dtype=np.float64)
         if not (np.isfinite(box).all() and np.isfinite(result.score) and (box[2:] > 0).all()):
-            self._warn(f'the model answered box {box.tolist()}, score {result.score}')
+            self._warn(f'the model returned box {box.tolist()}, score {result.score}')
             self._last_box = move_into_frame(self._last_box, frame_size)
             return self._not_found()
         self._last_box = move_into_frame(box, frame_size)

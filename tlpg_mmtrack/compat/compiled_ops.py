@@ -6,56 +6,25 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
 
 import mmcv
 import torch
 
 from ..utils.errors import InputError, PackageError
+from .stand_ins import StandIn
 
 
 class MissingOperatorError(InputError, NotImplementedError):
     """A compiled operator of mmcv was called, but mmcv-lite, which has none, is installed."""
 
 
-class _UncompiledOps(ModuleType):
-    """Module that has every attribute: a function that raises when it is called."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith('__'):
-            raise AttributeError(name)
-
-        def missing(*args: Any, **kwargs: Any) -> None:
-            raise MissingOperatorError(
-                f'mmcv.ops: the compiled operator {name!r} was called, but mmcv-lite, which has '
-                'no compiled operators, is installed. Set up the full flavour (`make setup '
-                'MMCV=full`), or replace mmcv-lite by hand: pip uninstall mmcv-lite && pip '
-                "install 'setuptools<80' && MMCV_WITH_OPS=1 pip install --no-build-isolation "
-                'mmcv==2.1.0'
-            )
-
-        missing.__name__ = missing.__qualname__ = name
-        return missing
-
-    def get_compiler_version(self) -> str:
-        """What ``mmcv.utils.collect_env`` prints for the compiler of the operators."""
-        return 'n/a (mmcv-lite)'
-
-    def get_compiling_cuda_version(self) -> str:
-        """Reported as a build of mmcv without CUDA reports it."""
-        return 'not available'
-
-
 def stand_in_for_compiled_ops() -> None:
     """Let ``import mmcv.ops`` succeed under mmcv-lite, which has no ``mmcv._ext``.
 
-    mmdet and mmtrack import ``mmcv.ops`` when they are imported, although SOT models need none of
-    its operators. The functions of the stand-in raise :class:`MissingOperatorError`, and
-    ``mmcv.utils.ext_loader.check_ops_exist`` still answers False. Does nothing where mmcv was
-    compiled.
+    mmdet and mmtrack import ``mmcv.ops``, although SOT models need none of its operators. Those of
+    the stand-in raise :class:`MissingOperatorError`, and ``mmcv.utils.ext_loader.check_ops_exist``
+    still answers False.
 
     Raises:
         PackageError: If mmcv was compiled, but for another torch or Python.
@@ -72,9 +41,21 @@ def stand_in_for_compiled_ops() -> None:
                 '--force-reinstall --no-deps --no-build-isolation --no-cache-dir mmcv==2.1.0'
             ) from error
         return
-    stand_in = _UncompiledOps('mmcv._ext', 'Stand-in for the operators mmcv-lite does not have.')
+    stand_in = StandIn('mmcv._ext', _missing)
+    # mmcv.utils.collect_env prints these.
+    stand_in.get_compiler_version = lambda: 'n/a (mmcv-lite)'
+    stand_in.get_compiling_cuda_version = lambda: 'not available'
     stand_in.__spec__ = ModuleSpec('mmcv._ext', loader=None)
     sys.modules['mmcv._ext'] = mmcv._ext = stand_in
+
+
+def _missing(operator: str) -> MissingOperatorError:
+    return MissingOperatorError(
+        f'mmcv.ops: the compiled operator {operator!r} was called, but mmcv-lite, which has no '
+        'compiled operators, is installed. Set up the full flavour (`make setup MMCV=full`), or '
+        "replace mmcv-lite by hand: pip uninstall mmcv-lite && pip install 'setuptools<80' && "
+        'MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0'
+    )
 
 
 def compiled_prroi_pool_runs() -> bool:

@@ -6,17 +6,21 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from ..utils.errors import PackageError
 from .releases import check_releases
+from .stand_ins import StandIn, stand_ins
 
 #: A release of mmcv that mmcls 1.0.0rc6, mmdet 3.0.0rc5 and mmtrack 1.0.0rc1 all accept.
 ACCEPTED_MMCV_VERSION = '2.0.0rc4'
+#: A release of mmdet that mmtrack 1.0.0rc1 accepts.
+ACCEPTED_MMDET_VERSION = '3.0.0rc6'
 #: Imported by mmtrack's and mmdet's modules for multi-object tracking, re-identification and
 #: their evaluation; single-object tracking calls none of them.
 UNUSED_PACKAGES = 'attributee', 'lap', 'motmetrics', 'seaborn', 'sklearn', 'tabulate', 'trackeval'
@@ -25,10 +29,6 @@ COMPONENTS = 'tlpg_mmtrack.components'
 
 #: ``mmcv.ops`` too: it needs the stand-in for compiled operators.
 _PREPARED = ('mmtrack', 'mmdet', 'mmcls', 'mmcv.ops')
-_INSTALL = (
-    'install the stack of requirements/ with `make setup`, or by hand: '
-    'pip install -r requirements.txt && pip install --no-deps mmtrack==1.0.0rc1'
-)
 
 
 def install() -> None:
@@ -38,7 +38,7 @@ def install() -> None:
     """
     if 'mmtrack' in sys.modules:
         prepare()
-    elif not any(isinstance(finder, _StackFinder) for finder in sys.meta_path):
+    else:
         sys.meta_path.insert(0, _StackFinder())
 
 
@@ -54,26 +54,16 @@ def prepare() -> None:
     """
     check_releases()
     try:
-        from .compiled_ops import give_mmtrack_prroi_pool, stand_in_for_compiled_ops
-
-        stand_in_for_compiled_ops()
-        with reported_mmcv_version(), stand_ins(UNUSED_PACKAGES):
-            importlib.import_module('mmdet')
-            from .later_mmdet import accepted_mmdet
-
-            with accepted_mmdet():
-                importlib.import_module('mmtrack')
-                # Registering imports every module of both, past the checks as well.
-                from mmengine import DefaultScope
-                from mmtrack.utils import register_all_modules
-
-                unset = DefaultScope.get_current_instance() is None
-                register_all_modules(init_default_scope=unset)
+        _import_packages()
     except ModuleNotFoundError as error:
-        raise PackageError(f'tlpg_mmtrack cannot import mmtrack: {error}; {_INSTALL}') from error
+        raise PackageError(
+            f'tlpg_mmtrack cannot import mmtrack: {error}; install the stack of requirements/ '
+            'with `make setup`, or by hand: pip install -r requirements.txt && pip install '
+            '--no-deps mmtrack==1.0.0rc1'
+        ) from error
     from .checkpoints import allow_mmengine_checkpoints
-    from .launching import allow_distributed_on_cpu
-    from .scalars import allow_one_element_arrays
+    from .compiled_ops import give_mmtrack_prroi_pool
+    from .patches import allow_distributed_on_cpu, allow_one_element_arrays
     from .vot import stand_in_for_vot_toolkit
 
     allow_mmengine_checkpoints()
@@ -82,6 +72,23 @@ def prepare() -> None:
     give_mmtrack_prroi_pool()
     stand_in_for_vot_toolkit()
     _announce_components()
+
+
+def _import_packages() -> None:
+    """Import every module of mmdet and mmtrack."""
+    from .compiled_ops import stand_in_for_compiled_ops
+
+    stand_in_for_compiled_ops()
+    with reported_mmcv_version(), stand_ins(UNUSED_PACKAGES):
+        importlib.import_module('mmdet')
+        with accepted_mmdet():
+            importlib.import_module('mmtrack')
+            # Registering imports every module of both, past the checks as well.
+            from mmengine import DefaultScope
+            from mmtrack.utils import register_all_modules
+
+            unset = DefaultScope.get_current_instance() is None
+            register_all_modules(init_default_scope=unset)
 
 
 def _announce_components() -> None:
@@ -121,9 +128,8 @@ class _StackFinder(MetaPathFinder, Loader):
         module.__spec__ = self._spec
 
 
-@contextmanager
-def reported_mmcv_version() -> Iterator[None]:
-    """Report another mmcv version inside the ``with`` block, the true one again after it.
+def reported_mmcv_version() -> AbstractContextManager[object]:
+    """Report another mmcv version inside a ``with`` block.
 
     mmdet 3.0.0rc5 and mmcls 1.0.0rc6 (``mmcv < 2.1.0``) and mmtrack 1.0.0rc1 (``mmcv < 2.0.0``)
     assert on ``mmcv.__version__`` while they are imported. The mmcv they accept forces C++14,
@@ -131,65 +137,31 @@ def reported_mmcv_version() -> Iterator[None]:
     """
     import mmcv
 
-    true_version = mmcv.__version__
-    mmcv.__version__ = ACCEPTED_MMCV_VERSION
-    try:
-        yield
-    finally:
-        mmcv.__version__ = true_version
+    return patch.object(mmcv, '__version__', ACCEPTED_MMCV_VERSION)
 
 
 @contextmanager
-def stand_ins(packages: tuple[str, ...]) -> Iterator[None]:
-    """Let imports of absent packages succeed inside the ``with`` block.
+def accepted_mmdet() -> Iterator[None]:
+    """Let mmtrack be imported with mmdet 3.0.0 or later inside the ``with`` block.
 
-    What is imported from them raises PackageError when it is called. After the block the packages
-    are absent again for everybody else. A package that is installed is imported as usual.
+    mmtrack asserts ``mmdet < 3.0.0``, and its STARK derives from a class that mmdet 3.0.0rc6
+    removed, ``mmdet.models.layers.Transformer``: building one then raises PackageError. All else
+    that mmtrack imports is in mmdet 3.3.
     """
-    finder = _AbsentPackages(packages)
-    # Last: what is installed is found before.
-    sys.meta_path.append(finder)
-    try:
+    import mmdet
+    from mmdet.models import layers
+
+    version = mmdet.__version__
+    absent = StandIn(
+        'mmdet.models.layers',
+        lambda name: PackageError(
+            f'STARK needs mmdet.models.layers.{name}, which mmdet {version} lacks: pip install '
+            'mmdet==3.0.0rc5, in an environment of its own where other projects need a later one'
+        ),
+    )
+    transformer = getattr(layers, 'Transformer', absent.Transformer)
+    with (
+        patch.object(mmdet, '__version__', ACCEPTED_MMDET_VERSION),
+        patch.object(layers, 'Transformer', transformer, create=True),
+    ):
         yield
-    finally:
-        sys.meta_path.remove(finder)
-        for name in finder.made:
-            sys.modules.pop(name, None)
-
-
-class _AbsentPackages(MetaPathFinder, Loader):
-    """Finds a module of stand-ins for every module of some packages."""
-
-    def __init__(self, packages: tuple[str, ...]) -> None:
-        self._packages = packages
-        self.made: list[str] = []
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """A stand-in's spec; None for a module of any other package."""
-        absent = name.partition('.')[0] in self._packages
-        return ModuleSpec(name, self, is_package=True) if absent else None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """An empty stand-in."""
-        self.made.append(spec.name)
-        return _AbsentModule(spec.name)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing to run."""
-
-
-class _AbsentModule(ModuleType):
-    """Has every name: a class that cannot be instantiated."""
-
-    def __getattr__(self, name: str) -> type:
-        if name.startswith('__'):
-            raise AttributeError(name)
-        package = self.__name__.partition('.')[0]
-
-        def refuse(*args: Any, **kwargs: Any) -> None:
-            raise PackageError(
-                f'{self.__name__}.{name} was called, and the package {package} is not installed: '
-                f'pip install {package}; single-object tracking does without it'
-            )
-
-        return type(name, (), {'__new__': refuse})

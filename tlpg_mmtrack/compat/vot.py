@@ -2,8 +2,10 @@
 """What mmtrack takes from the VOT toolkit, which is under the GPL: regions and their overlap.
 
 mmtrack asks the toolkit whether a region is a code or a place, and how far two places overlap;
-resetting the tracker and averaging are its own. The functions here answer that, with the pixel
-overlaps of :mod:`tlpg_mmtrack.evaluation.supervised`.
+resetting the tracker and averaging are its own.
+
+A region here is an array: of (4, 2) corners (x, y) of a convex quadrilateral, in pixels, or of one
+number, a code.
 """
 
 from __future__ import annotations
@@ -28,27 +30,26 @@ def stand_in_for_vot_toolkit() -> None:
     if eval_sot_vot.vot is not None:
         return
     eval_sot_vot.vot = SimpleNamespace(__name__='stand-in of tlpg_mmtrack')
-    eval_sot_vot.bbox2region = base.bbox2region = box_region
+    eval_sot_vot.bbox2region = base.bbox2region = to_region
     eval_sot_vot.calculate_region_overlaps = region_overlaps
     eval_sot_vot.is_special = is_special
     eval_sot_vot.Special = SimpleNamespace(UNKNOWN=SKIPPED, INITIALIZATION=STARTED, FAILURE=FAILED)
-    base.calculate_region_overlap = region_overlap
+    base.calculate_region_overlap = lambda first, second, bounds=None: region_overlaps(
+        [first], [second], bounds
+    )[0]
 
 
-def box_region(bbox: np.ndarray) -> np.ndarray:
-    """A region from mmtrack's format: with a box (x1, y1, x2, y2) as (x, y, width, height).
+def to_region(values: Sequence[float]) -> np.ndarray:
+    """A region from mmtrack's format: a box (x1, y1, x2, y2), four corners, or a code."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.size == 4:
+        values = values[[0, 1, 2, 1, 2, 3, 0, 3]]
+    return values if values.size == 1 else values.reshape(4, 2)
 
-    The other regions are codes, of one number, and four corners, of 8; they stay.
-    """
-    bbox = np.asarray(bbox, dtype=np.float64)
-    return np.concatenate((bbox[:2], bbox[2:] - bbox[:2])) if len(bbox) == 4 else bbox
 
-
-def region_overlap(
-    first: np.ndarray, second: np.ndarray, bounds: tuple[int, int] | None = None
-) -> float:
-    """Overlap of two regions within an image of ``bounds`` (width, height); 0 for a code."""
-    return region_overlaps([first], [second], bounds)[0]
+def is_special(region: np.ndarray, code: int) -> bool:
+    """Whether a region is this code."""
+    return region.size == 1 and region.item() == code
 
 
 def region_overlaps(
@@ -56,23 +57,69 @@ def region_overlaps(
     second: Sequence[np.ndarray],
     bounds: tuple[int, int] | None = None,
 ) -> list[float]:
-    """Overlap of each pair of regions; 0 where one is a code."""
-    from tlpg_mmtrack.evaluation.supervised import corners, pixel_overlaps
-
-    placed = [
-        index
-        for index, pair in enumerate(zip(first, second, strict=True))
-        if min(len(region) for region in pair) > 1
-    ]
-    overlaps = np.zeros(len(first))
-    overlaps[placed] = pixel_overlaps(
-        corners([first[index] for index in placed]),
-        corners([second[index] for index in placed]),
-        bounds,
-    )
+    """Overlap of each pair of regions within an image (width, height); 0 where one is a code."""
+    pairs = list(zip(first, second, strict=True))
+    placed = [index for index, (one, other) in enumerate(pairs) if min(one.size, other.size) > 1]
+    overlaps = np.zeros(len(pairs))
+    if placed:
+        overlaps[placed] = pixel_overlaps(
+            *(np.stack(part) for part in zip(*(pairs[index] for index in placed), strict=True)),
+            bounds,
+        )
     return overlaps.tolist()
 
 
-def is_special(region: np.ndarray, code: int) -> bool:
-    """Whether a region is this code."""
-    return len(region) == 1 and region[0] == code
+def pixel_overlaps(
+    first: np.ndarray, second: np.ndarray, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Intersection over union of pairs of regions, counted in pixels.
+
+    Corners are rounded down to pixels. A pixel row that a region reaches, its first and last
+    included, is filled from the region's left border to its right one, both rounded down and
+    included. So a box from 10.2 to 12.6 covers the three pixels 10, 11 and 12: small regions come
+    out larger than they are, and regions that nearly touch overlap.
+
+    Args:
+        first: (n, 4, 2) corners.
+        second: Likewise.
+        size: (width, height) of the image; pixels outside do not count. None for no limit.
+
+    Returns:
+        (n,) in 0..1; 0 where no pixel is covered.
+    """
+    first, second = np.floor(first), np.floor(second)
+    tops = np.minimum(first[..., 1].min(axis=1), second[..., 1].min(axis=1))
+    bottoms = np.maximum(first[..., 1].max(axis=1), second[..., 1].max(axis=1))
+    if size is not None:
+        tops, bottoms = np.maximum(tops, 0), np.minimum(bottoms, size[1] - 1)
+    rows = tops[:, None] + np.arange(max(int((bottoms - tops).max(initial=0)) + 1, 1))
+    inside = rows <= bottoms[:, None]
+    spans = [_row_spans(region, rows, size) for region in (first, second)]
+    common = (np.maximum(spans[0][0], spans[1][0]), np.minimum(spans[0][1], spans[1][1]))
+    areas = [
+        (np.maximum(right - left + 1, 0) * inside).sum(axis=1) for left, right in (*spans, common)
+    ]
+    union = areas[0] + areas[1] - areas[2]
+    return np.divide(areas[2], union, out=np.zeros_like(union), where=union > 0)
+
+
+def _row_spans(
+    region: np.ndarray, rows: np.ndarray, size: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixel, (n, rows), that regions cover in each row; first > last for none."""
+    left, right = np.full(rows.shape, np.inf), np.full(rows.shape, -np.inf)
+    for corner in range(4):
+        x1, y1 = region[:, corner - 1].T[..., None]
+        x2, y2 = region[:, corner].T[..., None]
+        crosses = (np.minimum(y1, y2) <= rows) & (rows <= np.maximum(y1, y2))
+        # A horizontal edge is crossed at its start; the next edge adds its end.
+        share = np.divide(rows - y1, y2 - y1, out=np.zeros(rows.shape), where=y2 != y1)
+        x = np.floor(x1 + share * (x2 - x1))
+        left = np.where(crosses, np.minimum(left, x), left)
+        right = np.where(crosses, np.maximum(right, x), right)
+    # Finite, so that the length of an empty span is a number below 1.
+    empty = left > right
+    left, right = np.where(empty, 0.0, left), np.where(empty, -1.0, right)
+    if size is not None:
+        left, right = np.maximum(left, 0.0), np.minimum(right, size[0] - 1)
+    return left, right

@@ -38,12 +38,10 @@ class Cutout:
         return replace(self, image=cv2.LUT(self.image, table))
 
     def paste(self, canvas: np.ndarray, matrix: np.ndarray, blur: np.ndarray | None) -> None:
-        """Draw the object onto a crop, with a soft edge.
+        """Draw the object onto a crop, (S, S, 3) uint8, in place, with a soft edge.
 
-        Args:
-            canvas: (S, S, 3) uint8, changed in place.
-            matrix: (2, 3), pixels of ``image`` to pixels of ``canvas``.
-            blur: Kernel of its motion blur, or None.
+        ``matrix``, (2, 3), maps pixels of ``image`` to those of ``canvas``; ``blur`` is the kernel
+        of its motion blur, if any.
         """
         shapes = [map_points(matrix, edges_to_pixels(polygon)) for polygon in self.outline]
         box = bounding_box(np.concatenate(shapes))
@@ -80,9 +78,8 @@ def _blend(
 def cutout_of(sequence: dict, index: int = 0) -> Cutout | None:
     """The object of one frame of a sequence (see ``TrackingSource``), read from its file.
 
-    Returns:
-        The object along its mask, or its box where it has none; None if the image is unusable or
-        the object is absent.
+    It is cut out along its mask, or its box where it has none. None if the image is unusable or
+    the object is absent.
     """
     if not sequence['bboxes_isvalid'][index]:
         return None

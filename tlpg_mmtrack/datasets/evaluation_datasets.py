@@ -27,8 +27,8 @@ class VideoFolderDataset(ListedFrames):
 
     Args:
         data_root: Folder of the videos.
-        ann_file: A list of videos as mmtrack's ``OTB100Dataset`` takes it, to test on those alone;
-            none is needed.
+        ann_file: A list of the videos to test on, as mmtrack's ``OTB100Dataset`` takes it; all if
+            it is empty.
         one_based: Whether the top left pixel is (1, 1) in all box files, and not (0, 0); None: in
             those named ``groundtruth_rect.txt``.
         **kwargs: See ``BaseSOTDataset``.
@@ -52,12 +52,10 @@ class VideoFolderDataset(ListedFrames):
         else:
             videos, problems = read_video_folder(self.data_root, self.one_based)
         if problems:
-            count = len(problems)
-            reasons = [f'{name}: {reason}' for name, reason in problems.items()][:_SHOWN]
-            reasons += [f'and {count - _SHOWN} more'] * (count > _SHOWN)
+            count, reasons = len(problems), [f'{name}: {problems[name]}' for name in problems]
             raise InputError(
                 f'data: {count} of {count + len(videos)} videos cannot be tested on: '
-                f'{"; ".join(reasons)}'
+                f'{"; ".join(reasons[:_SHOWN])}{"; ..." if count > _SHOWN else ""}'
             )
         return [
             dict(

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -17,77 +16,39 @@ from mmtrack.structures import TrackDataSample
 from torch.utils.data import Dataset
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CheckedOptions, option, whole
-
-
-@dataclass(frozen=True)
-class FeatureStoreManifest:
-    """What a store holds, and of what.
-
-    Attributes:
-        samples: Number of training samples.
-        template_frames: Template crops of each sample; they come first.
-        search_frames: Search crops of each sample.
-        shapes: (C, H, W) of each of the backbone's maps.
-        source: SHA-256 of the backbone's, the pixel normalisation's and the data's configuration.
-    """
-
-    samples: int
-    template_frames: int
-    search_frames: int
-    shapes: tuple[tuple[int, int, int], ...]
-    source: str
-
-    @property
-    def frames(self) -> int:
-        """Crops of each sample."""
-        return self.template_frames + self.search_frames
-
-    def files(self) -> list[tuple[str, tuple[int, ...], type[np.generic]]]:
-        """Name, shape and type of every array."""
-        head = (self.samples, self.frames)
-        maps = [
-            (f'level{number}.npy', (*head, *shape), np.float16)
-            for number, shape in enumerate(self.shapes)
-        ]
-        written = ('written.npy', (self.samples,), np.bool_)
-        return [('boxes.npy', (*head, 4), np.float32), written, *maps]
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, whole
 
 
 class FeatureStore:
     """Backbone maps, boxes and a flag for each sample, in memory-mapped ``.npy`` files.
 
     tools/store_features.py makes it. The maps are kept as float16: a thousandth of their size is
-    lost by rounding. Samples are written in any order, by several processes if need be; what was
-    written stays valid when one is interrupted.
+    lost by rounding. What was written stays valid when the writing is interrupted.
+
+    Attributes:
+        manifest: How many ``samples`` there are, each of so many ``template_frames``, which come
+            first, and ``search_frames``; the ``shapes`` (C, H, W) of the backbone's maps; and what
+            they are of (``source``).
+        boxes: (samples, frames, 4) in crop pixels.
+        written: (samples,), whether a sample is there.
+        maps: Of each level (samples, frames, C, H, W).
 
     Raises:
-        InputError: If the folder is no store, or a file does not have the manifest's shape.
+        InputError: If the folder is no store.
     """
 
     def __init__(self, folder: Path | str, writable: bool = False) -> None:
-        self.folder = Path(folder)
-        if not (self.folder / 'manifest.json').is_file():
+        path = Path(folder) / 'manifest.json'
+        if not path.is_file():
             raise InputError(
-                f'{self.folder} holds no stored features; make them with tools/store_features.py'
+                f'{folder} holds no stored features; make them with tools/store_features.py'
             )
-        content = json.loads((self.folder / 'manifest.json').read_text())
-        content['shapes'] = tuple(map(tuple, content['shapes']))
-        self.manifest = FeatureStoreManifest(**content)
-        arrays = []
-        for name, shape, _ in self.manifest.files():
-            path = self.folder / name
-            arrays.append(np.load(path, mmap_mode='r+' if writable else 'r'))
-            if arrays[-1].shape != shape:
-                raise InputError(f'{path}: expected shape {shape}, found {arrays[-1].shape}')
-        self.boxes, self.written, *self.maps = arrays
-
-    def write(self, index: int, maps: Sequence[np.ndarray], boxes: np.ndarray) -> None:
-        """Store a sample: of each level (frames, C, H, W); (frames, 4) boxes in crop pixels."""
-        for stored, level in zip(self.maps, maps, strict=True):
-            stored[index] = level
-        self.boxes[index] = boxes
-        self.written[index] = True
+        self.manifest = json.loads(path.read_text())
+        levels = [f'level{number}' for number in range(len(self.manifest['shapes']))]
+        self.boxes, self.written, *self.maps = (
+            np.load(path.with_name(f'{name}.npy'), mmap_mode='r+' if writable else 'r')
+            for name in ('boxes', 'written', *levels)
+        )
 
     def missing(self) -> np.ndarray:
         """Numbers of the samples that are not written yet."""
@@ -119,25 +80,27 @@ class StoredFeatureDataset(CheckedOptions, Dataset):
     NUM_SAMPLES: ClassVar = 2**20
 
     folder: str
-    num_template_frames: int = option(2, whole(1))
-    num_search_frames: int = option(1, whole(1))
-    seed: int = option(0, whole(0))
+    num_template_frames: Annotated[int, whole(1)] = 2
+    num_search_frames: Annotated[int, whole(1)] = 1
+    seed: Annotated[int, whole(0)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.store = FeatureStore(self.folder)
-        missing, manifest = len(self.store.missing()), self.store.manifest
+        self.samples, frames = self.store.boxes.shape[:2]
+        self.template_frames = self.store.manifest['template_frames']
+        missing = len(self.store.missing())
         if missing:
             raise InputError(
-                f'folder: {self.folder} lacks {missing} of {manifest.samples} samples; run '
+                f'folder: {self.folder} lacks {missing} of {self.samples} samples; run '
                 'tools/store_features.py again, it goes on where it stopped'
             )
         templates, search = self.num_template_frames, self.num_search_frames
-        if templates > manifest.template_frames or search > manifest.frames - templates:
+        if templates > self.template_frames or search > frames - templates:
             raise InputError(
                 f'num_template_frames, num_search_frames: got {templates} and {search}, but each '
-                f'sample of {self.folder} has {manifest.template_frames} and '
-                f'{manifest.search_frames}'
+                f'sample of {self.folder} has {frames} frames, {self.template_frames} of them '
+                'templates'
             )
 
     @property
@@ -152,12 +115,10 @@ class StoredFeatureDataset(CheckedOptions, Dataset):
         return self.NUM_SAMPLES
 
     def __getitem__(self, index: int) -> dict:
-        manifest, count = self.store.manifest, self.num_template_frames
-        rng = np.random.default_rng((self.seed, index))
-        templates = rng.permutation(manifest.template_frames)
-        search = np.arange(manifest.template_frames, manifest.frames)
+        count, number = self.num_template_frames, index % self.samples
+        templates = np.random.default_rng((self.seed, index)).permutation(self.template_frames)
+        search = np.arange(self.template_frames, self.store.boxes.shape[1])
         search = np.concatenate((search, templates[count:]))[: self.num_search_frames]
-        number = index % manifest.samples
         inputs, sample = {}, TrackDataSample()
         for name, frames in (('template', templates[:count]), ('search', search)):
             maps = (torch.from_numpy(level[number, frames]) for level in self.store.maps)

@@ -5,20 +5,19 @@ from __future__ import annotations
 
 import json
 import os.path as osp
-import warnings
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from mmtrack.registry import DATASETS
+from pycocotools import mask as coco_mask
 
-from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
+from tlpg_mmtrack.utils.errors import InputError
 
 from ..evaluation.one_pass import box_overlaps
 from .geometry import bounding_box
-from .outlines import outline_of
 from .tracking_source import TrackingSource
 
 
@@ -53,67 +52,45 @@ class TrackingImageDataset(TrackingSource):
             raise InputError(
                 f'ann_file: {self.ann_file} does not exist; expected a COCO annotation file'
             )
-        self._left_out: dict[str, int] = {}
         try:
             # Windows' editors put a byte order mark first.
             content = json.loads(Path(self.ann_file).read_text(encoding='utf-8-sig'))
-            objects = [self._parse(*pair) for pair in self._selected(content)]
-        except InputError:
-            raise
+            pairs, faults = self._selected(content)
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f'ann_file: {self.ann_file} is no COCO annotation file '
                 f'({type(error).__name__}: {error})'
             ) from error
-        objects = [item for item in objects if item is not None]
-        self.log_loaded('objects', len(objects), self._left_out)
-        if not objects:
-            raise InputError(
-                f'{self.ann_file}: no object to train on (include={self.include}, exclude='
-                f'{self.exclude}, min_size={self.min_size}); expected COCO images with boxes'
-            )
-        return objects
+        for fault, count in faults.items():
+            message = f'{count} of {len(content["annotations"])} annotations {fault}'
+            self.leave_out(f'{count} that {fault}', f'{self.ann_file}: {message}; left out', count)
+        objects = [item for pair in pairs if (item := self._parse(*pair))]
+        return self.check_loaded(objects, 'object', 'COCO images with boxes')
 
-    def _selected(self, content: dict) -> list[tuple[dict, dict]]:
-        """A file's annotations of single objects in the images to use, each with its image."""
+    def _selected(self, content: dict) -> tuple[list[tuple[dict, dict]], Counter[str]]:
+        """Annotations of single objects, each with its image; counts of others by their fault."""
         images = {image['id']: image for image in content.get('images', ())}
-        pairs = [(each, _image_of(each, images)) for each in content.get('annotations', ())]
-        pairs = self._without(
-            pairs,
-            lambda annotation, image: image is None,
-            'have the image_id of no image',
-            'give each annotation the id of its image, of the same type',
-        )
-        return self._without(
-            [(each, image) for each, image in pairs if self.is_selected(image['file_name'])],
-            lambda annotation, image: annotation.get('iscrowd', 0),
-            'are of crowds (iscrowd)',
-            'a target is one object: annotate each on its own, with iscrowd 0',
-        )
-
-    def _without(
-        self, pairs: list, unusable: Callable[[dict, dict], bool], fault: str, fix: str
-    ) -> list:
-        """Leave out annotations with a warning; raises if there are no others."""
-        kept = [pair for pair in pairs if not unusable(*pair)]
-        count = len(pairs) - len(kept)
-        if count:
-            message = f'{self.ann_file}: {count} of {len(pairs)} annotations {fault}'
-            if not kept:
-                raise InputError(f'{message}, so that there is no object to train on; {fix}')
-            self._left_out[f'{count} that {fault}'] = count
-            warnings.warn(f'{message}; left out', CorpusWarning, stacklevel=2)
-        return kept
+        pairs, faults = [], Counter()
+        for annotation in content.get('annotations', ()):
+            image = images.get(annotation.get('image_id'))
+            if image is None:
+                faults['have the image_id of no image (or of another type than its id)'] += 1
+            elif not self.is_selected(image['file_name']):
+                continue
+            elif annotation.get('iscrowd', 0):
+                faults['are of crowds (iscrowd); a target is one object'] += 1
+            else:
+                pairs.append((annotation, image))
+        return pairs, faults
 
     def _parse(self, annotation: dict, image: dict) -> dict | None:
         """One object as a dict of our own, or None, with a warning, if it cannot be used."""
         try:
             return self._object(annotation, image)
-        except InputError as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             name = f'annotation {annotation.get("id")} of {image["file_name"]}'
-            self._left_out[name] = 1
-            message = f'{self.ann_file}: {name}: object left out: {error}'
-            warnings.warn(message, CorpusWarning, stacklevel=2)
+            reason = '' if isinstance(error, InputError) else f'{type(error).__name__}: '
+            self.leave_out(name, f'{self.ann_file}: {name}: object left out: {reason}{error}')
             return None
 
     def _object(self, annotation: dict, image: dict) -> dict | None:
@@ -132,9 +109,6 @@ class TrackingImageDataset(TrackingSource):
             mask = np.concatenate([tight[:2], tight[2:] - tight[:2]])
             if box_overlaps(mask[None], box[None])[0] < self.MIN_OVERLAP:
                 raise InputError(f'mask (box {mask.round(1)}) does not fit box {box.round(1)}')
-        category = annotation.get('category_id', 0)
-        if isinstance(category, (list, dict)):
-            raise InputError(f'category_id: {category} is not a number')
         paste_only = box[2] * box[3] > self.max_cover * height * width
         if paste_only and not outline:
             return None
@@ -143,7 +117,7 @@ class TrackingImageDataset(TrackingSource):
             img_shape=(height, width),
             bboxes=box[None],
             outlines=[outline],
-            category=category,
+            category=str(annotation.get('category_id')),
             paste_only=bool(paste_only),
         )
 
@@ -168,23 +142,62 @@ class TrackingImageDataset(TrackingSource):
         return peer if peer != video_idx else None
 
 
-def _image_of(annotation: Any, images: dict[Any, dict]) -> dict | None:
-    """The image that an annotation names, or None."""
-    name = annotation.get('image_id') if isinstance(annotation, dict) else None
-    return None if isinstance(name, (list, dict)) else images.get(name)
-
-
 def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
-    """An annotation's box (x, y, w, h), (4,) float64; raises an InputError if it is of no use."""
-    values = annotation.get('bbox', ())
-    try:
-        box = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        box = np.empty(0)
+    """An annotation's box (x, y, w, h), (4,) float64; raises if it is of no use."""
+    box = np.asarray(annotation.get('bbox', ()), dtype=np.float64)
     if box.shape != (4,) or not np.isfinite(box).all():
-        raise InputError(f'box {values} is not four finite numbers')
+        raise InputError(f'box {box.tolist()} is not four finite numbers')
     if (box[2:] <= 0).any():
         raise InputError(f'box {box.tolist()} has no area')
     if (box[:2] >= (width, height)).any() or (box[:2] + box[2:] <= 0).any():
         raise InputError(f'box {box.tolist()} is outside the {width} x {height} image')
     return box
+
+
+def outline_of(segmentation: list | dict | None, height: int, width: int) -> list[np.ndarray]:
+    """Turn a COCO segmentation into polygons.
+
+    Args:
+        segmentation: Polygons [x1, y1, x2, y2, ...], or a run-length code (compressed or not), or
+            None.
+        height: Height of the image, which a run-length code must have.
+        width: Width of the image, likewise.
+
+    Returns:
+        Polygons, each (P, 2) float32 with P >= 3, counted from pixel edges like a COCO box; empty
+        if there is no mask. Those of run-length codes pass through the centres of the object's
+        outermost pixels.
+
+    Raises:
+        InputError: If a run-length code is of an image of another size.
+        ValueError: If the segmentation is malformed; or TypeError.
+    """
+    if isinstance(segmentation, dict) and segmentation:
+        polygons = _contours(segmentation, height, width)
+    else:
+        parts = segmentation or ()
+        polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in parts]
+    return [polygon for polygon in polygons if len(polygon) >= 3]
+
+
+def _contours(code: dict, height: int, width: int) -> list[np.ndarray]:
+    """The outer outlines of a run-length code, as polygons (P, 2) float32."""
+    size, counts = code.get('size'), code.get('counts')
+    # Decoded at another size, it would be a mask of something else.
+    if size != [height, width] or not counts:
+        raise InputError(
+            f'a run-length code needs counts and size [{height}, {width}], that of its image, '
+            f'got keys {sorted(code)} and size {size}'
+        )
+    if isinstance(counts, list):
+        # pycocotools fills what the counts leave over with whatever is in memory.
+        if min(counts) < 0 or sum(counts) != height * width:
+            raise InputError(
+                f'counts must not be negative and add up to the {height * width} pixels of the '
+                f'image, got a sum of {sum(counts)}'
+            )
+        code = coco_mask.frPyObjects(code, height, width)
+    contours, _ = cv2.findContours(
+        coco_mask.decode(code), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    return [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset
 
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.option_rules import FRACTION, at_least, checked
 
 
@@ -41,7 +43,7 @@ class TrackingSource(ListedFrames):
     The pipeline receives what mmtrack's own sampling transforms expect: a list of two sequences,
     the item and another one, each a dict of ``bboxes`` (N, 4) float64 in (x1, y1, x2, y2) frame
     pixels, ``bboxes_isvalid`` (N,), ``visible`` (N,), ``img_paths``, ``frame_ids``, ``video_id``,
-    ``video_length``, and here also of ``outlines`` (for each frame, the object's polygons, none
+    ``video_length``, and here also of ``outlines`` (of each frame the object's polygons, none
     without a mask) and ``paste_only``. The first also holds ``rng``, the generator of all that is
     random in the sample, and ``peer``, a sequence of the same category or None.
 
@@ -57,7 +59,6 @@ class TrackingSource(ListedFrames):
 
     LONG_SIDE = 480.0
     OTHER_ATTEMPTS = 10
-    NAMED = 5
 
     @checked(min_size=at_least(0), max_cover=FRACTION)
     def __init__(
@@ -74,6 +75,7 @@ class TrackingSource(ListedFrames):
         self.exclude = exclude
         self.min_size = min_size
         self.max_cover = max_cover
+        self._left_out: dict[str, int] = {}
         super().__init__(**kwargs)
 
     def is_selected(self, name: str) -> bool:
@@ -86,19 +88,31 @@ class TrackingSource(ListedFrames):
         scale = self.LONG_SIDE / max(height, width)
         return np.sqrt(boxes[..., 2] * boxes[..., 3]) * scale >= self.min_size
 
-    def log_loaded(self, kind: str, used: int, left_out: Mapping[str, int]) -> None:
-        """Sum up in one line what is trained on; a warning if anything was left out.
+    def leave_out(self, name: str, message: str, count: int = 1) -> None:
+        """Warn of ``count`` items that cannot be used; ``name`` is theirs in the summary."""
+        self._left_out[name] = count
+        warnings.warn(message, CorpusWarning, stacklevel=2)
 
-        ``left_out`` says how many each name, or reason, stands for.
+    def check_loaded(self, items: list[dict], kind: str, expected: str) -> list[dict]:
+        """Log in one line what is trained on, and what was left out; the items.
+
+        Raises:
+            InputError: If there is none.
         """
-        count = sum(left_out.values())
-        names = [*left_out][: self.NAMED] + ['...'] * (len(left_out) > self.NAMED)
-        reasons = f' (warnings above): {"; ".join(names)}' if count else ''
+        where, count = self.ann_file or self.data_root, sum(self._left_out.values())
+        reasons = shorten('; '.join(self._left_out), 300)
+        if not items:
+            raise InputError(
+                f'{where}: no {kind} to train on (include={self.include}, exclude={self.exclude}, '
+                f'min_size={self.min_size}); {count} left out ({reasons}); expected {expected}'
+            )
         print_log(
-            f'{self.ann_file or self.data_root}: {used} {kind}, {count} left out{reasons}',
+            f'{where}: {len(items)} {kind}s, {count} left out'
+            + (f' (warnings above): {reasons}' if count else ''),
             'current',
             logging.WARNING if count else logging.INFO,
         )
+        return items
 
     def get_peer(self, video_idx: int, rng: np.random.Generator) -> int | None:
         """Index of another object of the same category, or None if there is none."""
@@ -117,16 +131,10 @@ class TrackingSource(ListedFrames):
     def sample(
         self, video_idx: int, rng: np.random.Generator, draw_other: Callable[[], dict]
     ) -> dict | None:
-        """One training sample.
+        """One training sample: what the pipeline makes of an item, or None if it is unusable.
 
-        Args:
-            video_idx: The item.
-            rng: Decides all that is random in it.
-            draw_other: Draws another sequence, for backgrounds and distractors; called again,
-                ``OTHER_ATTEMPTS`` times at most, where its image is the target's.
-
-        Returns:
-            What the pipeline makes of it, or None if the material is unusable.
+        ``rng`` decides all that is random in it; ``draw_other`` draws another sequence, again
+        while its image is the item's, ``OTHER_ATTEMPTS`` times at most.
         """
         first = self.get_sequence(video_idx)
         for _ in range(self.OTHER_ATTEMPTS):

@@ -52,14 +52,9 @@ class TrackingVideoDataset(TrackingSource):
             except InputError as error:
                 problems[video.name] = str(error)
         for name, reason in problems.items():
-            self._warn(name, f'video left out: {reason}')
-        self.log_loaded('videos', len(videos), dict.fromkeys(problems, 1))
-        if not videos:
-            raise InputError(
-                f'{self.data_root}: no video to train on (include={self.include}, exclude='
-                f'{self.exclude}); expected <name>/img/*.jpg and <name>/{BOX_FILES[0]}'
-            )
-        return videos
+            self.leave_out(name, f'{Path(self.data_root, name)}: video left out: {reason}')
+        expected = f'<name>/img/*.jpg and <name>/{BOX_FILES[0]}'
+        return self.check_loaded(videos, 'video', expected)
 
     def _parse(self, video: FolderVideo) -> dict:
         """One video as a dict; raises if its boxes cannot be used."""
@@ -79,10 +74,8 @@ class TrackingVideoDataset(TrackingSource):
             detail = f'; {outside} boxes have their centre {where}' if outside else ''
             raise InputError(f'no frame shows an object of usable size{detail}')
         if outside:
-            frames = f'{outside} of {len(boxes)} frames'
-            self._warn(video.name, f'{frames} left out: the centre of their box is {where}')
+            path, frames = Path(self.data_root, video.name), f'{outside} of {len(boxes)} frames'
+            message = f'{path}: {frames} left out: the centre of their box is {where}'
+            warnings.warn(message, CorpusWarning, stacklevel=2)
         boxes = np.where(kept[:, None], boxes, 0.0)
         return dict(img_paths=list(map(str, video.images)), bboxes=boxes)
-
-    def _warn(self, name: str, text: str) -> None:
-        warnings.warn(f'{Path(self.data_root, name)}: {text}', CorpusWarning, stacklevel=3)

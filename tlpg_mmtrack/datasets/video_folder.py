@@ -54,9 +54,7 @@ Videos: TypeAlias = tuple[list[FolderVideo], dict[str, str]]
 def read_video_folder(folder: str | Path, one_based: bool | None = None) -> Videos:
     """Read the videos of a folder, in natural order, to track each from its first box.
 
-    Args:
-        folder: Folder of the videos' folders.
-        one_based: Whether the top left pixel is (1, 1), in all files; None: as their names say.
+    ``one_based``: whether the top left pixel is (1, 1), in all files; None: as their names say.
 
     Raises:
         InputError: If there is no such folder, or no video in it.
@@ -121,8 +119,7 @@ def read_video_list(path: str | Path, root: str | Path, one_based: bool | None =
     comment. ``one_based`` is that of :func:`read_video_folder`; files of other names are 0-based.
 
     Raises:
-        InputError: If it is missing, names no video, or a line is of another form; names file and
-            line.
+        InputError: If it is missing, names no video, or a line, which it names, is malformed.
     """
     if not Path(path).is_file():
         raise InputError(f'ann_file: {path} is no list of videos; check the path, or leave it out')
@@ -151,11 +148,10 @@ def _read_video(
 ) -> FolderVideo:
     """Raises an OSError or InputError that names the file if the boxes do not fit the frames."""
     boxes = read_boxes(annotation)
-    if len(boxes) != len(images):
+    target = (annotation.parent.name, annotation.name)
+    if len(boxes) != len(images) and target in otb_targets():
         # Of some videos OTB-100 does not use all frames.
-        for folder, file, first, last in otb_targets():
-            if (folder, file) == (annotation.parent.name, annotation.name):
-                images = numbered(images, first, last)
+        images = numbered(images, *otb_targets()[target])
     if len(boxes) != len(images):
         first = min(len(boxes), len(images))
         what = 'has no frame' if first == len(images) else f'is missing, of {images[first].name}'
@@ -202,11 +198,11 @@ def _annotations(folder: Path) -> dict[str, list[Path]]:
 
 
 @cache
-def otb_targets() -> list[tuple[str, str, int, int]]:
-    """Folder, annotation file, first and last frame of each of OTB-100's targets."""
+def otb_targets() -> dict[tuple[str, str], tuple[int, int]]:
+    """First and last frame of each of OTB-100's targets, by folder and annotation file."""
     text = (Path(__file__).parent / 'lists' / 'otb100.txt').read_text(encoding='utf-8')
     rows = map(str.split, text.splitlines())
-    return [(folder, boxes, int(first), int(last)) for folder, boxes, first, last in rows]
+    return {(folder, boxes): (int(first), int(last)) for folder, boxes, first, last in rows}
 
 
 def numbered(images: list[Path], first: int, last: int) -> list[Path]:

@@ -35,8 +35,8 @@ class WeightedTrackingDataset(Dataset):
             they are named in a warning and left out; or ``'stop'``, the first one is an error.
 
     Raises:
-        InputError: If weights do not fit the datasets, or ``on_unusable`` is unknown; when
-            ``MAX_ATTEMPTS`` draws in a row are unusable.
+        InputError: If weights do not fit the datasets; when ``MAX_ATTEMPTS`` draws in a row are
+            unusable.
         CorpusWarning: The first thing that cannot be used, with ``on_unusable='stop'``.
     """
 

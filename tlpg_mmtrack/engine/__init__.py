@@ -2,17 +2,14 @@
 """What runs beside the models in training and testing."""
 
 from .checkpoints import FittingCheckpointHook, GuardedCheckpointHook, load_shipped_checkpoint
-from .hooks import EpochSeedHook, InterruptHook, MainProcessLoggerHook
-from .training import CPUAmpOptimWrapper, NonEmptyEpochLoop, TrainingRunner
+from .hooks import EpochSeedHook, InterruptHook, MainProcessLoggerHook, NonEmptyEpochLoop
 
 __all__ = [
-    'CPUAmpOptimWrapper',
     'EpochSeedHook',
     'FittingCheckpointHook',
     'GuardedCheckpointHook',
     'InterruptHook',
     'MainProcessLoggerHook',
     'NonEmptyEpochLoop',
-    'TrainingRunner',
     'load_shipped_checkpoint',
 ]

@@ -8,8 +8,9 @@ from typing import Any
 
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmtrack.registry import HOOKS
 from torch import nn
@@ -47,16 +48,22 @@ class AtomicBackend(LocalBackend):
         with atomic_write(Path(filepath)) as part:
             super().put(obj, part)
 
+    def remove(self, filepath: str | Path) -> None:
+        """Remove a file; one that cannot be removed stays, with a warning."""
+        try:
+            super().remove(filepath)
+        except OSError as error:
+            MMLogger.get_current_instance().warning(f'a file stays, removing it failed: {error}')
+
 
 @HOOKS.register_module()
 class GuardedCheckpointHook(CheckpointHook):
     """mmengine's checkpoints, of finite weights only, written atomically.
 
-    A full disk leaves no half of one, and nothing is removed but the oldest; where that cannot be,
-    it stays, with a warning. ``--resume`` takes the file beside the note ``last_checkpoint``, so
-    that a work folder can be renamed or copied. Weights that are not finite are not written: they
-    would be what a training is resumed from. (mmdet's ``CheckInvalidLossHook`` stops at a loss
-    that is not finite; but the last step of an epoch can break weights at a finite loss.)
+    ``--resume`` takes the file beside the note ``last_checkpoint``, so that a work folder can be
+    renamed or copied. Weights that are not finite are not written: they would be what a training
+    is resumed from. (mmdet's ``CheckInvalidLossHook`` stops at a loss that is not finite; but the
+    last step of an epoch can break weights at a finite loss.)
 
     Args:
         max_keep_ckpts: Checkpoints to keep; at least 2, so that one is there while the next is
@@ -91,7 +98,7 @@ class GuardedCheckpointHook(CheckpointHook):
                 f'{broken[0]} among them; {advice}, with a lower learning rate perhaps'
             )
         try:
-            self._save(runner, step, meta)
+            super()._save_checkpoint_with_step(runner, step, meta)
         except OSError as error:
             if previous:
                 (Path(runner.work_dir) / NOTE).write_text(str(previous), encoding='utf-8')
@@ -99,18 +106,6 @@ class GuardedCheckpointHook(CheckpointHook):
                 f'checkpoint: {self.last_ckpt} cannot be written ({error.strerror}); free space; '
                 f'{advice}'
             ) from error
-
-    def _save(self, runner: Runner, step: int, meta: dict) -> None:
-        """Save; where the oldest checkpoint cannot be removed, keep it."""
-        try:
-            super()._save_checkpoint_with_step(runner, step, meta)
-        except OSError as error:
-            if self.max_keep_ckpts < 0 or step in self.keep_ckpt_ids:
-                raise
-            # Before anything of this step was written; mmengine has struck the oldest off its
-            # list, and does not try again.
-            runner.logger.warning(f'checkpoint: the oldest one stays, removing it failed: {error}')
-            super()._save_checkpoint_with_step(runner, step, meta)
 
 
 @HOOKS.register_module()
@@ -121,27 +116,15 @@ class FittingCheckpointHook(Hook):
     untrained model. A training may start from parts of a model, and is left alone.
     """
 
-    def __init__(self) -> None:
-        self._loaded: dict | None = None
-
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep what was read, until it is known whether it is for a test."""
-        self._loaded = checkpoint
-
-    def before_train(self, runner: Runner) -> None:
-        """Drop it."""
-        self._loaded = None
-
-    def before_test(self, runner: Runner) -> None:
         """Compare it with the model.
 
         Raises:
             InputError: If a parameter is missing from the checkpoint or has another shape.
         """
-        loaded, self._loaded = self._loaded, None
-        if loaded is not None:
-            weights = loaded.get('state_dict', loaded)
-            weights = {name.removeprefix('module.'): value for name, value in weights.items()}
+        # A training builds its loop before it loads.
+        if not isinstance(runner._train_loop, BaseLoop):
+            weights = checkpoint.get('state_dict', checkpoint)
             check_fit(_unwrapped(runner), weights, str(runner._load_from))
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Hooks of the runtime: random numbers, Ctrl-C, the log of a test."""
+"""Hooks of the runtime: random numbers, Ctrl-C, the log of a test; a loop that needs data."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import signal
 import threading
 from functools import partial
 from types import FrameType
+from typing import Any
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook, LoggerHook
-from mmengine.runner import Runner, set_random_seed
-from mmtrack.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
+from mmtrack.registry import HOOKS, LOOPS
 
 from tlpg_mmtrack.utils.checkpoint import last_checkpoint
+from tlpg_mmtrack.utils.errors import InputError
 
 STRIDE = 1009
 """Between the seeds of two epochs; more than there are processes, each of which adds its rank."""
@@ -24,9 +26,8 @@ class EpochSeedHook(Hook):
     """Seed Python's, numpy's and torch's random numbers anew before every epoch.
 
     A checkpoint holds no state of them: without this, a training that was resumed would draw what
-    the first epoch drew. The seed is of the run, the epoch and the process's rank. Loading
-    processes that start with the epoch are seeded likewise; persistent ones go on from where the
-    last epoch left them.
+    the first epoch drew. Loading processes that start with the epoch are seeded likewise;
+    persistent ones go on from where the last epoch left them.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -91,10 +92,26 @@ class MainProcessLoggerHook(LoggerHook):
     """mmengine's logger, whose file of a test's measures is the main process's alone.
 
     mmengine has every process of a distributed test write the same ``TIMESTAMP.json`` at the same
-    time, which may then be no JSON. The measures are the same in all processes.
+    time, which may then be no JSON.
     """
 
-    @master_only
-    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Log the measures and write them to the run's folder, in the main process."""
-        super().after_test_epoch(runner, metrics)
+    after_test_epoch = master_only(LoggerHook.after_test_epoch)
+
+
+@LOOPS.register_module()
+class NonEmptyEpochLoop(EpochBasedTrainLoop):
+    """mmengine's training by epochs; an InputError where an epoch has no batch.
+
+    With ``drop_last`` that is what fewer samples than a batch come to: mmengine would write
+    checkpoints of untrained weights, and report success. A hook comes too late: a schedule with
+    ``convert_to_iter_based`` has failed before, without a word about the data.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(loader := self.dataloader) == 0:
+            raise InputError(
+                f'train_dataloader: no batch an epoch: {len(loader.sampler)} samples, batch_size '
+                f'{loader.batch_size}, drop_last {loader.drop_last}; add data, or set a smaller '
+                'batch_size'
+            )

@@ -15,7 +15,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import check_option, one_of
 
 PIXEL_THRESHOLDS = np.arange(51)
 #: Shares of the target's size: 0 to 0.5, as TrackingNet and LaSOT have them.
@@ -37,8 +36,7 @@ class Convention:
         without_truth: A counted frame whose true box is not usable: ``'failure'``; ``'skipped'``,
             it does not count after all; ``'near'``, its overlap is a failure and its centre error
             a hit, and a box is usable only if all its four numbers are positive.
-        share_of_all: Shares are of all frames of the video, not of the counted ones: a tracker
-            which is always right stays below 1 where the target is hidden.
+        share_of_all: Divide by all frames of the video, not by the counted ones.
     """
 
     visible_only: bool = False
@@ -87,7 +85,10 @@ class TrackedVideo:
 
 @dataclass(frozen=True)
 class OnePassScores:
-    """What one pass is worth; every figure is a share, 0..1.
+    """What one pass is worth; every figure is a share, 0..1, of the frames.
+
+    The curves have a value for each overlap threshold, for each of ``PIXEL_THRESHOLDS`` and for
+    each of ``NORMALISED_THRESHOLDS``.
 
     Attributes:
         success: Area under the success curve (AUC).
@@ -97,9 +98,6 @@ class OnePassScores:
         average_overlap: Mean overlap (AO).
         success_50: Frames with an overlap above 0.5 (SR.5).
         success_75: Frames with an overlap above 0.75 (SR.75).
-        success_curve: Frames above each overlap threshold.
-        precision_curve: Frames within each distance of ``PIXEL_THRESHOLDS``.
-        norm_precision_curve: The same for ``NORMALISED_THRESHOLDS``.
     """
 
     success: float
@@ -123,18 +121,11 @@ class _Frames(NamedTuple):
     total: int  # Shares are of so many frames, n or more.
 
 
-def get_convention(name: str) -> Convention:
-    """One of ``CONVENTIONS``; InputError where there is none of this name."""
-    check_option('evaluation', 'convention', name, one_of(*CONVENTIONS))
-    return CONVENTIONS[name]
-
-
 def score_video(video: TrackedVideo, convention: Convention) -> OnePassScores | None:
     """Score one video; None where no frame counts.
 
     Raises:
-        InputError: If the numbers of boxes differ, a tracked box is not finite, or the size that
-            the convention needs is missing; it names the video.
+        InputError: If the numbers of boxes differ, or one is not finite; it names the video.
     """
     frames = _counted(video, convention)
     return _score(frames, convention) if len(frames.overlaps) else None
@@ -200,7 +191,7 @@ def limit_to_image(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     The corner is moved into the image, and then the size is cut at the far side. So a box that
     begins left of the image or above it keeps its size and is moved, not cut.
     """
-    limits = np.asarray(size, dtype=np.float64)
+    limits = np.array([*size], dtype=np.float64)
     corner = np.clip(boxes[:, :2], 0.0, limits)
     return np.concatenate((corner, np.clip(boxes[:, 2:], 0.0, limits - corner)), axis=1)
 
@@ -212,7 +203,8 @@ def usable(truth: np.ndarray) -> np.ndarray:
 
 def _counted(video: TrackedVideo, convention: Convention) -> _Frames:
     """Compare a video's boxes with the truth in the frames that count."""
-    boxes, truth = _checked(video, convention)
+    boxes, truth = (np.array(part, dtype=np.float64) for part in (video.boxes, video.truth))
+    _check(video, boxes, truth)
     near = convention.without_truth == 'near'
     known = (truth > 0).all(axis=1) if near else usable(truth)
     counted = np.ones(len(truth), dtype=bool)
@@ -230,6 +222,21 @@ def _counted(video: TrackedVideo, convention: Convention) -> _Frames:
     if convention.limit_to_image:
         boxes, truth = limit_to_image(boxes, video.size), limit_to_image(truth, video.size)
     return _Frames(np.where(known, box_overlaps(boxes, truth), 0.0), errors, normalised, total)
+
+
+def _check(video: TrackedVideo, boxes: np.ndarray, truth: np.ndarray) -> None:
+    """Raise unless the tracked boxes are finite, and as many as the true ones."""
+    bad = np.flatnonzero(~np.isfinite(boxes).all(axis=-1))
+    if boxes.shape != (len(truth), 4) or boxes.shape != truth.shape or not len(boxes):
+        raise InputError(
+            f'video {video.name!r}: tracked boxes {boxes.shape} and true boxes {truth.shape} must '
+            'both be (number of frames, 4); track the whole video'
+        )
+    if len(bad):
+        raise InputError(
+            f'video {video.name!r}: the tracked boxes of {len(bad)} frames, first of {bad[0]} '
+            '(counted from 0), are not finite; a tracker must always answer with a box'
+        )
 
 
 def _score(frames: _Frames, convention: Convention) -> OnePassScores:
@@ -251,24 +258,3 @@ def _score(frames: _Frames, convention: Convention) -> OnePassScores:
         precision_curve=precision,
         norm_precision_curve=normalised,
     )
-
-
-def _checked(video: TrackedVideo, convention: Convention) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of the tracked and the true boxes, which fit each other."""
-    boxes, truth = (np.array(part, dtype=np.float64) for part in (video.boxes, video.truth))
-    bad = np.flatnonzero(~np.isfinite(boxes).all(axis=-1))
-    if boxes.shape != (len(truth), 4) or boxes.shape != truth.shape or not len(boxes):
-        problem = (
-            f'tracked boxes {boxes.shape} and true boxes {truth.shape} must both be (number of '
-            'frames, 4); track the whole video'
-        )
-    elif len(bad):
-        problem = (
-            f'the tracked boxes of {len(bad)} frames, first of {bad[0]} (counted from 0), are not '
-            'finite; a tracker must always answer with a box'
-        )
-    elif convention.limit_to_image and video.size is None:
-        problem = 'size is needed to limit boxes to the image'
-    else:
-        return boxes, truth
-    raise InputError(f'video {video.name!r}: {problem}')

@@ -74,9 +74,8 @@ def data_fingerprint(
     """Hash of a video's data: all frames' names, some files' sizes, the content of the first.
 
     A copy of the data has the same; data encoded anew, renumbered or cut have another. Benchmarks
-    have hundreds of gigabytes, and on a network disk each file's size may take a millisecond: a
-    single later frame that was replaced goes unnoticed unless it is one of ``SIZES``, evenly
-    spread, and of another size.
+    have hundreds of gigabytes: a single later frame that was replaced goes unnoticed unless it is
+    one of ``SIZES``, evenly spread, and of another size.
 
     Args:
         images: The frames' files, in order.
@@ -92,11 +91,8 @@ def data_fingerprint(
     for path in images:
         digest.update(os.fsencode(os.path.basename(path)) + b'\n')
     for index in np.linspace(0, len(images) - 1, min(SIZES, len(images)), dtype=int):
-        try:
-            size: int | None = Path(images[index]).stat().st_size
-        except OSError:
-            size = None
-        digest.update(f'{size}\n'.encode())
+        with suppress(OSError):
+            digest.update(f'{Path(images[index]).stat().st_size}\n'.encode())
     for values in annotations:
         digest.update(f'{values.dtype} {values.shape}\n'.encode() + values.tobytes())
     return digest.hexdigest()
@@ -105,14 +101,8 @@ def data_fingerprint(
 def run_identity(config: Config, model: nn.Module, seed: int) -> dict[str, Any]:
     """What decides the results of a test run; where equal, they are the same on one machine.
 
-    Args:
-        config: The runner's config. Its model, its test data and its test loop are taken; not
-            the number of workers, where results are written, or what is computed from them.
-        model: The model, with its weights loaded.
-        seed: Random seed that each video starts from.
-
-    Returns:
-        Values that JSON has.
+    Of the runner's config these are its model, its test data and its test loop; not the number of
+    workers, where results are written, or what is computed from them. All are values of JSON.
     """
     loop = dict(config.get('test_cfg') or {})
     loop.pop('results_dir', None)

@@ -14,11 +14,10 @@ Every file is written atomically.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from tlpg_mmtrack.utils.errors import InputError
 from .one_pass import TrackedVideo
 
 SUBMISSIONS = ('got10k', 'trackingnet')
-_SHOWN_DIFFERENCES, _SHOWN_LETTERS = 5, 60
 #: Numbers of the longest region, four corners.
 _MOST_NUMBERS = 8
 #: A time that no clock is too coarse for; GOT-10k's server divides by it.
@@ -45,12 +43,12 @@ class VideoResult:
     Attributes:
         name: The video's name, unique in its data set.
         size: (width, height) of the frames.
-        regions: For each frame 4 numbers, (x1, y1, x2, y2) in pixels; or, in VOT's protocol, a
-            single one that says that the frame was a start, a failure or skipped.
-        truth: For each frame the true region, 4 numbers (x1, y1, x2, y2) or 8, four corners; only
-            of the first frame where the data set gives no more.
-        visible: For each frame whether the target can be seen.
-        times: For each frame the seconds that tracking took, reading the image not included.
+        regions: Of each frame 4 numbers, (x1, y1, x2, y2) in pixels; or, in VOT's protocol, one of
+            :mod:`~tlpg_mmtrack.compat.vot`'s codes.
+        truth: Of each frame 4 numbers (x1, y1, x2, y2) or 8, four corners; only of the first frame
+            where the data set gives no more.
+        visible: Of each frame whether the target can be seen.
+        times: Of each frame the seconds that tracking took, without reading the image.
         fingerprint: :func:`~.provenance.data_fingerprint` of the data; None if not known.
     """
 
@@ -77,8 +75,8 @@ class VideoResult:
 class VideoRecord:
     """What is known so far of a video of ``frames`` frames, in arrays of that length.
 
-    A small object kept of every frame would lie in the memory that the frame before it has left,
-    and the next frame would no longer fit there: 20,000 such objects can cost as many frames.
+    Small objects that are kept between frames fragment the memory: the next frame does not fit
+    where the last one was, and 20,000 such objects can cost as much as 20,000 frames.
     """
 
     def __init__(self, frames: int) -> None:
@@ -102,7 +100,7 @@ class VideoRecord:
     def result(
         self, name: str, size: tuple[int, int], fingerprint: str | None = None
     ) -> VideoResult:
-        """The result of the video, of this name and (width, height) of its frames."""
+        """The result of the video; see there for the arguments."""
         regions, truth = (
             [row[:count].tolist() for row, count in zip(*part, strict=True) if count]
             for part in zip(self._numbers, self._counts, strict=True)
@@ -130,28 +128,31 @@ class ResultsFolder:
             How ``run`` differs from the last one's.
 
         Raises:
-            InputError: If the folder holds results of another identity, or is not writable.
+            InputError: If the folder holds results of another identity, or cannot be written to.
         """
         identity, run = (json.loads(json.dumps(part)) for part in (identity, run))
+        self._videos.mkdir(parents=True, exist_ok=True)
         manifest = self._read_manifest() or dict(identity=identity, runs=[])
         differences = _differences(manifest['identity'], identity)
         if differences:
-            shown = '; '.join(differences[:_SHOWN_DIFFERENCES])
-            more = len(differences) - _SHOWN_DIFFERENCES
+            shown = '; '.join(differences[:5])
             raise InputError(
                 f'results: {self.path} belongs to another config, checkpoint or seed, and is not '
-                f'mixed with this one: {shown}{f"; and {more} more" if more > 0 else ""}. Pass '
-                'another folder, or remove this one'
+                f'mixed with this one: {len(differences)} differences, {shown}. Pass another '
+                'folder, or remove this one'
             )
         last = manifest['runs'][-1] if manifest['runs'] else run
-        self._make()
         manifest['runs'].append(run)
         write_text(self.manifest_path, json.dumps(manifest, indent=1) + '\n')
         return _differences(last | dict(started=''), run | dict(started=''))
 
     def lock(self) -> AbstractContextManager:
-        """Keep other runs off the folder while the context lasts; InputError if one has it."""
-        self._make()
+        """Keep other runs off the folder while the context lasts.
+
+        Raises:
+            InputError: If another one has it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
         try:
             return FileLock(self.path / '.lock').acquire(blocking=False)
         except Timeout:
@@ -174,17 +175,12 @@ class ResultsFolder:
         """
         path = self._file(name)
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
-            # One written by an earlier version has no fingerprint.
-            known = [field.name for field in fields(VideoResult) if field.name in content]
-            result = VideoResult(**{key: content[key] for key in known})
+            result = VideoResult(**json.loads(path.read_text(encoding='utf-8')))
             lengths = {len(result.regions), len(result.visible), len(result.times)}
             if result.name != name or len(lengths) != 1:
                 raise InputError(f'it is of {result.name!r}, with lists of lengths {lengths}')
             return result
-        except FileNotFoundError:
-            raise
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, TypeError) as error:
             raise InputError(
                 f'results: {path} is damaged ({type(error).__name__}: {error}); remove it, and '
                 'run the same command again'
@@ -211,31 +207,13 @@ class ResultsFolder:
         write_text(self.path / 'summary.json', json.dumps(summary, indent=1) + '\n')
 
     def _file(self, name: str) -> Path:
-        if not name or name.startswith('.') or any(mark in name for mark in '/\\:'):
-            raise InputError(
-                f'results: {name!r} cannot be a file name; rename the video, without / \\ : and '
-                'a leading dot'
-            )
         return self._videos / f'{name}.json'
-
-    def _make(self) -> None:
-        try:
-            self._videos.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f'results: the folder {self._videos} cannot be made ({error.strerror}); pass '
-                'another folder'
-            ) from error
-        if not os.access(self._videos, os.W_OK):
-            raise InputError(f'results: {self._videos} is read-only; pass another folder')
 
     def _read_manifest(self) -> dict[str, Any] | None:
         try:
             manifest = json.loads(self.manifest_path.read_text(encoding='utf-8'))
-            if [type(manifest[key]) for key in ('identity', 'runs')] != [dict, list]:
-                raise InputError('it names no identity or no runs')
-            return manifest
-        except (FileNotFoundError, NotADirectoryError):
+            return dict(identity=dict(manifest['identity']), runs=list(manifest['runs']))
+        except FileNotFoundError:
             if not any(self._videos.glob('*.json')):
                 return None
             reason = 'is missing although there are results, so that nobody knows whose'
@@ -269,8 +247,9 @@ def write_submission(kind: str, path: Path, results: Iterable[VideoResult]) -> N
 def _differences(old: dict, new: dict) -> list[str]:
     """Where two JSON objects differ, each as 'a.b was 1, is 2'."""
     was, now = _leaves(old), _leaves(new)
+    absent = '"absent"'
     return [
-        f'{path.lstrip(".")} was {_shown(was, path)}, is {_shown(now, path)}'
+        f'{path.lstrip(".")} was {was.get(path, absent):.60}, is {now.get(path, absent):.60}'
         for path in was | now
         if was.get(path) != now.get(path)
     ]
@@ -281,8 +260,3 @@ def _leaves(value: Any, path: str = '') -> dict[str, str]:
     if not isinstance(value, dict) or not value:
         return {path: json.dumps(value)}
     return {k: v for name in value for k, v in _leaves(value[name], f'{path}.{name}').items()}
-
-
-def _shown(leaves: dict[str, str], path: str) -> str:
-    text = leaves.get(path, '"absent"')
-    return text if len(text) <= _SHOWN_LETTERS else f'{text[: _SHOWN_LETTERS - 3]}...'

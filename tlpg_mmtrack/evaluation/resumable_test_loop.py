@@ -130,17 +130,16 @@ class ResumableTestLoop(TestLoop):
         """Whether a finished video's frames or annotations are others than when it was tracked."""
         try:
             return not self.folder.read(name).can_be_of(self._fingerprint(video))
+        except FileNotFoundError:  # The data are not there any more.
+            return False
         except Exception:  # A damaged file can raise nearly anything.
             return True
 
     def _fingerprint(self, video: int) -> str | None:
-        """What tells a video's data from others; None where they are not there any more."""
+        """What tells a video's data from others."""
         dataset = self.dataloader.dataset
+        truth = dataset.get_ann_infos_from_video(video)
         images = dataset.get_img_infos_from_video(video)['img_paths']
-        try:
-            truth = dataset.get_ann_infos_from_video(video)
-        except FileNotFoundError:
-            return None
         return data_fingerprint(images, (truth['bboxes'], truth['visible']))
 
     @torch.no_grad()
@@ -190,11 +189,8 @@ class ResumableTestLoop(TestLoop):
         dataset = self.dataloader.dataset
         image = dataset.get_img_infos_from_video(video)['img_paths'][frame]
         annotations = dataset.get_data_info(video)['ann_path']
-        *_, reason = ('no reason', *str(error).strip().splitlines())
-        return (
-            f'frame {frame} (counted from 0), {image}, annotations {annotations}: '
-            f'{type(error).__name__}: {reason}'
-        )
+        reason = f'{type(error).__name__}: {error}'.strip().splitlines()[-1]
+        return f'frame {frame} (counted from 0), {image}, annotations {annotations}: {reason}'
 
     def _leave_out(self, name: str, reason: str) -> None:
         MMLogger.get_current_instance().error(f'{name}: {reason}')

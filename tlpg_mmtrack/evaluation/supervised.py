@@ -4,70 +4,35 @@
 In a supervised run (VOT challenge, short-term) a tracker whose region no longer overlaps the true
 one has failed; it is started again five frames later. Written from the challenge's reports
 (Kristan et al., 2015 to 2018); docs/evaluation.md says which details those leave open.
-
-A region is 4 numbers, a box (x, y, width, height), or 8, the corners x1, y1, ..., x4, y4 of a
-convex quadrilateral, in pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tlpg_mmtrack.compat.vot import FAILED, STARTED
+from tlpg_mmtrack.compat.vot import FAILED, STARTED, region_overlaps, to_region
 from tlpg_mmtrack.utils.errors import InputError
+
+from .results import VideoResult
 
 #: Frames from a failure to the next start.
 RESTART_AFTER = 5
 #: Frames from a start that do not count in accuracy, the start included.
 BURN_IN = 10
-
-
-@dataclass(frozen=True)
-class SupervisedRun:
-    """A supervised run over one video.
-
-    Attributes:
-        name: The video's name.
-        regions: For each frame a region of 4 or 8 numbers, or a single one: ``SKIPPED``,
-            ``STARTED`` or ``FAILED``.
-        truth: For each frame the true region.
-        size: (width, height) of the frames.
-    """
-
-    name: str
-    regions: Sequence[np.ndarray]
-    truth: Sequence[np.ndarray]
-    size: tuple[int, int]
-
-
 #: For each challenge the shortest and longest run, in frames with the start, that its expected
 #: average overlap is taken over.
 INTERVALS = {'vot2018': (100, 356), 'vot2019': (46, 291)}
 
 
-@dataclass(frozen=True)
-class SupervisedScores:
-    """What supervised runs are worth.
-
-    Attributes:
-        eao: Expected average overlap, 0..1.
-        accuracy: Mean overlap while the target is tracked, 0..1: of each video, weighted by its
-            length.
-        robustness: Failures for every 100 frames.
-        failures: Number of failures.
-    """
-
-    eao: float
-    accuracy: float
-    robustness: float
-    failures: int
-
-
-def score_runs(runs: Sequence[SupervisedRun], challenge: str) -> SupervisedScores:
+def score_runs(runs: Sequence[VideoResult], challenge: str) -> dict[str, float]:
     """Score supervised runs over several videos by one of ``INTERVALS``.
+
+    Returns:
+        ``eao``, expected average overlap, 0..1; ``accuracy``, mean overlap while the target is
+        tracked, 0..1, of each video, weighted by its length; ``failures``, their number;
+        ``robustness``, failures for every 100 frames.
 
     Raises:
         InputError: If one is malformed, or all are too short; it names the video.
@@ -76,7 +41,7 @@ def score_runs(runs: Sequence[SupervisedRun], challenge: str) -> SupervisedScore
     lengths = [len(codes) for codes, _ in videos]
     failures = sum(int((codes == FAILED).sum()) for codes, _ in videos)
     fragments = [fragment for video in videos for fragment in split(*video)]
-    return SupervisedScores(
+    return dict(
         eao=expected_average_overlap(fragments, *INTERVALS[challenge]),
         accuracy=float(np.average([_accuracy(*video) for video in videos], weights=lengths)),
         robustness=100 * failures / sum(lengths),
@@ -91,7 +56,7 @@ def split(codes: np.ndarray, overlaps: np.ndarray) -> list[tuple[np.ndarray, boo
 
     Args:
         codes: (n,) what each frame is: ``SKIPPED``, ``STARTED``, ``FAILED``, or -1, tracked.
-        overlaps: (n,) overlap of each tracked frame; NaN of others.
+        overlaps: (n,) overlap of each frame; only those of tracked ones are used.
 
     Returns:
         Of each the overlaps of its tracked frames, and whether it ended in a failure that counts.
@@ -137,22 +102,19 @@ def expected_average_overlap(
     return float((total[reached] / count[reached]).mean())
 
 
-def _codes_and_overlaps(run: SupervisedRun) -> tuple[np.ndarray, np.ndarray]:
+def _codes_and_overlaps(run: VideoResult) -> tuple[np.ndarray, np.ndarray]:
     """(n,) what each frame is, and its overlap with the truth; see :func:`split`."""
-    if len(run.regions) != len(run.truth):
+    regions, truth = ([to_region(values) for values in part] for part in (run.regions, run.truth))
+    if len(regions) != len(truth):
         raise InputError(
-            f'video {run.name!r}: {len(run.regions)} frames of results for {len(run.truth)} of '
-            'ground truth; track the whole video'
+            f'video {run.name!r}: {len(regions)} frames of results for {len(truth)} of ground '
+            'truth; track the whole video'
         )
-    codes = np.array([region[0] if len(region) == 1 else -1 for region in run.regions])
-    tracked = np.flatnonzero(codes == -1)
-    overlaps = np.full(len(codes), np.nan)
-    try:
-        pair = [corners([part[index] for index in tracked]) for part in (run.regions, run.truth)]
-    except InputError as error:
-        raise InputError(f'video {run.name!r}, among its tracked frames: {error}') from error
-    overlaps[tracked] = pixel_overlaps(*pair, run.size)
-    return codes, overlaps
+    codes = np.array([region.item() if region.size == 1 else -1 for region in regions])
+    for index in np.flatnonzero(codes == -1):
+        if not (np.isfinite(regions[index]).all() and np.isfinite(truth[index]).all()):
+            raise InputError(f'video {run.name!r}, frame {index}: a region is not finite')
+    return codes, np.array(region_overlaps(regions, truth, run.size))
 
 
 def _accuracy(codes: np.ndarray, overlaps: np.ndarray) -> float:
@@ -161,80 +123,3 @@ def _accuracy(codes: np.ndarray, overlaps: np.ndarray) -> float:
     for start in np.flatnonzero(codes == STARTED):
         counted[start : start + BURN_IN] = False
     return float(overlaps[counted].mean()) if counted.any() else 0.0
-
-
-def corners(regions: Sequence[np.ndarray]) -> np.ndarray:
-    """(n, 4, 2) corners (x, y) of n regions, in order around each.
-
-    Raises:
-        InputError: If a region has other than 4 or 8 values, or one that is not finite.
-    """
-    result = np.empty((len(regions), 4, 2))
-    for index, region in enumerate(regions):
-        values = np.asarray(region, dtype=np.float64)
-        if values.shape not in ((4,), (8,)) or not np.isfinite(values).all():
-            raise InputError(
-                f'region {index}: must be 4 numbers (x, y, width, height) or 8 (four corners), '
-                f'all finite, got {region}'
-            )
-        if len(values) == 4:
-            left, top, right, bottom = *values[:2], *(values[:2] + values[2:])
-            values = (left, top, right, top, right, bottom, left, bottom)
-        result[index] = np.reshape(values, (4, 2))
-    return result
-
-
-def pixel_overlaps(
-    first: np.ndarray, second: np.ndarray, size: tuple[int, int] | None = None
-) -> np.ndarray:
-    """Intersection over union of pairs of regions, counted in pixels.
-
-    Corners are rounded down to pixels. A pixel row that a region reaches, its first and last
-    included, is filled from the region's left border to its right one, both rounded down and
-    included. So a box from 10.2 to 12.6 covers the three pixels 10, 11 and 12: small regions come
-    out larger than they are, and regions that nearly touch overlap.
-
-    Args:
-        first: (n, 4, 2) corners of convex regions.
-        second: Likewise.
-        size: (width, height) of the image; pixels outside do not count. None for no limit.
-
-    Returns:
-        (n,) in 0..1; 0 where no pixel is covered.
-    """
-    first, second = np.floor(first), np.floor(second)
-    tops = np.minimum(first[..., 1].min(axis=1), second[..., 1].min(axis=1))
-    bottoms = np.maximum(first[..., 1].max(axis=1), second[..., 1].max(axis=1))
-    if size is not None:
-        tops, bottoms = np.maximum(tops, 0), np.minimum(bottoms, size[1] - 1)
-    rows = tops[:, None] + np.arange(max(int((bottoms - tops).max(initial=0)) + 1, 1))
-    inside = rows <= bottoms[:, None]
-    spans = [_row_spans(region, rows, size) for region in (first, second)]
-    common = (np.maximum(spans[0][0], spans[1][0]), np.minimum(spans[0][1], spans[1][1]))
-    areas = [
-        (np.maximum(right - left + 1, 0) * inside).sum(axis=1) for left, right in (*spans, common)
-    ]
-    union = areas[0] + areas[1] - areas[2]
-    return np.divide(areas[2], union, out=np.zeros_like(union), where=union > 0)
-
-
-def _row_spans(
-    region: np.ndarray, rows: np.ndarray, size: tuple[int, int] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """First and last pixel, (n, rows), that regions cover in each row; first > last for none."""
-    left, right = np.full(rows.shape, np.inf), np.full(rows.shape, -np.inf)
-    for corner in range(4):
-        x1, y1 = region[:, corner - 1].T[..., None]
-        x2, y2 = region[:, corner].T[..., None]
-        crosses = (np.minimum(y1, y2) <= rows) & (rows <= np.maximum(y1, y2))
-        # A horizontal edge is crossed at its start; the next edge adds its end.
-        share = np.divide(rows - y1, y2 - y1, out=np.zeros(rows.shape), where=y2 != y1)
-        x = np.floor(x1 + share * (x2 - x1))
-        left = np.where(crosses, np.minimum(left, x), left)
-        right = np.where(crosses, np.maximum(right, x), right)
-    # Finite, so that the length of an empty span is a number below 1.
-    empty = left > right
-    left, right = np.where(empty, 0.0, left), np.where(empty, -1.0, right)
-    if size is not None:
-        left, right = np.maximum(left, 0.0), np.minimum(right, size[0] - 1)
-    return left, right

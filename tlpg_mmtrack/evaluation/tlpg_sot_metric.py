@@ -13,13 +13,12 @@ from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
-from tlpg_mmtrack.compat.vot import box_region
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FLAG, check_option, checked, each, one_of, optional
 
 from .one_pass import CONVENTIONS, Convention, OnePassScores, score_video, score_videos
 from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
-from .supervised import INTERVALS, SupervisedRun, score_runs
+from .supervised import INTERVALS, score_runs
 
 #: The convention of mmtrack's own metric, computed by its own function.
 MMTRACK = 'mmtrack'
@@ -90,8 +89,7 @@ class TLPGSOTMetric(SOTMetric):
                 beside what mmtrack's metric needs.
 
         Raises:
-            InputError: If there is no folder to write to, the model runs another protocol than the
-                metric measures, or the result cannot be written.
+            InputError: If there is no folder to write to, or the model runs another protocol.
         """
         if self._folder is None:
             raise InputError(
@@ -122,9 +120,7 @@ class TLPGSOTMetric(SOTMetric):
     def evaluate(self, size: int, failures: Mapping[str, str] | None = None) -> Figures:
         """Read all results and compute the figures, in the main process; all processes get them.
 
-        Args:
-            size: Not used.
-            failures: Why videos were not finished, by name.
+        ``failures`` says why videos were not finished, by name; ``size`` is not used.
 
         Raises:
             InputError: If there is nothing to evaluate.
@@ -160,32 +156,22 @@ class TLPGSOTMetric(SOTMetric):
         if self.submission is not None:
             self._submit(results)
         elif self.supervised:
-            figures = self._supervised_figures(results)
+            for name in self.conventions:
+                scores = score_runs(results, name)
+                figures |= {f'{name}/{measure}': scores[measure] for measure in scores}
         else:
             figures, per_video = self._one_pass_figures(results)
         figures |= dict(fps=_speed(results), videos=len(results))
-        counts = {
-            result.name: sum(not np.isfinite(region).all() for region in result.truth)
-            for result in results
-        }
-        without_truth = {name: count for name, count in counts.items() if count}
-        if without_truth:
-            _warn(
-                f'{sum(without_truth.values())} frames of {len(without_truth)} videos have no '
-                'finite true box; the conventions differ in what that counts for. summary.json '
-                f'names the videos, the first is {next(iter(without_truth))}'
-            )
-        conventions = {
-            name: asdict(rules) if isinstance(rules, Convention) else rules
-            for name, rules in self.conventions.items()
-        }
         self._folder.write_summary(
             dict(
                 figures=figures,
-                conventions=conventions,
+                conventions={
+                    name: asdict(rules) if isinstance(rules, Convention) else rules
+                    for name, rules in self.conventions.items()
+                },
                 per_video=per_video,
                 left_out=self._left_out,
-                frames_without_truth=without_truth,
+                frames_without_truth=_without_truth(results),
             )
         )
         return figures
@@ -199,19 +185,6 @@ class TLPGSOTMetric(SOTMetric):
         path = self._folder.path / 'submission.zip'
         write_submission(self.submission, path, results)
         MMLogger.get_current_instance().info(f'To submit: {path}')
-
-    def _supervised_figures(self, results: list[VideoResult]) -> Figures:
-        runs = []
-        for result in results:
-            regions, truth = (
-                list(map(box_region, part)) for part in (result.regions, result.truth)
-            )
-            runs.append(SupervisedRun(result.name, regions, truth, result.size))
-        return {
-            f'{name}/{measure}': value
-            for name in self.conventions
-            for measure, value in asdict(score_runs(runs, name)).items()
-        }
 
     def _one_pass_figures(self, results: list[VideoResult]) -> tuple[Figures, dict[str, Figures]]:
         """Figures over all videos, and of each."""
@@ -263,6 +236,22 @@ def _finite(result: VideoResult) -> VideoResult:
             f'{bad[0]} (counted from 0)'
         )
     return result
+
+
+def _without_truth(results: list[VideoResult]) -> dict[str, int]:
+    """The number of frames whose true box is not finite, of each video that has any."""
+    counts = {
+        result.name: sum(not np.isfinite(region).all() for region in result.truth)
+        for result in results
+    }
+    counts = {name: count for name, count in counts.items() if count}
+    if counts:
+        _warn(
+            f'{sum(counts.values())} frames of {len(counts)} videos have no finite true box; the '
+            'conventions differ in what that counts for. summary.json names the videos, the first '
+            f'is {next(iter(counts))}'
+        )
+    return counts
 
 
 def _warn(text: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.writers import naming_file
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.box_files import read_lines
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.errors import FileError, InputError
 
 from .coco_video import coco_text, read_coco
 from .cvat import cvat_text, read_cvat
@@ -21,36 +21,30 @@ from .records import VideoBoxes
 from .text_files import (
     csv_text,
     mot_text,
-    one_target_reader,
     one_target_text,
     read_csv,
     read_mot,
+    read_one_target,
 )
 
 
 class Format(NamedTuple):
-    """How a kind of file is read and written.
-
-    Attributes:
-        read: From its path, and the frame's size if that is known.
-        text: Its content.
-        about: What it is, in a few words.
-    """
+    """How a kind of file is read, from its path and the frame size if known, and written."""
 
     read: Callable[[Path, tuple[int, int] | None], VideoBoxes]
     text: Callable[[VideoBoxes], str]
-    about: str
 
 
 FORMATS = {
-    'csv': Format(read_csv, csv_text, "this project's boxes.csv"),
-    'coco': Format(read_coco, coco_text, "COCO's JSON for videos, as in MMTracking and TAO"),
-    'cvat': Format(read_cvat, cvat_text, "CVAT's XML for videos 1.1"),
-    'labelstudio': Format(read_label_studio, label_studio_text, "Label Studio's JSON"),
-    'mot': Format(read_mot, mot_text, "MOTChallenge's text"),
-    'vot': Format(one_target_reader(False), one_target_text(False), 'x,y,w,h a frame, from 0'),
-    'otb': Format(one_target_reader(True), one_target_text(True), 'x,y,w,h a frame, from 1'),
+    'csv': Format(read_csv, csv_text),
+    'coco': Format(read_coco, coco_text),
+    'cvat': Format(read_cvat, cvat_text),
+    'labelstudio': Format(read_label_studio, label_studio_text),
+    'mot': Format(read_mot, mot_text),
+    'vot': Format(partial(read_one_target, corner=0), partial(one_target_text, corner=0)),
+    'otb': Format(partial(read_one_target, corner=1), partial(one_target_text, corner=1)),
 }
+"""docs/labelling.md says what each is."""
 
 
 def read_boxes_of_video(
@@ -100,8 +94,13 @@ def write_boxes_of_video(boxes: VideoBoxes, path: str | Path, format: str) -> No
         FileError: If the file cannot be written; it names the file.
     """
     text = _named(format).text(boxes)
-    with naming_file(Path(path)), atomic_write(Path(path)) as part:
-        part.write_text(text, encoding='utf-8')
+    try:
+        with atomic_write(Path(path)) as part:
+            part.write_text(text, encoding='utf-8')
+    except OSError as error:
+        raise FileError(
+            f'{path}: cannot be written ({error.strerror}); free space, or pass another folder'
+        ) from error
 
 
 def _named(name: str) -> Format:

@@ -41,7 +41,7 @@ def read_cvat(path: Path, size: tuple[int, int] | None = None) -> VideoBoxes:
                 raise records.error(where, f'lacks a number ({error})') from None
             if box.get('outside') != '1':
                 records.add(where, frame, names[index], (left, top, right - left, bottom - top))
-    return VideoBoxes(*_meta(root, records, size))
+    return _video(root, records, size)
 
 
 def cvat_text(video: VideoBoxes) -> str:
@@ -85,17 +85,14 @@ def _shapes(records: dict[int, BoxRecord], length: int) -> Iterator[tuple[int, B
             yield frame + 1, record, True
 
 
-def _meta(
-    root: Element, records: Records, size: tuple[int, int] | None
-) -> tuple[str, tuple[BoxRecord, ...], tuple[int, int] | None, None, int | None]:
-    """The arguments of :class:`VideoBoxes`."""
+def _video(root: Element, records: Records, size: tuple[int, int] | None) -> VideoBoxes:
+    """The boxes, with what the file says of the video."""
     # A job's export has <job> or <project> in place of <task>.
-    task = next((each for each in root.iter() if each.find('original_size') is not None), None)
-    name, count = '', None
-    if task is not None:
-        sides = (task.findtext('original_size/width'), task.findtext('original_size/height'))
-        if all(side and side.strip().isdigit() for side in sides):
-            size = (int(sides[0]), int(sides[1]))
-        count = task.findtext('size')
-        name = task.findtext('source') or task.findtext('name') or ''
-    return name, records.sorted(), size, None, int(count) if (count or '').isdigit() else None
+    task = next((each for each in root.iter() if each.find('original_size') is not None), root)
+    sides = [task.findtext(f'original_size/{side}', '').strip() for side in ('width', 'height')]
+    if all(side.isdigit() for side in sides):
+        size = (int(sides[0]), int(sides[1]))
+    count = task.findtext('size', '')
+    name = task.findtext('source') or task.findtext('name') or ''
+    frames = int(count) if count.isdigit() else None
+    return VideoBoxes(name, records.sorted(), size, frame_count=frames)

@@ -13,11 +13,7 @@ from .records import Records
 
 
 def read_json(path: Path) -> Any:
-    """The content of a file.
-
-    Raises:
-        InputError: If it is no JSON; names the line.
-    """
+    """The content of a file; an InputError that names the line if it is no JSON."""
     try:
         return json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except json.JSONDecodeError as error:
@@ -30,11 +26,7 @@ def read_json(path: Path) -> Any:
 
 
 def number_of(records: Records, where: str, element: Any, key: str) -> float:
-    """A number of an element.
-
-    Raises:
-        InputError: If it has none of that name; names file and element.
-    """
+    """A number of an element; an InputError that names file and element if it has none."""
     value = element.get(key) if isinstance(element, dict) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise records.error(where, f'{key!r} must be a number, got {value!r}')
@@ -42,11 +34,7 @@ def number_of(records: Records, where: str, element: Any, key: str) -> float:
 
 
 def objects_of(records: Records, where: str, element: Any, key: str) -> list[dict[str, Any]]:
-    """A list of objects in an element; empty where it has none of that name.
-
-    Raises:
-        InputError: If it is something else; names file and element.
-    """
+    """A list of objects in an element, empty where it has none; else as :func:`number_of`."""
     value = (element.get(key) or []) if isinstance(element, dict) else None
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise records.error(where, f'{key!r} must be a list of objects')

@@ -14,6 +14,8 @@ from .json_files import number_of, objects_of, read_json, size_of, text_of
 from .records import UNNAMED, BoxRecord, Records, VideoBoxes, rounded, unique_names
 
 _SIDES = ('x', 'y', 'width', 'height')
+# Of the frame, which a region seldom has.
+_SIZE = ('original_width', 'original_height')
 KIND = 'videorectangle'
 
 
@@ -36,19 +38,19 @@ def read_label_studio(path: Path, size: tuple[int, int] | None = None) -> VideoB
     regions = objects_of(records, 'the task', answers[-1], 'result') if answers else []
     length = add_regions(records, regions, size)
     name = next((Path(text).name for text in map(text_of, task['data'].values()) if text), '')
-    size = next((found for each in regions if (found := _own_size(each))), size)
+    size = next((found for each in regions if (found := size_of(each, *_SIZE))), size)
     return VideoBoxes(name, records.sorted(), size, frame_count=length)
 
 
 def add_regions(
     records: Records, regions: Iterable[dict[str, Any]], size: tuple[int, int] | None
 ) -> int | None:
-    """Add the keyframes of regions of video rectangles; answers the number of frames if known."""
+    """Add the keyframes of regions of video rectangles; returns the number of frames if known."""
     videos = [each for each in regions if each.get('type') == KIND]
     names, length = unique_names(dict(enumerate(map(_label, videos)))), None
     for index, region in enumerate(videos):
         where = f'region {region.get("id", index)!r}'
-        width, height = _own_size(region) or size or (0, 0)
+        width, height = size_of(region, *_SIZE) or size or (0, 0)
         if not width:
             raise records.error(
                 where, 'is in percent of a frame of unknown size; pass the video or the size'
@@ -68,14 +70,8 @@ def add_regions(
 def require_same_count(where: str, counted: int | None, frames: int | None, fps: float) -> None:
     """Refuse regions whose frames are not the video's: Label Studio takes 24 a second by itself.
 
-    Args:
-        where: What they are of.
-        counted: Number of frames that Label Studio counted, if known.
-        frames: Number of frames of the video, about, if known.
-        fps: Its frames a second.
-
-    Raises:
-        InputError: If the numbers differ.
+    ``where`` is what they are of, ``counted`` their number as Label Studio has it, ``frames``,
+    about, the video's; an InputError if they differ.
     """
     if counted and frames and abs(counted - frames) > 2 + frames / 50:
         raise InputError(
@@ -96,14 +92,8 @@ def label_studio_text(video: VideoBoxes) -> str:
     return json.dumps([task], indent=1) + '\n'
 
 
-def regions_of(video: VideoBoxes, from_name: str = 'box', to_name: str = 'video') -> list[dict]:
-    """A region for each target, labelled with its name; a keyframe for each frame that shows it.
-
-    Args:
-        video: The boxes; their frame size must be known.
-        from_name: Name of the tag ``VideoRectangle`` in the labelling config.
-        to_name: Name of the tag ``Video``.
-    """
+def regions_of(video: VideoBoxes) -> list[dict]:
+    """A region for each target, labelled with its name; a keyframe where it is seen."""
     width, height = video.known_size('labelstudio')
     regions = []
     for number, (name, records) in enumerate(video.targets.items(), 1):
@@ -120,8 +110,9 @@ def regions_of(video: VideoBoxes, from_name: str = 'box', to_name: str = 'video'
         regions.append(
             dict(
                 id=f'tlpg{number}',
-                from_name=from_name,
-                to_name=to_name,
+                # Usual names of the tags VideoRectangle and Video in a labelling config.
+                from_name='box',
+                to_name='video',
                 type=KIND,
                 origin='prediction',
                 original_width=width,
@@ -145,8 +136,3 @@ def _label(region: dict[str, Any]) -> str:
     value = region.get('value')
     labels = value.get('labels') if isinstance(value, dict) else None
     return str(labels[0]) if isinstance(labels, list) and labels else UNNAMED
-
-
-def _own_size(region: dict[str, Any]) -> tuple[int, int] | None:
-    """The size of the frame, which a region seldom has."""
-    return size_of(region, 'original_width', 'original_height')

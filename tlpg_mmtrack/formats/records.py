@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,13 @@ _STATES = {state.value for state in TrackingState}
 class BoxRecord:
     """Where one target is in one frame.
 
-    Attributes:
-        frame: Number of the frame, from 0.
-        target: Name of the target.
-        box: (x, y, width, height) in frame pixels, top-left corner, 0-based.
-        score: The tracker's score; None where the file has none.
-        confidence: The tracker's confidence, 0..1; None where the file has none.
-        state: A value of :class:`~tlpg_mmtrack.structures.TrackingState`.
+    Score, confidence and state, a value of :class:`~tlpg_mmtrack.structures.TrackingState`, are
+    the tracker's; None where the file has none.
     """
 
-    frame: int
+    frame: int  #: From 0.
     target: str
-    box: tuple[float, float, float, float]
+    box: tuple[float, float, float, float]  #: (x, y, width, height) in frame pixels, 0-based.
     score: float | None = None
     confidence: float | None = None
     state: str = TrackingState.NORMAL.value
@@ -50,20 +45,12 @@ class BoxRecord:
 
 @dataclass(frozen=True)
 class VideoBoxes:
-    """The boxes of one video.
+    """The boxes of one video; None, or an empty name, is what the file does not say."""
 
-    Attributes:
-        name: File name of the video; empty where it is not known.
-        records: By target in the order of their first frames, then by frame.
-        size: Frame (width, height) in pixels; None where the file does not say.
-        fps: Frames a second; None where the file does not say.
-        frame_count: Number of frames; None where the file does not say.
-    """
-
-    name: str
-    records: tuple[BoxRecord, ...]
-    size: tuple[int, int] | None = None
-    fps: float | None = None
+    name: str  #: File name of the video.
+    records: tuple[BoxRecord, ...]  #: By target in the order of first frames, then by frame.
+    size: tuple[int, int] | None = None  #: (width, height) of a frame, in pixels.
+    fps: float | None = None  #: Frames a second.
     frame_count: int | None = None
 
     @property
@@ -88,10 +75,7 @@ class VideoBoxes:
         return starts
 
     def only(self, target: str | None) -> VideoBoxes:
-        """One target of these.
-
-        Args:
-            target: Its name; may be None where there is a single one.
+        """One target of these, by name; None where there is a single one.
 
         Raises:
             InputError: If there is none of that name, or several and none is named.
@@ -105,14 +89,10 @@ class VideoBoxes:
                 f'pass one of {", ".join(names) or "a file with boxes"}'
             )
         records = tuple(record for record in self.records if record.target == target)
-        return VideoBoxes(self.name, records, self.size, self.fps, self.frame_count)
+        return replace(self, records=records)
 
     def known_size(self, format_name: str) -> tuple[int, int]:
-        """The frame's size, for a format that cannot do without.
-
-        Raises:
-            InputError: If it is not known.
-        """
+        """The frame's size, for a format that needs it; an InputError if it is not known."""
         if self.size is None:
             raise InputError(
                 f'size: {format_name} needs the size of the frames, which the boxes do not come '
@@ -123,11 +103,7 @@ class VideoBoxes:
 
 @dataclass
 class Records:
-    """Collects and checks the records of a file.
-
-    Attributes:
-        path: The file; named in errors.
-    """
+    """Collects and checks the records of a file, which errors name."""
 
     path: Path
     _records: dict[tuple[str, int], BoxRecord] = field(default_factory=dict)
@@ -146,7 +122,7 @@ class Records:
 
         Raises:
             InputError: If a number is not finite or out of its range, or the target has a box in
-                this frame already; names file and line or element.
+                this frame already.
         """
         numbers = [*box, frame, *(x for x in (score, confidence) if x is not None)]
         finite = all(isinstance(x, (int, float)) and math.isfinite(x) for x in numbers)
@@ -169,16 +145,9 @@ class Records:
 
     def sorted(self) -> tuple[BoxRecord, ...]:
         """All records, in the order of :class:`VideoBoxes`."""
-        first: dict[str, int] = {}
-        for target, frame in self._records:
-            first[target] = min(frame, first.get(target, frame))
-        order = list(first)
-        return tuple(
-            sorted(
-                self._records.values(),
-                key=lambda r: (first[r.target], order.index(r.target), r.frame),
-            )
-        )
+        by_frame = sorted(self._records.values(), key=lambda record: record.frame)
+        targets = list(dict.fromkeys(record.target for record in by_frame))
+        return tuple(sorted(by_frame, key=lambda record: targets.index(record.target)))
 
 
 def rounded(values: Sequence[float]) -> list[float]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,38 +83,28 @@ def mot_text(video: VideoBoxes) -> str:
     return ''.join(f'{line}\n' for line in lines)
 
 
-def one_target_reader(one_based: bool) -> Callable[..., VideoBoxes]:
-    """A reader of a line x,y,w,h for each frame; the top left pixel is 0,0, or 1,1 as in OTB."""
-
-    def read(path: Path, size: tuple[int, int] | None = None) -> VideoBoxes:
-        records = Records(path)
-        boxes = read_boxes(path)
-        for frame, box in enumerate(boxes - [one_based, one_based, 0, 0]):
-            # Absent: nan, or no area.
-            if np.isfinite(box).all() and (box[2:] > 0).all():
-                records.add(f'line {frame + 1}', frame, UNNAMED, box.tolist())
-        return VideoBoxes('', records.sorted(), size, frame_count=len(boxes))
-
-    return read
+def read_one_target(path: Path, size: tuple[int, int] | None, corner: int) -> VideoBoxes:
+    """Read a line x,y,w,h for each frame; the top left pixel is ``corner``,``corner``."""
+    records = Records(path)
+    boxes = read_boxes(path)
+    for frame, box in enumerate(boxes - [corner, corner, 0, 0]):
+        # Absent: nan, or no area.
+        if np.isfinite(box).all() and (box[2:] > 0).all():
+            records.add(f'line {frame + 1}', frame, UNNAMED, box.tolist())
+    return VideoBoxes('', records.sorted(), size, frame_count=len(boxes))
 
 
-def one_target_text(one_based: bool) -> Callable[[VideoBoxes], str]:
-    """A writer of a line x,y,w,h for each frame; nan where there is no box.
+def one_target_text(video: VideoBoxes, corner: int) -> str:
+    """A line x,y,w,h for each frame, nan where there is no box; see :func:`read_one_target`.
 
     Where the tracker lost the target its answer is written, the last box known.
     """
-
-    def text(video: VideoBoxes) -> str:
-        (records,) = video.only(None).targets.values()
-        lines = []
-        for frame in range(video.length):
-            box = records[frame].box if frame in records else (math.nan,) * 4
-            shift = (one_based, one_based, 0, 0)
-            values = rounded([value + more for value, more in zip(box, shift, strict=True)])
-            lines.append(','.join(f'{value:.4f}' for value in values))
-        return ''.join(f'{line}\n' for line in lines)
-
-    return text
+    (records,) = video.only(None).targets.values()
+    boxes = np.full((video.length, 4), np.nan)
+    for frame in records.keys() & range(video.length):
+        boxes[frame] = records[frame].box
+    boxes[:, :2] += corner
+    return ''.join(','.join(f'{value:.4f}' for value in box) + '\n' for box in boxes)
 
 
 def _shown(row: dict[str, str | None]) -> str:

@@ -88,8 +88,7 @@ class DCCAssigner:
 
         Returns:
             (B, n, R) indices of the nearest cells, (B, n, R, 4) distances (l, t, r, b) from each
-            to the box's sides, and (B, n, R) whether it is central: always a positive, for being
-            in the centre region or the nearest of all.
+            to the box's sides, and (B, n, R) whether it is in the centre region, or the nearest.
         """
         centers = (boxes[..., :2] + boxes[..., 2:]) / 2
         extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-3)
@@ -115,8 +114,5 @@ class DCCAssigner:
         return torch.maximum(central, (overlaps.view_as(central) >= self.positive_iou).float())
 
     def negatives(self, labels: Tensor, overlaps: Tensor) -> Tensor:
-        """1 where a cell's proposal, of this IoU with the true box, is to leave the target alone.
-
-        A proposal that fits is a positive, wherever its cell lies.
-        """
+        """1 where a proposal, of this IoU with the true box, is to leave the target alone."""
         return ((labels < _NEGATIVE_LABEL) & (overlaps < self.positive_iou)).float()

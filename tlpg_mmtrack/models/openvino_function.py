@@ -28,7 +28,7 @@ RUNTIMES = ('auto', 'torch', 'openvino', 'openvino_bf16')
 
 
 def is_installed() -> bool:
-    """Whether OpenVINO is here."""
+    """Whether there is OpenVINO."""
     return find_spec('openvino') is not None
 
 
@@ -51,12 +51,11 @@ class OpenVINOFunction:
     """A function that OpenVINO converts at its first call, and runs from then on.
 
     It is converted anew when a weight or the shape of an input has changed, and runs with as many
-    threads as PyTorch has at the time. Outside of inference mode, and where
-    :func:`~.torchscript.may_replace` says no, the function itself is called.
+    threads as PyTorch has at the time. When it is not used, and what a function may be, is as for
+    :class:`~.torchscript.TracedFunction`.
 
     Args:
-        function: Takes tensors, or tuples of them, and returns a tuple of tensors. Its course must
-            not depend on values.
+        function: Returns a tuple of tensors.
         modules: The modules that it calls.
         precision: ``'f32'``; or ``'bf16'``, on a processor that has instructions for it.
     """
@@ -119,13 +118,7 @@ class OpenVINOFunction:
 
 
 class _ChannelsLast(nn.Module):
-    """A function whose maps come and go as they lie in OpenVINO, and as pooling reads them.
-
-    Args:
-        function: What is called.
-        modules: What it calls.
-        inputs: As the function is called.
-    """
+    """A function, called as with ``inputs``, whose maps come and go as they lie in OpenVINO."""
 
     def __init__(
         self, function: Callable, modules: Sequence[nn.Module], inputs: Sequence[Tensors]

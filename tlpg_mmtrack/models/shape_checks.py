@@ -29,18 +29,6 @@ class MapShape(NamedTuple):
     cell_offset: float | None = None  #: Image pixel of cell 0's centre, where it is declared.
 
 
-def declare_maps(backbone: nn.Module, maps: Sequence[MapShape]) -> None:
-    """Set what a backbone of this project says of the maps that it returns, in their order.
-
-    It gets ``feature_info``, the maps, and as tuples ``out_channels``, ``strides`` and
-    ``cell_offsets`` of each; ``cell_offset`` is that of stride 16, or of the first.
-    """
-    backbone.feature_info = tuple(maps)
-    backbone.out_channels, backbone.strides, backbone.cell_offsets = zip(*maps, strict=True)
-    at = backbone.strides.index(16) if 16 in backbone.strides else 0
-    backbone.cell_offset = backbone.cell_offsets[at]
-
-
 def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
     """The maps of a backbone: as it declares them in ``feature_info``, else by running it."""
     declared = getattr(backbone, 'feature_info', None)
@@ -96,8 +84,7 @@ def require(part: str, key: str, value: Any, got: Any, source: str) -> None:
 def check_maps(part: nn.Module, *maps: MapShape) -> None:
     """Raise an InputError unless a component fits the map that it will get, or the several maps.
 
-    Its ``in_channels`` and ``grid`` are compared, of one that reads several maps a list and its
-    ``grids``; what it does not have is not asked about.
+    Its ``in_channels`` and ``grid``, or ``grids``, are compared, where it has them.
     """
     several = len(maps) > 1
     plural, whose = ('s', "its maps'") if several else ('', "its map's")

@@ -76,10 +76,7 @@ class TracedFunction:
 
 
 class Weights:
-    """Parameters and buffers of some modules.
-
-    :func:`torch.func.functional_call` refuses to be traced.
-    """
+    """Parameters and buffers of some modules: ``torch.func.functional_call`` cannot be traced."""
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         parts = dict.fromkeys(part for module in modules for part in module.modules())

@@ -20,9 +20,6 @@ def points_to_box(points: Tensor) -> Tensor:
     """Distances (l, t, r, b), (N, 4, ...), to the tightest box around each cell's points.
 
     The gradient reaches the extreme points only, shared evenly among ties.
-
-    Raises:
-        ValueError: The points' shape is not (N, 2K, ...).
     """
     pairs = _as_pairs(points)
     return _as_distances(pairs.amin(dim=1), pairs.amax(dim=1))
@@ -67,11 +64,6 @@ def distances_to_boxes(distances: Tensor, centers: Tensor) -> Tensor:
 
 def _as_pairs(points: Tensor) -> Tensor:
     """View (N, 2K, ...) as (N, K, 2, ...)."""
-    if points.dim() < 2 or points.shape[1] == 0 or points.shape[1] % 2:
-        raise ValueError(
-            f'points: expected shape (N, 2K, ...), got {tuple(points.shape)}; '
-            'pass (dy_0, dx_0, dy_1, dx_1, ...) along dimension 1'
-        )
     return points.unflatten(1, (-1, 2))
 
 

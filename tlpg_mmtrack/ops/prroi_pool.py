@@ -31,7 +31,7 @@ def prroi_pool(
 
     Raises:
         TypeError: The features are not floating-point.
-        ValueError: A shape is wrong, or an image index is outside the batch.
+        ValueError: The boxes' shape is wrong, or an image index is outside the batch.
     """
     if rois.dim() != 2 or rois.shape[1] != 5:
         raise ValueError(
@@ -58,30 +58,14 @@ def prroi_pool(
 def prroi_pool_boxes(
     features: Tensor, boxes: Tensor, output_size: int | tuple[int, int]
 ) -> Tensor:
-    """Pool the same number of boxes of every image of a batch; otherwise as :func:`prroi_pool`.
+    """Pool R boxes, (x1, y1, x2, y2) in cells, of each image; otherwise as :func:`prroi_pool`.
 
-    Args:
-        features: (N, C, H, W).
-        boxes: (N, R, 4) rows of (x1, y1, x2, y2) in cells.
-        output_size: Bins per box.
-
-    Returns:
-        (N, R, C, Ph, Pw); its memory has the channels last.
+    Of (N, C, H, W) features and (N, R, 4) boxes: (N, R, C, Ph, Pw), in memory with channels last.
     """
     if not features.is_floating_point():
         raise TypeError(f'features: must be floating-point, got {features.dtype}')
-    if features.dim() != 4:
-        raise ValueError(f'features: expected shape (N, C, H, W), got {tuple(features.shape)}')
     num_images, channels, height, width = features.shape
-    if boxes.dim() != 3 or boxes.shape[0] != num_images or boxes.shape[2] != 4:
-        raise ValueError(
-            f'boxes: expected shape ({num_images}, R, 4) for {num_images} images, got '
-            f'{tuple(boxes.shape)}; pass the same number of (x1, y1, x2, y2) for each'
-        )
     bins_y, bins_x = _pair(output_size)
-    if bins_y < 1 or bins_x < 1:
-        raise ValueError(f'output_size: must be positive, got {output_size}')
-
     # Half precision cannot hold a coordinate of a 36-cell map to better than 1/64 of a cell.
     compute_dtype = torch.promote_types(features.dtype, torch.float32)
     boxes = boxes.to(compute_dtype)

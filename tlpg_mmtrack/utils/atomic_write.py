@@ -15,11 +15,9 @@ from .errors import InputError
 def atomic_write(path: Path) -> Iterator[Path]:
     """Have a block write a file under a temporary name; put it in place when the block ends.
 
-    Where the block raises, what was there stays, and the temporary file is removed.
-
-    Yields:
-        The temporary name: hidden, in the same folder. It ends in ``.part``, so that what a killed
-        process leaves is not taken for a file of the kind.
+    Where the block raises, what was there stays, and the temporary file is removed. The temporary
+    name, which it yields, is hidden, and ends in ``.part``, so that what a killed process leaves
+    is not taken for a file of the kind.
     """
     part = path.with_name(f'.{path.name}.part')
     try:
@@ -40,13 +38,6 @@ def write_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if os.name != 'posix':
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
     except OSError as error:
         raise InputError(
             f'results: {path} cannot be written ({error.strerror}); free space, or pass another '

@@ -28,15 +28,13 @@ def read_boxes(path: str | Path) -> np.ndarray:
       bounding box is taken.
 
     A line of NaN, or the one word ``nan``, says that the target is absent. Byte order marks, other
-    systems' line ends, separators at the end of a line and blank lines at the end of the file are
-    passed over.
+    systems' line ends, separators at the end of a line and blank lines at the end are passed over.
 
     Returns:
         (N, 4) float64, (x, y, width, height) in the file's own pixels; row i is line i + 1. NaN
         where the target is absent, or as written, such as 0, 0, 0, 0.
 
     Raises:
-        OSError: If it cannot be read.
         InputError: If it is no text, or a line is of none of these forms; names file and line.
     """
     rows = [_numbers(path, number, line) for number, line in enumerate(read_lines(path), 1)]
@@ -60,7 +58,6 @@ def read_lines(path: str | Path) -> list[str]:
     """The lines of a text file of any system, stripped, without blank ones at its end.
 
     Raises:
-        OSError: If it cannot be read.
         InputError: If it is no text in UTF-8, or UTF-16 with a byte order mark.
     """
     content = Path(path).read_bytes()

@@ -1,30 +1,27 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Reading and writing weights.
+"""Reading weights: mmengine's ``.pth`` checkpoints, which training writes, and ``.safetensors``.
 
-Two kinds of file are read: MMEngine's ``.pth`` checkpoints, which training writes, and
-``.safetensors``, the kind that is shipped, with a manifest beside it; see
-:class:`WeightsManifest`.
+The latter are shipped, with a manifest beside them; tools/publish_weights.py writes both.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .atomic_write import atomic_write
 from .errors import InputError
 
 NOTE = 'last_checkpoint'
 """mmengine's file of that name holds the path as the training saw it."""
-_SHOWN_KEYS = 3
 
 
 @dataclass(frozen=True)
@@ -55,43 +52,8 @@ def read_manifest(weights: Path) -> WeightsManifest:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'checkpoint: {path} must hold the keys sha256, config and seed of {weights.name} '
-            f'({type(error).__name__}: {error}); write both files with save_weights'
+            f'({type(error).__name__}: {error}); write both with tools/publish_weights.py'
         ) from error
-
-
-def save_weights(
-    state_dict: Mapping[str, Tensor],
-    path: str | Path,
-    config: str,
-    seed: int,
-    dtype: torch.dtype = torch.float16,
-) -> WeightsManifest:
-    """Write weights and their manifest, both or neither.
-
-    Args:
-        state_dict: The weights. A frozen backbone leaves its own out of the model's state dict.
-        path: File to write; must end in ``.safetensors``.
-        config: As in :class:`WeightsManifest`.
-        seed: Likewise.
-        dtype: Kind of number that floating-point weights are stored as.
-
-    Raises:
-        InputError: If ``path`` ends in something else.
-    """
-    path = Path(path)
-    if path.suffix != '.safetensors':
-        raise InputError(f'path: must end in .safetensors, got {path.name}')
-    stored = {
-        key: (value.to(dtype) if value.is_floating_point() else value).cpu().clone().contiguous()
-        for key, value in state_dict.items()
-    }
-    # Both are written before either is put in place: one of a pair would not fit the other.
-    with atomic_write(path.with_suffix('.json')) as note, atomic_write(path) as part:
-        save_file(stored, part)
-        part.chmod(0o644)  # safetensors makes it readable to the owner alone
-        manifest = WeightsManifest(sha256=file_sha256(part), config=config, seed=seed)
-        note.write_text(json.dumps(asdict(manifest), indent=2) + '\n')
-    return manifest
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -101,40 +63,35 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         InputError: If it is missing, truncated, altered, no checkpoint, or of another model.
     """
     path = Path(path)
-    state_dict = read_weights(path)
     try:
-        missing, unexpected = model.load_state_dict(state_dict, strict=False)
+        model.load_state_dict(read_weights(path))
     except RuntimeError as error:
-        problems = [line.strip() for line in str(error).splitlines()[1:]]
-        raise _wrong_model(path, {'other shapes': problems}) from error
-    if missing or unexpected:
-        raise _wrong_model(path, {'missing': missing, 'unexpected': unexpected})
+        raise _wrong_model(path, str(error)) from error
 
 
 def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
     """Make sure that weights are a model's, for loaders that leave out what does not fit.
 
     Further weights, and missing buffers, make no difference: checkpoints of other versions have
-    such. ``name``, in messages, is the path of the weights' file.
+    such. ``name`` is what messages call the weights.
 
     Raises:
         InputError: If a parameter that the model would save is missing or of another shape.
     """
-    state_dict = dict(state_dict)
+    # As loaders do: a training in several processes saves the model that it wraps.
+    state_dict = {key.removeprefix('module.'): value for key, value in state_dict.items()}
     for part, module in model.named_modules():
         if hasattr(module, 'rename_old_weights'):
             module.rename_old_weights(state_dict, f'{part}.' if part else '')
     # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
     saved = model.state_dict().keys()
-    shapes = {key: value.shape for key, value in model.named_parameters() if key in saved}
-    missing = [key for key in shapes if key not in state_dict]
-    reshaped = [
-        key
-        for key, shape in shapes.items()
-        if key in state_dict and getattr(state_dict[key], 'shape', None) != shape
+    wrong = [
+        f'{key}: {"missing" if key not in state_dict else "of another shape"}'
+        for key, value in model.named_parameters()
+        if key in saved and getattr(state_dict.get(key), 'shape', None) != value.shape
     ]
-    if missing or reshaped:
-        raise _wrong_model(name, {'missing': missing, 'other shapes': reshaped})
+    if wrong:
+        raise _wrong_model(name, ', '.join(wrong))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -146,12 +103,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f'checkpoint: {path} is not a file; check the path')
     if path.suffix == '.safetensors':
-        _verify_hash(path)
+        expected, actual = read_manifest(path).sha256, file_sha256(path)
+        if actual != expected:
+            raise InputError(
+                f'checkpoint: {path} is truncated or altered: its sha256 is {actual[:12]}..., its '
+                f'manifest says {expected[:12]}...; copy both files again'
+            )
         try:
             return load_file(path)
         except SafetensorError as error:
             raise InputError(
-                f'checkpoint: {path} is no safetensors file ({error}); write it with save_weights'
+                f'checkpoint: {path} is no safetensors file ({error}); copy it again'
             ) from error
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
@@ -169,10 +131,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def last_checkpoint(work_dir: str | Path) -> Path | None:
     """The last checkpoint of a work folder, also of one that was renamed, moved or copied.
 
-    Returns:
-        The file of the noted name beside the note, which belongs to this folder whatever the note
-        says; else the path that the note names (checkpoints may be kept in another folder); None
-        without a note.
+    It is the file of the noted name beside the note; else the path that the note names, since
+    checkpoints may be kept in another folder. None without a note.
     """
     note = Path(work_dir) / NOTE
     text = note.read_text(encoding='utf-8').strip() if note.is_file() else ''
@@ -187,24 +147,8 @@ def file_sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _verify_hash(path: Path) -> None:
-    expected, actual = read_manifest(path).sha256, file_sha256(path)
-    if actual != expected:
-        raise InputError(
-            f'checkpoint: {path} is truncated or altered: its sha256 is {actual[:12]}..., its '
-            f'manifest says {expected[:12]}...; copy both files again'
-        )
-
-
-def _wrong_model(path: str | Path, problems: Mapping[str, Sequence[str]]) -> InputError:
-    """The error that names, for each kind of problem, the first few weights."""
-    details = [
-        f'{kind}: {", ".join(names[:_SHOWN_KEYS])}'
-        + (f' and {len(names) - _SHOWN_KEYS} more' if len(names) > _SHOWN_KEYS else '')
-        for kind, names in problems.items()
-        if names
-    ]
+def _wrong_model(path: str | Path, problems: str) -> InputError:
     return InputError(
-        f'checkpoint: {path} belongs to another model ({"; ".join(details)}); '
-        'pass the config it was trained with'
+        f'checkpoint: {path} belongs to another model ({textwrap.shorten(problems, 300)}); pass '
+        'the config it was trained with'
     )

@@ -66,12 +66,12 @@ def picture_paths(folder: str | Path) -> list[Path]:
 
 
 class ByteRange:
-    """Makes frames of the pictures of one video, of all of them alike.
+    """Converts the pictures of one video to frames of 8 bits, all of them alike.
 
     Sensors leave 12-bit or thermal values in 16-bit files, of which the upper byte alone is nearly
     black. Where the first picture of more than 8 bits uses less than half of what its type can
     hold, the range between its 0.1 and 99.9 percentiles (single pixels may be stuck) is therefore
-    stretched to 0..255, and this is logged; later values outside of it are clipped.
+    stretched to 0..255, and this is logged.
     """
 
     def __init__(self) -> None:
@@ -88,11 +88,8 @@ class ByteRange:
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if picture.ndim == 2 else picture
 
     def _learn(self, picture: np.ndarray) -> None:
-        values = picture[np.isfinite(picture)]
-        low, high = (
-            np.percentile(values, _PERCENTILES, method='nearest') if values.size else (0, 0)
-        )
-        low, high = float(low), float(high)
+        values = picture[np.isfinite(picture)] if np.isfinite(picture).any() else np.zeros(1)
+        low, high = np.percentile(values, _PERCENTILES, method='nearest').tolist()
         whole = np.issubdtype(picture.dtype, np.integer)
         full = float(np.iinfo(picture.dtype).max) + 1 if whole else 1.0
         if low == high or (whole and high - low >= full / 2):
@@ -151,27 +148,16 @@ def read_image(path: str | Path, shape: Sequence[int] | None = None) -> np.ndarr
         lacks its end or does not have the shape.
     """
     image = decode_image(path)
-    fault: str | None = f'{path}: cannot be read as an image'
-    if image is not None:
-        fault = truncated_image(path) or _other_shape(path, image, shape)
+    fault = truncated_image(path) if image is not None else f'{path}: cannot be read as an image'
+    if fault is None and shape is not None and image.shape[:2] != tuple(shape):
+        height, width = image.shape[:2]
+        fault = f'{path}: is {width} x {height} but annotated as {shape[1]} x {shape[0]}'
+        if (width, height) == tuple(shape):
+            fault += ' (perhaps turned by its EXIF orientation, see docs/custom_data.md)'
     if fault is None:
         return image
     warnings.warn(f'{fault}; skipped', CorpusWarning, stacklevel=2)
     return None
-
-
-def _other_shape(path: str | Path, image: np.ndarray, shape: Sequence[int] | None) -> str | None:
-    height, width = image.shape[:2]
-    if shape is None or (height, width) == tuple(shape):
-        return None
-    fault = f'{path}: is {width} x {height} but annotated as {shape[1]} x {shape[0]}'
-    stored = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if stored.shape[:2] == tuple(shape):
-        fault += (
-            ', as it is stored: its EXIF orientation turns it. Annotate the upright picture, or '
-            'remove that tag from all files (docs/custom_data.md)'
-        )
-    return fault
 
 
 def truncated_image(path: str | Path) -> str | None:

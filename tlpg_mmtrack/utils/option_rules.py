@@ -6,10 +6,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import wraps
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, get_type_hints
 
 from .errors import InputError
 
@@ -141,16 +141,15 @@ def checked(**rules: Rule) -> Callable[[Callable[..., None]], Callable[..., None
     return decorate
 
 
-def option(default: Any, rule: Rule) -> Any:
-    """A field of a dataclass that is :class:`CheckedOptions`, with the rule of its values."""
-    return field(default=default, metadata=dict(rule=rule))
+def check_fields(options: Any, owner: str) -> None:
+    """Check the fields of a dataclass by the rule in their types, ``Annotated[type, rule]``."""
+    for name, hint in get_type_hints(type(options), include_extras=True).items():
+        for rule in getattr(hint, '__metadata__', ()):
+            check_option(owner, name, getattr(options, name), rule)
 
 
 class CheckedOptions:
-    """Base of dataclasses whose fields are options, checked when one is made."""
+    """Base of dataclasses whose fields are options; see :func:`check_fields`."""
 
     def __post_init__(self) -> None:
-        for each_field in fields(self):
-            rule, value = each_field.metadata.get('rule'), getattr(self, each_field.name)
-            if rule is not None:
-                check_option(type(self).__name__, each_field.name, value, rule)
+        check_fields(self, type(self).__name__)

@@ -9,22 +9,19 @@ The README's is made by
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import command
+from command_line import command, describe
 
 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Convert a video."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('video', type=Path)
     parser.add_argument('out', type=Path, help='.webp')
     parser.add_argument('--every', type=int, default=2, help='take every n-th frame (default: 2)')

@@ -29,7 +29,7 @@ from reports import (
     write_csv,
 )
 
-from tlpg_mmtrack.evaluation.one_pass import get_convention, score_video, score_videos
+from tlpg_mmtrack.evaluation.one_pass import CONVENTIONS, score_video, score_videos
 from tlpg_mmtrack.utils.box_files import read_lines
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -64,7 +64,7 @@ def compare_videos(first: Run, second: Run, convention: str, measure: str) -> li
     Returns:
         A row a video, greatest difference first. Videos of which no frame counts are not there.
     """
-    rules = get_convention(convention)
+    rules = CONVENTIONS[convention]
     rows = []
     for name, video in first.videos.items():
         scores = [score_video(one, rules) for one in (video, second.videos[name])]
@@ -85,7 +85,7 @@ def compare_attributes(
     Raises:
         InputError: If no video of the runs has an attribute; those of others do not matter.
     """
-    rules = get_convention(convention)
+    rules = CONVENTIONS[convention]
     videos: dict[str, list[str]] = {}
     for video in first.videos:
         for attribute in attributes.get(video, ()):

@@ -8,7 +8,6 @@ them, as they come out for the demo's clip.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import command
+from command_line import command, describe
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
 from tlpg_mmtrack.utils.errors import InputError
@@ -26,12 +25,12 @@ from tlpg_mmtrack.utils.errors import InputError
 # isort: split
 import numpy as np
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mmdet.structures.bbox import bbox_overlaps
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
 
@@ -204,9 +203,7 @@ def centre(box: np.ndarray | Tensor) -> np.ndarray:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = describe(__doc__)
     parser.add_argument('--out', type=Path, default=Path('docs/images'), help='(%(default)s)')
     parser.add_argument('--video', type=Path, help="(default: the demo's clip)")
     parser.add_argument(

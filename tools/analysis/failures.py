@@ -23,10 +23,10 @@ from matplotlib.patches import Rectangle
 from reports import Run, load_run, new_figure, report_incomplete, save_figure, shorten, write_csv
 
 from tlpg_mmtrack.evaluation.one_pass import (
+    CONVENTIONS,
     Convention,
     TrackedVideo,
     box_overlaps,
-    get_convention,
     score_video,
     usable,
 )
@@ -94,7 +94,7 @@ def worst_sequences(run: Run, convention: str, count: int) -> list[Diagnosis]:
     """
     if count < 1:
         raise InputError(f'count: must be at least 1, got {count}; pass the number of sequences')
-    rules = get_convention(convention)
+    rules = CONVENTIONS[convention]
     found = (diagnose(video, rules) for video in run.videos.values())
     ranked = sorted(filter(None, found), key=lambda one: (one.success, one.video.name))
     if not ranked:
@@ -303,8 +303,8 @@ def _show_frame(axis: Axes, row: Diagnosis, index: int, path: Path) -> None:
     for (x, y, width, height), colour in boxes:
         outline = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, ec=colour, lw=1.8)
         axis.add_patch(outline)
-    judged = 'no truth' if np.isnan(overlap) else f'IoU {overlap:.2f}'
-    axis.set_title(f'{index}: {judged}', fontsize='small')
+    overlap_text = 'no truth' if np.isnan(overlap) else f'IoU {overlap:.2f}'
+    axis.set_title(f'{index}: {overlap_text}', fontsize='small')
 
 
 @command()

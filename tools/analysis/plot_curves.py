@@ -21,10 +21,10 @@ from command_line import add_convention, command, describe
 from reports import FIGURES, Run, load_runs, new_figure, report_incomplete, save_figure, write_csv
 
 from tlpg_mmtrack.evaluation.one_pass import (
+    CONVENTIONS,
     NORMALISED_THRESHOLDS,
     PIXEL_THRESHOLDS,
     OnePassScores,
-    get_convention,
     score_videos,
 )
 
@@ -63,7 +63,7 @@ def plot_curves(runs: Sequence[Run], convention: str, folder: Path) -> dict[str,
     Returns:
         Each run's scores by its name, best success first.
     """
-    rules = get_convention(convention)
+    rules = CONVENTIONS[convention]
     folder.mkdir(parents=True, exist_ok=True)
     scores = {run.name: score_videos(list(run.videos.values()), rules) for run in runs}
     scores = dict(sorted(scores.items(), key=lambda item: -item[1].success))

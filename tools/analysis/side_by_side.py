@@ -75,8 +75,9 @@ def write_side_by_side(
         FileNotFoundError: If there are no such frames.
     """
     # After --help: these take seconds.
+    from writers import VideoFileWriter
+
     from tlpg_mmtrack.apis.frames import open_source
-    from tlpg_mmtrack.apis.writers import VideoFileWriter
 
     if Path(path).suffix != '.mp4':
         raise InputError(f'out: {path} must end in .mp4')
@@ -114,15 +115,15 @@ def _panel(
     overlap: float,
     colour: tuple[int, int, int],
 ) -> np.ndarray:
-    from tlpg_mmtrack.apis.visualization import draw_box, draw_label, enlarge
+    from pictures import draw_box, draw_text, enlarge
 
     picture, scale = enlarge(frame)
     known = usable(side.truth[index : index + 1])[0]
     if known:
         draw_box(picture, side.truth[index] * scale, TRUTH_COLOUR)
     draw_box(picture, side.boxes[index] * scale, colour)
-    judged = f'overlap {overlap:.2f}' if known else 'no truth'
-    draw_label(picture, f'{index}  {name}  {judged}', colour)
+    overlap_text = f'overlap {overlap:.2f}' if known else 'no truth'
+    draw_text(picture, f'{index}  {name}  {overlap_text}', colour)
     return picture
 
 

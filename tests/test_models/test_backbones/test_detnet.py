@@ -20,15 +20,15 @@ def whole() -> DetNet:
 
 def test_declares_what_it_returns(whole: DetNet) -> None:
     maps = whole(torch.zeros(1, 3, 64, 64))
-    assert [m.shape[1] for m in maps] == list(whole.out_channels) == [256, 512, 1024, 1024, 1024]
-    assert [64 // m.shape[-1] for m in maps] == list(whole.strides) == [4, 8, 16, 16, 16]
-    assert whole.cell_offsets == (0.0,) * 5
+    channels, strides, offsets = zip(*whole.feature_info, strict=True)
+    assert tuple(m.shape[1] for m in maps) == channels == (256, 512, 1024, 1024, 1024)
+    assert tuple(64 // m.shape[-1] for m in maps) == strides == (4, 8, 16, 16, 16)
+    assert offsets == (0.0,) * 5
 
 
 def test_by_default_it_returns_what_the_neck_reads() -> None:
     backbone = DetNet()
-    assert backbone.out_channels == (512, 1024, 1024)
-    assert backbone.strides == (8, 16, 16)
+    assert [level[:2] for level in backbone.feature_info] == [(512, 8), (1024, 16), (1024, 16)]
     assert len(backbone(torch.zeros(1, 3, 32, 32))) == 3
     # The last stage would be computed for nothing.
     assert not hasattr(backbone, 'stage6')

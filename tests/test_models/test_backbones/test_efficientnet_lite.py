@@ -55,9 +55,9 @@ def measured_offsets(backbone: nn.Module, image: Tensor) -> list[float]:
 
 def test_declares_what_it_returns(frozen: EfficientNetLite) -> None:
     features = frozen(random_images(96))
-    assert [f.shape[1] for f in features] == list(frozen.out_channels) == [40, 112, 320]
-    assert [96 // f.shape[-1] for f in features] == list(frozen.strides) == [8, 16, 32]
-    assert frozen.cell_offset == frozen.cell_offsets[1]
+    channels, strides, _ = zip(*frozen.feature_info, strict=True)
+    assert tuple(f.shape[1] for f in features) == channels == (40, 112, 320)
+    assert tuple(96 // f.shape[-1] for f in features) == strides == (8, 16, 32)
 
 
 def test_equals_the_package_on_a_crop_of_288_pixels(frozen: EfficientNetLite) -> None:

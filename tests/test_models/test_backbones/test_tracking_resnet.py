@@ -15,16 +15,17 @@ from tlpg_mmtrack.models.backbones import TrackingResNet
 def test_declares_what_it_returns() -> None:
     backbone = MODELS.build(dict(type='TrackingResNet'))
     features = backbone(torch.zeros(1, 3, 64, 64))
-    assert [f.shape[1] for f in features] == list(backbone.out_channels) == [512, 1024, 2048]
-    assert [64 // f.shape[-1] for f in features] == list(backbone.strides) == [8, 16, 32]
-    assert backbone.cell_offsets == (0.0, 0.0, 0.0)
+    channels, strides, offsets = zip(*backbone.feature_info, strict=True)
+    assert tuple(f.shape[1] for f in features) == channels == (512, 1024, 2048)
+    assert tuple(64 // f.shape[-1] for f in features) == strides == (8, 16, 32)
+    assert offsets == (0.0, 0.0, 0.0)
 
 
 def test_declares_other_depths_and_stages() -> None:
     backbone = TrackingResNet(depth=18, out_indices=(0, 2))
     features = backbone(torch.zeros(1, 3, 64, 64))
-    assert [f.shape[1] for f in features] == list(backbone.out_channels) == [64, 256]
-    assert [64 // f.shape[-1] for f in features] == list(backbone.strides) == [4, 16]
+    shapes = [(f.shape[1], 64 // f.shape[-1]) for f in features]
+    assert shapes == [level[:2] for level in backbone.feature_info] == [(64, 4), (256, 16)]
 
 
 def test_cells_look_at_their_declared_pixel() -> None:

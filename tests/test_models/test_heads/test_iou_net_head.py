@@ -76,28 +76,12 @@ class TestInterface:
         assert other.loss_by_feat(predicted, iou) == {'loss_iou': 1.5}
 
     def test_one_level_is_enough(self):
-        head = _head(
-            in_channels=(8,),
-            strides=(8,),
-            feat_channels=(16,),
-            template_pool_sizes=(3,),
-            search_pool_sizes=(5,),
-        )
+        head = _head(in_channels=(8,), strides=(8,), feat_channels=(16,))
         feats, box = (torch.rand(1, 8, 36, 36),), torch.tensor([[100.0, 100.0, 150.0, 150.0]])
         iou = head.predict_iou(head.modulation(feats, box), head.features(feats), box[None])
         assert iou.shape == (1, 1)
 
-    def test_wrong_channels_name_the_argument_and_what_came(self, synthetic_crops):
-        message = r'IoUNetHead.in_channels: configured for .*\(8, 16\).*got \(16, 8\)'
-        feats = tuple(reversed(synthetic_crops(seed=0)['search_feats']))
-        with pytest.raises(ValueError, match=message):
-            _head().features(feats)
-        with pytest.raises(ValueError, match=message):
-            _head().modulation(feats, torch.zeros(6, 4))
-        with pytest.raises(ValueError, match=r'got \(8,\)'):
-            _head().features(feats[1:])
-
-    @pytest.mark.parametrize('name', ['strides', 'search_pool_sizes'])
+    @pytest.mark.parametrize('name', ['strides', 'feat_channels'])
     def test_levels_must_agree(self, name):
         with pytest.raises(ValueError, match=rf'IoUNetHead.{name}: expected 2 entries.*got \(16,'):
             _head(**{name: (16, 16, 16)})
@@ -105,12 +89,6 @@ class TestInterface:
     def test_widths_must_fit_the_groups(self):
         with pytest.raises(ValueError, match=r'IoUNetHead: feat_channels must .* multiple of 16'):
             _head(feat_channels=(24, 16))
-
-    def test_search_crops_must_divide_among_the_templates(self, synthetic_crops):
-        crops = synthetic_crops(seed=0)
-        crops['search_boxes'] = crops['search_boxes'][:5]
-        with pytest.raises(ValueError, match='search_boxes: expected the same number for each'):
-            _head().loss(**crops)
 
     def test_cell_offsets_move_the_cells_not_the_boxes(self, synthetic_crops):
         """A box moved with the cells' centres pools the same bins."""

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from demo_clip import demo_clip
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.models.backbones import EfficientNetLite
 
 STRIDE = 16
@@ -50,13 +50,15 @@ def _blobs(places: Tensor, colour: tuple[float, float, float], size: int, sigma:
 @torch.no_grad()
 def _read(backbone: nn.Module, images: Tensor) -> Tensor:
     """(n, 2), the place (x, y) on the crop that C4 tells: its response's centroid, as declared."""
-    level = backbone.strides.index(STRIDE)
+    level = [shape.stride for shape in backbone.feature_info].index(STRIDE)
     blank = backbone(torch.zeros_like(images[:1]))[level]
     maps = torch.cat([backbone(part)[level] for part in images.split(8)])
     energy = (maps - blank).double().square().sum(1)
     cells = torch.arange(energy.shape[-1], dtype=energy.dtype)
     sums = torch.stack((energy.sum(1) @ cells, energy.sum(2) @ cells), 1)
-    return STRIDE * sums / energy.sum((1, 2)).unsqueeze(1) + backbone.cell_offset
+    return (
+        STRIDE * sums / energy.sum((1, 2)).unsqueeze(1) + backbone.feature_info[level].cell_offset
+    )
 
 
 def _mirror_kernels(network: nn.Module) -> None:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from demo_clip import DEMO_BOX, demo_clip
 from moving_target import MovingTarget, iou
 
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.trackers.appearance import Appearance
 from tlpg_mmtrack.models.trackers.confidence import ConfidenceModel, Evidence
 from tlpg_mmtrack.models.trackers.search_region import near, scan_boxes

@@ -9,8 +9,7 @@ import animate
 import numpy as np
 import pytest
 from PIL import Image
-
-from tlpg_mmtrack.apis.writers import VideoFileWriter
+from writers import VideoFileWriter
 
 
 def test_animate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ import cv2
 import draw_method
 import numpy as np
 import pytest
+from demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.models.trackers import TLPG
 
 REPOSITORY = Path(__file__).resolve().parents[3]

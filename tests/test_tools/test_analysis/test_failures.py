@@ -21,7 +21,7 @@ from failures import (
 from reports import Run, load_run
 from written_runs import write_run, write_square_clips, write_square_run
 
-from tlpg_mmtrack.evaluation.one_pass import TrackedVideo, get_convention
+from tlpg_mmtrack.evaluation.one_pass import CONVENTIONS, TrackedVideo
 from tlpg_mmtrack.utils.errors import InputError
 
 #: A box that is exactly right exceeds 20 of the 21 thresholds; the last is an overlap of 1.
@@ -39,7 +39,7 @@ def judge(
     boxes = TRUTH.copy()
     boxes[frames] += change
     video = TrackedVideo('a', boxes, truth, None if visible is None else np.array(visible))
-    found = diagnose(video, get_convention('otb'))
+    found = diagnose(video, CONVENTIONS['otb'])
     assert found is not None
     return found
 
@@ -99,7 +99,7 @@ def test_hidden_frames_and_those_without_truth_decide_nothing() -> None:
 
 def test_nothing_to_judge() -> None:
     video = TrackedVideo('a', TRUTH, TRUTH, np.zeros(9, dtype=bool))
-    assert diagnose(video, get_convention('otb')) is None
+    assert diagnose(video, CONVENTIONS['otb']) is None
 
 
 @pytest.fixture

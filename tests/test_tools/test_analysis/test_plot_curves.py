@@ -47,12 +47,6 @@ def test_writes_curves_and_figures_best_first(tmp_path: Path) -> None:
     assert float(figures[0]['success']) == pytest.approx(scores['good'].success, abs=1e-6)
 
 
-def test_an_unknown_convention_is_refused(tmp_path: Path) -> None:
-    write_run(tmp_path / 'run', {'a': 0.0})
-    with pytest.raises(ValueError, match='convention must be one of'):
-        plot_curves(load_runs([tmp_path / 'run']), 'mine', tmp_path)
-
-
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / 'one', {'a': 10.0})
     write_run(tmp_path / 'two', {'a': 0.0}, left_out={'b': 'no frames'})

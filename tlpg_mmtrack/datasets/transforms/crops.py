@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -15,7 +16,6 @@ from tlpg_mmtrack.utils.option_rules import (
     CheckedOptions,
     at_least,
     each,
-    option,
     whole,
 )
 
@@ -41,16 +41,15 @@ class CropTransform(CheckedOptions, BaseTransform):
 
     Args:
         size: Side of the crops in pixels.
-        search_scale: Side of the crop, in units of sqrt(width * height) of the target, before
-            jitter.
+        search_scale: Side of the crop before jitter, in units of the target's size.
         template_jitter: Jitter of template frames.
         search_jitter: Jitter of search frames.
     """
 
-    size: int = option(288, whole(1))
-    search_scale: float = option(5.0, at_least(1))
-    template_jitter: tuple[float, float] = option((3.0, 0.18), each(at_least(0), 2))
-    search_jitter: tuple[float, float] = option((4.5, 0.35), each(at_least(0), 2))
+    size: Annotated[int, whole(1)] = 288
+    search_scale: Annotated[float, at_least(1)] = 5.0
+    template_jitter: Annotated[tuple[float, float], each(at_least(0), 2)] = (3.0, 0.18)
+    search_jitter: Annotated[tuple[float, float], each(at_least(0), 2)] = (4.5, 0.35)
 
     def place(
         self, rng: np.random.Generator, points: np.ndarray, linear: np.ndarray, is_template: bool
@@ -75,13 +74,18 @@ class CropTransform(CheckedOptions, BaseTransform):
         return matrix, bounding_box(map_points(matrix, points)).astype(np.float32)[None]
 
 
+def draw_mirror(rng: np.random.Generator, probability: float) -> float:
+    """-1 to mirror left and right, else 1."""
+    return -1.0 if rng.random() < probability else 1.0
+
+
 def draw_linear(
     rng: np.random.Generator, mirror: float, aspect: float, rotation: float | None
 ) -> np.ndarray:
     """Draw a (2, 2) stretch and rotation.
 
     The stretch is by up to exp(+-aspect / 2) along x and the inverse along y, times ``mirror``
-    (-1 to mirror left and right, else 1); the rotation by up to so many degrees, or none.
+    (see :func:`draw_mirror`); the rotation by up to so many degrees, or none.
     """
     stretch = np.exp(rng.uniform(-0.5, 0.5) * aspect)
     degrees = 0.0 if rotation is None else rng.uniform(-1.0, 1.0) * rotation
@@ -107,9 +111,9 @@ class TrackingCrop(CropTransform):
         still_rotation: Frames of a still image are rotated by up to this many degrees.
     """
 
-    flip_prob: float = option(0.5, PROBABILITY)
-    still_aspect: float = option(0.2, at_least(0))
-    still_rotation: float = option(10.0, at_least(0))
+    flip_prob: Annotated[float, PROBABILITY] = 0.5
+    still_aspect: Annotated[float, at_least(0)] = 0.2
+    still_rotation: Annotated[float, at_least(0)] = 10.0
 
     def transform(self, results: dict) -> dict | None:
         """Make the crops."""
@@ -118,7 +122,7 @@ class TrackingCrop(CropTransform):
         if results['paste_only']:
             return None
         rng, is_still = results['rng'], results['is_still']
-        mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+        mirror = draw_mirror(rng, self.flip_prob)
         crops, boxes = [], []
         for index, frame in enumerate(results['img']):
             outline = results['outlines'][index]
@@ -126,11 +130,10 @@ class TrackingCrop(CropTransform):
             points = edges_to_pixels(np.concatenate(outline) if outline else corners)
             linear = linear_map(mirror, 1.0)
             if is_still:
-                mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+                mirror = draw_mirror(rng, self.flip_prob)
                 rotation = self.still_rotation if outline else None
                 linear = draw_linear(rng, mirror, self.still_aspect, rotation)
-            is_template = index < results['num_template_frames']
-            matrix, box = self.place(rng, points, linear, is_template)
+            matrix, box = self.place(rng, points, linear, index < results['num_template_frames'])
             crops.append(warp(frame, matrix, self.size, self.size))
             boxes.append(box)
         results['img'] = crops

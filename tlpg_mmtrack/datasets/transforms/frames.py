@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -12,7 +13,7 @@ from mmtrack.registry import TRANSFORMS
 
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import decode_image, read_image
-from tlpg_mmtrack.utils.option_rules import CheckedOptions, option, whole
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, whole
 
 
 @TRANSFORMS.register_module()
@@ -32,9 +33,9 @@ class SampleTrackingFrames(CheckedOptions, BaseTransform):
             as many after it.
     """
 
-    num_template_frames: int = option(2, whole(1))
-    num_search_frames: int = option(2, whole(1))
-    max_gap: int = option(30, whole(1))
+    num_template_frames: Annotated[int, whole(1)] = 2
+    num_search_frames: Annotated[int, whole(1)] = 2
+    max_gap: Annotated[int, whole(1)] = 30
 
     def _choose(self, visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Indices of the frames, templates first."""
@@ -74,11 +75,10 @@ class SampleTrackingFrames(CheckedOptions, BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadTrackingFrames(BaseTransform):
-    """Reads the frames of ``img_path``, each file once.
+    """Reads the frames of ``img_path``, each file once: ``img``, a list of (H, W, 3) uint8 BGR.
 
-    Adds ``img``, a list of (H, W, 3) uint8 BGR. A file that cannot be read or does not have its
-    declared size, or whose object lies outside of it, is named in a warning and the sample is
-    dropped (the dataset draws another).
+    The sample is dropped, with a warning that names the file, if one cannot be read, does not have
+    its declared size, or has its object outside.
     """
 
     def transform(self, results: dict) -> dict | None:

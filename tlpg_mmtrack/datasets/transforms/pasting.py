@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -16,14 +16,13 @@ from tlpg_mmtrack.utils.option_rules import (
     PROBABILITY,
     CheckedOptions,
     at_least,
-    option,
     whole,
 )
 
 from ...ops.crop import linear_map, warp, window_matrix
 from ..cutout import Cutout, cutout_of
 from ..geometry import bounding_box, place_matrix
-from .crops import CropTransform, draw_linear
+from .crops import CropTransform, draw_linear, draw_mirror
 from .photometric import random_motion_kernel, random_table
 
 
@@ -51,14 +50,14 @@ class CutAndPaste(CropTransform):
 
     MAX_BLUR: ClassVar = 15
 
-    prob: float = option(0.6, PROBABILITY)
-    min_size: float = option(24.0, at_least(0))
-    flip_prob: float = option(0.5, PROBABILITY)
-    aspect: float = option(0.4, at_least(0))
-    rotation: float = option(15.0, at_least(0))
-    colour: float = option(0.15, at_least(0))
-    motion_blur_prob: float = option(0.2, PROBABILITY)
-    drift: float = option(0.2, at_least(0))
+    prob: Annotated[float, PROBABILITY] = 0.6
+    min_size: Annotated[float, at_least(0)] = 24.0
+    flip_prob: Annotated[float, PROBABILITY] = 0.5
+    aspect: Annotated[float, at_least(0)] = 0.4
+    rotation: Annotated[float, at_least(0)] = 15.0
+    colour: Annotated[float, at_least(0)] = 0.15
+    motion_blur_prob: Annotated[float, PROBABILITY] = 0.2
+    drift: Annotated[float, at_least(0)] = 0.2
 
     def _acts_on(self, results: dict) -> bool:
         """Whether this sample is to be pasted."""
@@ -94,7 +93,7 @@ class CutAndPaste(CropTransform):
         if crops is None:
             return None
         rng = results['rng']
-        mirror = -1.0 if rng.random() < self.flip_prob else 1.0
+        mirror = draw_mirror(rng, self.flip_prob)
         target = Cutout(results['img'][0], results['outlines'][0])
         boxes = []
         for index, canvas in enumerate(crops):
@@ -129,10 +128,10 @@ class PasteDistractors(CheckedOptions, BaseTransform):
 
     ATTEMPTS: ClassVar = 10
 
-    prob: float = option(0.3, PROBABILITY)
-    frame_prob: float = option(0.8, PROBABILITY)
-    max_count: int = option(1, whole(1))
-    copy_prob: float = option(0.0, PROBABILITY)
+    prob: Annotated[float, PROBABILITY] = 0.3
+    frame_prob: Annotated[float, PROBABILITY] = 0.8
+    max_count: Annotated[int, whole(1)] = 1
+    copy_prob: Annotated[float, PROBABILITY] = 0.0
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
@@ -159,7 +158,7 @@ class PasteDistractors(CheckedOptions, BaseTransform):
     def _paste(self, distractor: Cutout, results: dict) -> None:
         """Paste one object into frames, each time elsewhere."""
         rng = results['rng']
-        mirror = -1.0 if rng.random() < 0.5 else 1.0
+        mirror = draw_mirror(rng, 0.5)
         stretch = np.exp(rng.uniform(-0.2, 0.2))
         for canvas, boxes in zip(results['img'], results['gt_bboxes'], strict=True):
             if rng.random() >= self.frame_prob:
@@ -196,8 +195,8 @@ class PasteOccluders(CheckedOptions, BaseTransform):
         max_size: Largest size, sqrt(width * height), of an occluder in units of the target's.
     """
 
-    prob: float = option(0.15, PROBABILITY)
-    max_size: float = option(0.9, POSITIVE)
+    prob: Annotated[float, PROBABILITY] = 0.15
+    max_size: Annotated[float, POSITIVE] = 0.9
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""

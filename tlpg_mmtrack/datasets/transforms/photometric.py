@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.utils.option_rules import PROBABILITY, CheckedOptions, at_least, option
+from tlpg_mmtrack.utils.option_rules import PROBABILITY, CheckedOptions, at_least
 
 #: Of OpenCV's drawing in fixed point.
 _SUBPIXEL_BITS = 4
@@ -33,12 +33,12 @@ class TrackingPhotometric(CheckedOptions, BaseTransform):
 
     NOISE_LENGTH: ClassVar = 1_000_000
 
-    shared_colour: float = option(0.25, at_least(0))
-    frame_colour: float = option(0.15, at_least(0))
-    grey_prob: float = option(0.05, PROBABILITY)
-    blur_prob: float = option(0.15, PROBABILITY)
-    jpeg_prob: float = option(0.1, PROBABILITY)
-    noise_prob: float = option(0.1, PROBABILITY)
+    shared_colour: Annotated[float, at_least(0)] = 0.25
+    frame_colour: Annotated[float, at_least(0)] = 0.15
+    grey_prob: Annotated[float, PROBABILITY] = 0.05
+    blur_prob: Annotated[float, PROBABILITY] = 0.15
+    jpeg_prob: Annotated[float, PROBABILITY] = 0.1
+    noise_prob: Annotated[float, PROBABILITY] = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -72,17 +72,11 @@ class CenterBiasBoxHead(BaseModule):
         backbone_feats: Sequence[Tensor],
         data_samples: list,
         init_bbox: Tensor,
-        sample_center: Tensor,
-        scale_factor: Tensor,
+        *place: Tensor,
     ) -> Tensor | None:
-        """Refine a box, (cx, cy, w, h) in crop pixels, by stage 2, then by mmtrack's IoU-Net.
-
-        The other arguments and the result, in frame pixels, are as of ``IouNetHead.predict``.
-        """
+        """Refine a box, (cx, cy, w, h) in crop pixels, by stage 2, then as ``IouNetHead`` does."""
         box = self._refine(backbone_feats, init_bbox.view(4))
-        return self.iou_head.predict(
-            backbone_feats, data_samples, box, sample_center, scale_factor
-        )
+        return self.iou_head.predict(backbone_feats, data_samples, box, *place)
 
     def _refine(self, backbone_feats: Sequence[Tensor], box: Tensor) -> Tensor:
         """(4,), (cx, cy, w, h), stage 2's best proposal; its size changes by half at most."""

@@ -36,13 +36,8 @@ def sequences_first(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A training batch of mmtrack's, frames first, as the arguments of our heads' losses.
 
-    Args:
-        template: Maps of B sequences' n template crops each, (n * B, C, H, W).
-        search: Maps of their m search crops, (m * B, C, H, W).
-        data_samples: Of the sequences, with boxes (x1, y1, x2, y2) in crop pixels.
-
-    Returns:
-        Maps (B, n, C, H, W) and boxes (B, n, 4) of the template, then of the search crops.
+    Of maps (n * B, C, H, W) of the template crops, and likewise of the search crops: maps
+    (B, n, C, H, W) and boxes (B, n, 4), (x1, y1, x2, y2) in crop pixels, of either.
     """
     template, search = (
         maps.unflatten(0, (-1, len(data_samples))).transpose(0, 1) for maps in (template, search)
@@ -64,10 +59,6 @@ class DCCClsHead(BaseModule):
         options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
             crops and boxes are PrDiMP's, and refused here.
         test_cfg: PrDiMP's; it hands it to its heads.
-
-    Attributes:
-        model: The target model.
-        memory: What it is learned from.
     """
 
     @checked(
@@ -99,11 +90,8 @@ class DCCClsHead(BaseModule):
     ) -> None:
         """Learn a target from (n, C, H, W) maps of crops of the first frame, the plain one first.
 
-        Args:
-            backbone_feats: The maps.
-            target_bboxes: (n + d, 4), (cx, cy, w, h) in crop pixels; the last d are those of d
-                copies of the first map with some channels dropped.
-            dropout_probs: Share of the channels dropped in each of the d copies.
+        ``target_bboxes`` is (n + d, 4), (cx, cy, w, h) in crop pixels; the last d are those of
+        copies of the first map, of whose channels ``dropout_probs`` are dropped.
         """
         features = self.head.features(backbone_feats)
         dropped = [F.dropout2d(features[:1], rate) for rate in dropout_probs or ()]
@@ -129,10 +117,9 @@ class DCCClsHead(BaseModule):
         sample_center: Tensor,
         scale_factor: Tensor,
     ) -> tuple[Tensor, Tensor, str]:
-        """Find the target on the last map of a crop whose centre is its last place.
+        """Find the target on the last map, (1, C, H, W), of a crop around its last place.
 
         Args:
-            backbone_feats: Maps of the crop, (1, C, H, W) each.
             prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
             sample_center: (2,) the crop's centre, (x, y) in frame pixels.
             scale_factor: (1,) frame pixels per crop pixel.

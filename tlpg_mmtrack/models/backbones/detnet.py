@@ -13,7 +13,6 @@ from torch import nn
 
 from tlpg_mmtrack.utils.errors import InputError
 
-from ..shape_checks import declare_maps
 from .tracking_resnet import TrackingResNet
 
 RESNET_STAGES = 3
@@ -62,7 +61,7 @@ class DetNet(TrackingResNet):
             self.res_layers.append(name)
             maps.append(maps[-1])
         self.out_indices = out_indices
-        declare_maps(self, [maps[index] for index in out_indices])
+        self.feature_info = tuple(maps[index] for index in out_indices)
 
     def _dilated_stage(self) -> nn.Sequential:
         """Block B, then blocks A."""

@@ -21,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import FLAG, checked
 
-from ..shape_checks import MapShape, declare_maps
+from ..shape_checks import MapShape
 from ..torchscript import may_replace
 
 # Where the pretrained network looks, measured (class docstring); the kernels alone say 7, 15, 31.
@@ -63,7 +63,7 @@ class EfficientNetLite(BaseModule):
         pretrained: Whether to start from the package's ImageNet weights.
 
     Attributes:
-        feature_info: One :class:`MapShape` per returned map; :func:`declare_maps` has the others.
+        feature_info: One :class:`MapShape` per returned map.
 
     Example:
         >>> backbone = EfficientNetLite()
@@ -87,7 +87,7 @@ class EfficientNetLite(BaseModule):
                 f'got {out_levels}'
             )
         self.frozen = frozen
-        declare_maps(self, [LEVELS[name] for name in out_levels])
+        self.feature_info = tuple(LEVELS[name] for name in out_levels)
         self._taps = tuple(LAST_BLOCK[name] for name in out_levels)
         self.network = EfficientNet.from_name('efficientnet-lite0')
         for name in CLASSIFIER:

@@ -10,7 +10,7 @@ import numpy as np
 from mmdet.models.backbones import ResNet
 from mmtrack.registry import MODELS
 
-from ..shape_checks import MapShape, declare_maps
+from ..shape_checks import MapShape
 
 STEM_STRIDE = 4
 
@@ -31,8 +31,7 @@ class TrackingResNet(ResNet):
         **kwargs: As in ``mmdet.ResNet``, ``frozen_stages`` among them.
 
     Attributes:
-        feature_info: One :class:`MapShape` per returned map; :func:`declare_maps` has the others.
-        strides: Strides of the returned maps; in mmdet, of the stages.
+        feature_info: One :class:`MapShape` per returned map.
     """
 
     def __init__(
@@ -45,9 +44,8 @@ class TrackingResNet(ResNet):
         super().__init__(depth, out_indices=tuple(out_indices), norm_eval=norm_eval, **kwargs)
         width = self.block.expansion * self.base_channels
         strides = STEM_STRIDE * np.cumprod(self.strides)
-        declare_maps(
-            self,
-            [MapShape(width * 2**stage, int(strides[stage]), 0.0) for stage in self.out_indices],
+        self.feature_info = tuple(
+            MapShape(width * 2**stage, int(strides[stage]), 0.0) for stage in self.out_indices
         )
 
     def train(self, mode: bool = True) -> TrackingResNet:

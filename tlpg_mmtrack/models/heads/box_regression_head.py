@@ -57,8 +57,8 @@ class BoxRegressionHead(TemplateHead):
     """Regress the target's box from a proposal that overlaps it.
 
     Args:
-        in_channels: Channels of the backbone's maps, one entry a level, the finest first.
-        strides: See :class:`TemplateHead`.
+        in_channels: As the next two in :class:`TemplateHead`.
+        strides: Likewise.
         cell_offsets: Likewise.
         channels: Width of the head, a multiple of 16.
         bins: Side of the grid that is pooled from the finest level, a multiple of 4; a coarser
@@ -149,14 +149,10 @@ class BoxRegressionHead(TemplateHead):
         return torch.cat((kernels, matches), dim=2), context
 
     def forward(self, template: Template, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
-        """Regress (B * T, R, 4) boxes, each inside the window of twice the proposal's size.
+        """Regress (B * T, R, 4) boxes from proposals; arguments as of :meth:`IoUNetHead.forward`.
 
-        Its sides may be in the wrong order where the head is untrained.
-
-        Args:
-            template: What :meth:`template` returned, for B targets.
-            feats: The backbone's maps of B * T search crops, T of each target in a row.
-            boxes: (B * T, R, 4) proposals of positive size.
+        Each is inside the window of twice the proposal's size; where the head is untrained its
+        sides may be in the wrong order.
         """
         windows = self.windows(feats, boxes)
         template = template.repeat(len(windows) // len(template.keys))
@@ -186,7 +182,6 @@ class BoxRegressionHead(TemplateHead):
 
     def windows(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """(B * R, channels, bins, bins), the windows around (B, R, 4) boxes."""
-        self.check_feats(feats)
         center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
         half = size * _WINDOW / 2
         windows = torch.cat((center - half, center + half), dim=-1)
@@ -226,15 +221,11 @@ def _convolve_each(maps: Tensor, kernels: Tensor) -> Tensor:
 
 
 def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a box around each of the given ones, of mean IoU 0.64 with it.
+    """Draw a box around each of (B, 4), of mean IoU 0.64 with it.
 
     Each has its own spread, uniform up to 0.3; its centre is moved by that many box sizes times a
     normal variate, its log size likewise, all within 0.5. Half of them keep their aspect, as most
-    targets do from frame to frame.
-
-    Args:
-        boxes: (B, 4) of positive size.
-        generator: Source of randomness; torch's own by default.
+    targets do from frame to frame. ``generator`` is torch's own by default.
     """
     device = boxes.device if generator is None else generator.device
     count = len(boxes)

@@ -8,7 +8,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
-from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, checked, multiple_of, optional, whole
+from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, checked, multiple_of, whole
 
 from ...ops import prroi_pool_boxes
 from .center_bias_refiner import Refiner
@@ -30,11 +30,11 @@ class BoxRegressionRefiner(Refiner):
 
     Args:
         in_channels: Channels of the map that proposals are pooled from.
-        enhancer: As in :class:`CenterBiasRefiner`, as is ``max_proposals``.
+        enhancer: As in :class:`Refiner`.
         feat_channels: Width of the convolutions, a multiple of 16.
         stride: Crop pixels per cell.
         cell_offset: Crop pixel of the centre of cell 0.
-        max_proposals: The most proposals of stage 1 that are refined.
+        max_proposals: As in :class:`Refiner`.
         loss_box: Config of the loss of the residuals.
     """
 
@@ -43,11 +43,9 @@ class BoxRegressionRefiner(Refiner):
 
     @checked(
         in_channels=whole(1),
-        enhancer=optional(CONFIG),
         feat_channels=multiple_of(CHANNELS_PER_GROUP),
         stride=whole(1),
         cell_offset=NUMBER,
-        max_proposals=whole(1),
         loss_box=CONFIG,
     )
     def __init__(
@@ -61,11 +59,9 @@ class BoxRegressionRefiner(Refiner):
         loss_box: dict = SMOOTH_L1,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
+        super().__init__(enhancer, max_proposals, init_cfg)
         self.in_channels = in_channels
         self.grid = CellGrid(stride, cell_offset)
-        self.max_proposals = max_proposals
         self.loss_box = MODELS.build(loss_box)
         # Faster R-CNN's scale of the residuals.
         self.coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
@@ -88,10 +84,7 @@ class BoxRegressionRefiner(Refiner):
     def refine(self, x: Tensor, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Stage 1's best proposals moved, (R, 4) in crop pixels, and their (R,) scores.
 
-        Args:
-            x: (1, C, H, W), what :meth:`enhance` returned for the frame.
-            boxes: (P, 4) proposals of stage 1 in crop pixels.
-            scores: (P,) of stage 1.
+        Of what :meth:`enhance` returned, (1, C, H, W), and stage 1's (P, 4) proposals and scores.
         """
         best = self.best(scores)
         return self.coder.decode(boxes[best], self(x, boxes[best][None])[0]), scores[best]
@@ -99,10 +92,7 @@ class BoxRegressionRefiner(Refiner):
     def loss(
         self, template: Tensor, template_boxes: Tensor, search: Tensor, search_boxes: Tensor
     ) -> dict[str, Tensor]:
-        """``refine.loss_box`` of jittered boxes: the mean over positives, all four residuals.
-
-        Of the target's template, which is not needed, and (B, m, C, H, W) maps with their boxes.
-        """
+        """``refine.loss_box``, the mean over positives of boxes jittered around the true ones."""
         truth = search_boxes.flatten(0, 1)
         proposals, overlaps = jitter_boxes(truth, TRAINING_PROPOSALS)
         positive = (overlaps >= _POSITIVE_IOU).to(overlaps.dtype)

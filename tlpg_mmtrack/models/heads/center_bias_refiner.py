@@ -20,13 +20,16 @@ from ..numerics import rankable
 class Refiner(BaseModule):
     """A second stage, which improves the best proposals of stage 1.
 
-    Attributes:
-        enhancer: The :class:`FeatureEnhancer`; None where stage 2 sees stage 1's map.
+    Args:
+        enhancer: Config of the :class:`FeatureEnhancer`; without it stage 2 sees stage 1's map.
         max_proposals: N_c, the most proposals of stage 1 that are refined (25 in the paper).
     """
 
-    enhancer: FeatureEnhancer | None
-    max_proposals: int
+    @checked(enhancer=optional(CONFIG), max_proposals=whole(1))
+    def __init__(self, enhancer: dict | None, max_proposals: int, init_cfg: dict | None) -> None:
+        super().__init__(init_cfg)
+        self.enhancer: FeatureEnhancer | None = enhancer and MODELS.build(enhancer)
+        self.max_proposals = max_proposals
 
     def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
         """Stage 2's input x_E, of stage 1's, (N, C, H, W), and of C3' and C5'."""
@@ -46,11 +49,11 @@ class CenterBiasRefiner(Refiner):
 
     Args:
         head: Config of the second stage's :class:`DCCHead`.
-        enhancer: Config of the :class:`FeatureEnhancer`; without it stage 2 sees stage 1's map.
-        max_proposals: N_c, the most proposals of stage 1 that are followed (25 in the paper).
+        enhancer: As in :class:`Refiner`.
+        max_proposals: As in :class:`Refiner`.
     """
 
-    @checked(head=CONFIG, enhancer=optional(CONFIG), max_proposals=whole(1))
+    @checked(head=CONFIG)
     def __init__(
         self,
         head: dict,
@@ -58,10 +61,8 @@ class CenterBiasRefiner(Refiner):
         max_proposals: int = 25,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(enhancer, max_proposals, init_cfg)
         self.head = MODELS.build(head)
-        self.enhancer = MODELS.build(enhancer) if enhancer is not None else None
-        self.max_proposals = max_proposals
 
     def centers(
         self, boxes: Tensor, scores: Tensor, size: tuple[int, int]
@@ -97,8 +98,8 @@ class CenterBiasRefiner(Refiner):
 
         Args:
             prediction: Stage 2's prediction for one frame of one target.
-            boxes: (P, 4) proposals of stage 1 in crop pixels.
-            scores: (P,) of stage 1.
+            boxes: As in :meth:`centers`, as are the scores.
+            scores: Of stage 1.
         """
         cells, new = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
         refined = self.head.proposal_boxes(prediction.distances[0])[0]

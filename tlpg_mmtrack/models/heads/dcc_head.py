@@ -128,17 +128,18 @@ class DCCHead(BaseModule):
         self.initial_free = nn.Parameter(torch.zeros(descriptor, 2 * kernel_size**2))
         for start in (self.initial_affine, self.initial_free):
             start.requires_grad_(self.learner.learns_offsets)
-        moves = (0.0, 0.0, 1.0, 1.0) if initial_moves == 'stretch' else (1.0, 1.0, 1.0, 1.0)
-        self.register_buffer('initial_moves', torch.tensor(moves), persistent=False)
+        moves = torch.ones(4)
         if initial_moves == 'stretch':
+            moves[:2] = 0
             self.initial_free.requires_grad_(False)
+        self.register_buffer('initial_moves', moves, persistent=False)
         self.log_initial_gain = nn.Parameter(torch.zeros(()))
 
     @staticmethod
     def rename_old_weights(state_dict: dict, prefix: str) -> None:
         """Rename, in place, a head's optimisers in weights of before learners had them.
 
-        The shipped weights are such; ``prefix`` is what this head's names begin with.
+        The shipped weights are such.
         """
         old = (f'{prefix}filter_optimizer.', f'{prefix}offset_optimizer.')
         for key in [key for key in state_dict if key.startswith(old)]:
@@ -150,11 +151,11 @@ class DCCHead(BaseModule):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def features(self, x: Tensor) -> Tensor:
-        """Filter features of (N, in_channels, H, W) or (B, n, in_channels, H, W).
+        """Filter features of (N, in_channels, H, W) or (B, n, in_channels, H, W), in float32.
 
         A 3x3 convolution, then every map is scaled so that the part of it under the filter has
         unit energy on average: scores and step lengths depend neither on the width nor on the
-        filter's size. They are float32 under autocast too.
+        filter's size.
         """
         if x.dim() == 5:
             return self.features(x.flatten(0, 1)).unflatten(0, x.shape[:2])
@@ -169,11 +170,9 @@ class DCCHead(BaseModule):
         return self.grid.to_pixels(boxes.transpose(1, 2))
 
     def samples(self, features: Tensor, boxes: Tensor) -> TemplateSamples:
-        """Prepare frames with known boxes for learning; they weigh alike.
+        """Prepare frames of (B, n, C, H, W) filter features for learning; they weigh alike.
 
-        Args:
-            features: (B, n, C, H, W), filter features.
-            boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
+        Their true boxes are (B, n, 4), (x1, y1, x2, y2) in crop pixels.
         """
         size = tuple(features.shape[-2:])
         boxes = self.grid.to_cells(boxes)
@@ -191,10 +190,7 @@ class DCCHead(BaseModule):
     def filter_samples(
         self, features: Tensor, boxes: Tensor, prediction: Prediction
     ) -> FilterSamples:
-        """As :meth:`samples`, for learning the filter alone.
-
-        ``prediction`` is what the target model, as it is now, says of the frames.
-        """
+        """As :meth:`samples`, for learning the filter of what predicts so now, and no more."""
         sampler = self.filter.sampler(prediction.points.flatten(0, 1), features)
         places = (sampler.index, *sampler.fractions)
         return FilterSamples(
@@ -213,8 +209,8 @@ class DCCHead(BaseModule):
     def initialise(self, features: Tensor, boxes: Tensor) -> TargetModel:
         """Initial target model: region pooling inside the template boxes (section 3.5).
 
-        Each filter weight is the mean filter feature, (B, n, C, H, W), around its sampling point,
-        over n frames too. Boxes are (B, n, 4) in crop pixels.
+        Each filter weight is the mean filter feature around its sampling point, over n frames too;
+        arguments as of :meth:`samples`.
         """
         weights, size = self.filter.pool(features, self.grid.to_cells(boxes))
         return TargetModel(
@@ -271,12 +267,7 @@ class DCCHead(BaseModule):
 
     @in_full_precision
     def loss_by_feat(self, learned: Learned, features: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-        """Losses of what was learned on frames with known boxes.
-
-        Args:
-            learned: Course of B target models.
-            features: (B, m, C, H, W), filter features.
-            boxes: (B, m, 4), (x1, y1, x2, y2) in crop pixels.
+        """Losses of what was learned on other frames; arguments as of :meth:`samples`.
 
         Returns:
             ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives),

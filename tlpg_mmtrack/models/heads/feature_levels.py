@@ -59,15 +59,6 @@ class TemplateHead(BaseModule, ABC):
                     f'for each of in_channels {self.in_channels}, got {tuple(values)}'
                 )
 
-    def check_feats(self, feats: Sequence[Tensor]) -> None:
-        """Raise an InputError unless there is one map (B, C_l, H_l, W_l) for each level."""
-        got = tuple(feat.shape[1] for feat in feats)
-        if got != self.in_channels:
-            raise InputError(
-                f'{type(self).__name__}.in_channels: configured for maps of {self.in_channels} '
-                f'channels, got {got}; pass those maps, or set in_channels={got}'
-            )
-
     @abstractmethod
     def describe(self, feats: Sequence[Tensor], boxes: Tensor) -> Any:
         """Describe the (B, 4) targets of template crops, of which there are maps."""
@@ -92,16 +83,7 @@ class TemplateHead(BaseModule, ABC):
             search_feats: Maps of B * T search crops, T of each sequence in a row.
             search_boxes: (B * T, 4) their targets.
             generator: Draws the boxes; torch's own by default.
-
-        Raises:
-            InputError: The search crops are not a multiple of the templates, or maps do not fit.
         """
-        templates, searches = len(template_boxes), len(search_boxes)
-        if searches % templates:
-            raise InputError(
-                f'search_boxes: expected the same number for each of the {templates} templates, '
-                f'got {searches} in all'
-            )
         proposals, targets = self.draw(search_boxes, generator)
         template = self.describe(template_feats, template_boxes)
         return self.loss_by_feat(self(template, search_feats, proposals), targets)
@@ -117,11 +99,7 @@ def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int = 3) ->
 
 
 def vary_boxes(boxes: Tensor, variations: Tensor) -> Tensor:
-    """Boxes (..., 4) moved and resized.
-
-    A variation, (..., 4), is the centre's shift (x, y) in box sizes and the change of log (width,
-    height).
-    """
+    """Boxes (..., 4) moved by shares of their sizes, and resized by changes of their log sizes."""
     center, size = bbox_xyxy_to_cxcywh(boxes).split(2, dim=-1)
     shift, change = variations.split(2, dim=-1)
     center, half = center + shift * size, size * change.exp() / 2

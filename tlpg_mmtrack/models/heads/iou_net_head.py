@@ -26,6 +26,8 @@ MSE = dict(type='mmdet.MSELoss')
 TRAINING_PROPOSALS = 16
 """Boxes drawn around each search box in training."""
 
+# Bins a side of a pooled box on the finest level and on the next.
+_TEMPLATE_BINS, _SEARCH_BINS = (3, 1), (5, 3)
 # Their widest jitter, in box sizes: with it their IoU is spread about evenly.
 _MAX_JITTER = 0.4
 _MIN_PROPOSAL_IOU = 0.1
@@ -47,12 +49,10 @@ class IoUNetHead(TemplateHead):
     and a target tracked alone must be treated as it was in training.
 
     Args:
-        in_channels: Channels of the backbone's maps, one entry a level.
-        strides: See :class:`TemplateHead`.
+        in_channels: As the next two in :class:`TemplateHead`; at most two levels.
+        strides: Likewise.
         cell_offsets: Likewise.
         feat_channels: Width of each level inside the head, multiples of 16.
-        template_pool_sizes: Bins a side when the template's box is pooled, for each level.
-        search_pool_sizes: Bins a side when a search box is pooled, for each level.
         hidden_channels: Length of the vector each level of a pooled box is reduced to.
         loss_iou: Config of the loss of IoU scaled to [-1, 1], as in ATOM.
 
@@ -67,8 +67,6 @@ class IoUNetHead(TemplateHead):
 
     @checked(
         feat_channels=each(multiple_of(CHANNELS_PER_GROUP)),
-        template_pool_sizes=each(whole(1)),
-        search_pool_sizes=each(whole(1)),
         hidden_channels=whole(1),
         loss_iou=CONFIG,
     )
@@ -78,26 +76,17 @@ class IoUNetHead(TemplateHead):
         strides: Sequence[int] = (8, 16),
         cell_offsets: Sequence[float] | None = None,
         feat_channels: Sequence[int] = (64, 128),
-        template_pool_sizes: Sequence[int] = (3, 1),
-        search_pool_sizes: Sequence[int] = (5, 3),
         hidden_channels: int = 256,
         loss_iou: dict = MSE,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(in_channels, strides, cell_offsets, init_cfg)
-        self.check_levels(
-            feat_channels=feat_channels,
-            template_pool_sizes=template_pool_sizes,
-            search_pool_sizes=search_pool_sizes,
-        )
+        self.check_levels(feat_channels=feat_channels)
         self.loss_iou = MODELS.build(loss_iou)
-        self.template_pool_sizes = tuple(template_pool_sizes)
-        self.search_pool_sizes = tuple(search_pool_sizes)
-
         self.template_convs = nn.ModuleList(map(conv_norm_relu, in_channels, feat_channels))
         self.template_fcs = nn.ModuleList(
             _linear(width * size**2, width)
-            for width, size in zip(feat_channels, template_pool_sizes, strict=True)
+            for width, size in zip(feat_channels, _TEMPLATE_BINS, strict=False)
         )
         self.modulators = nn.ModuleList(
             _linear(sum(feat_channels), width) for width in feat_channels
@@ -108,7 +97,7 @@ class IoUNetHead(TemplateHead):
         )
         self.search_fcs = nn.ModuleList(
             _linear(width * size**2, hidden_channels)
-            for width, size in zip(feat_channels, search_pool_sizes, strict=True)
+            for width, size in zip(feat_channels, _SEARCH_BINS, strict=False)
         )
         self.predictor = nn.Linear(hidden_channels * len(in_channels), 1)
         self.register_buffer('variations', box_variations(), persistent=False)
@@ -116,12 +105,10 @@ class IoUNetHead(TemplateHead):
     def forward(
         self, modulation: Sequence[Tensor], feats: Sequence[Tensor], boxes: Tensor
     ) -> Tensor:
-        """Predict the IoU, (B * T, R), of (B * T, R, 4) boxes with the target.
+        """Predict the IoU, (B * T, R), of (B * T, R, 4) boxes with B targets.
 
-        Args:
-            modulation: What :meth:`modulation` returned, for B targets.
-            feats: The backbone's maps of B * T search crops, T of each target in a row.
-            boxes: In crop pixels.
+        ``modulation`` is what :meth:`modulation` returned; ``feats`` are the backbone's maps of
+        B * T search crops, T of each target in a row.
         """
         times = len(boxes) // len(modulation[0])
         modulation = [vector.repeat_interleave(times, dim=0) for vector in modulation]
@@ -129,9 +116,8 @@ class IoUNetHead(TemplateHead):
 
     def modulation(self, feats: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, ...]:
         """Describe (B, 4) targets of template crops: a (B, feat_channels[l]) vector per level."""
-        self.check_feats(feats)
         maps = [conv(feat) for conv, feat in zip(self.template_convs, feats, strict=True)]
-        pooled = self._pool(maps, boxes.unsqueeze(1), self.template_pool_sizes)
+        pooled = self._pool(maps, boxes.unsqueeze(1), _TEMPLATE_BINS)
         vectors = [fc(level[:, 0]) for fc, level in zip(self.template_fcs, pooled, strict=True)]
         target = torch.cat(vectors, dim=1)
         return tuple(modulator(target) for modulator in self.modulators)
@@ -140,7 +126,6 @@ class IoUNetHead(TemplateHead):
 
     def features(self, feats: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Maps (B, feat_channels[l], H_l, W_l) of search crops, once for any number of boxes."""
-        self.check_feats(feats)
         # As pooling reads them, so that it need not copy them for each set of boxes.
         return tuple(
             conv(feat).contiguous(memory_format=torch.channels_last)
@@ -155,7 +140,7 @@ class IoUNetHead(TemplateHead):
         The (B, R) IoU is a regression, so slightly outside [0, 1] at times.
         """
         hidden = []
-        pooled = self._pool(features, boxes, self.search_pool_sizes)
+        pooled = self._pool(features, boxes, _SEARCH_BINS)
         for vector, level, fc in zip(modulation, pooled, self.search_fcs, strict=True):
             # Pooling is linear in each channel, so modulating the pooled bins equals modulating
             # the maps as ATOM does, and is cheaper. Channels are the last, fastest index.
@@ -172,15 +157,14 @@ class IoUNetHead(TemplateHead):
         size_penalty: float = 0.0,
         fine: bool = True,
     ) -> Tensor:
-        """Improve boxes without gradients: the mean of the best of their variations.
+        """Improve (B, 4) boxes: the mean of the best of their variations, coarse, then finer ones.
 
-        Coarse variations, then finer ones of what was found. A round is one prediction; ATOM's
-        gradient ascent takes one, forward and backward, for each step.
+        A round is one prediction; ATOM's gradient ascent takes one, forward and backward, a step.
 
         Args:
             modulation: What :meth:`modulation` returned.
             features: What :meth:`features` returned.
-            boxes: (B, 4) of positive size, as is what is returned.
+            boxes: Of positive size, as is what is returned.
             last_size: (B, 2), width and height in the frame before; needed with a penalty.
             size_penalty: What is taken from a variation's IoU for a change of the last size's
                 logarithm by 1, in width or in height. Targets change slowly, and IoU-Net errs to
@@ -210,26 +194,18 @@ class IoUNetHead(TemplateHead):
         """Pool (B, R, 4) boxes of each level's map to (B, R, bins * channels)."""
         return [
             prroi_pool_boxes(level, grid.to_cells(boxes), size).permute(0, 1, 3, 4, 2).flatten(2)
-            for level, size, grid in zip(maps, sizes, self.grids, strict=True)
+            for level, size, grid in zip(maps, sizes, self.grids, strict=False)
         ]
 
 
 def jitter_boxes(
     boxes: Tensor, num_proposals: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Draw boxes around given ones, their IoU spread over [0.1, 1].
+    """Draw R boxes around each of (B, 4): (B, R, 4), and their (B, R) IoU, spread over [0.1, 1].
 
-    Each proposal has its own spread, uniform up to 0.4; its centre is moved by that many box sizes
-    times a normal variate, its log size likewise. A jitter that leaves an IoU below 0.1 is halved
-    until it does not.
-
-    Args:
-        boxes: (B, 4) of positive size.
-        num_proposals: Number R of boxes around each.
-        generator: Source of randomness; torch's own by default.
-
-    Returns:
-        (B, R, 4) boxes and their (B, R) IoU with the given ones.
+    Each has its own spread, uniform up to 0.4; its centre is moved by that many box sizes times a
+    normal variate, its log size likewise. A jitter that leaves an IoU below 0.1 is halved until it
+    does not. ``generator`` is torch's own by default.
     """
     boxes = boxes.detach().unsqueeze(1)
     device = boxes.device if generator is None else generator.device

@@ -2,7 +2,14 @@
 """How target models are learned: learners, the problems they minimise, and the optimiser."""
 
 from .joint_problem import JointProblem
-from .learners import AlternateLearner, FilterLearner, JointLearner, Learner
+from .learners import (
+    AlternateLearner,
+    FilterLearner,
+    JointLearner,
+    Learned,
+    Learner,
+    TargetProblems,
+)
 from .residual_problems import (
     Evaluation,
     FilterProblem,
@@ -14,7 +21,6 @@ from .residual_problems import (
     weighted_hinge,
 )
 from .sd_optimizer import Minimisation, SDOptimizer
-from .target_problems import Learned, TargetProblems
 
 __all__ = [
     'AlternateLearner',

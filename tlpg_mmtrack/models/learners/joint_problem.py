@@ -22,13 +22,12 @@ from .residual_problems import (
     RegressionProblem,
     Residual,
     ResidualProblem,
-    Weighted,
     weighted_hinge,
 )
 
 
 @dataclass(eq=False)
-class JointProblem(Weighted, ResidualProblem):
+class JointProblem(ResidualProblem):
     """Classification and regression in one residual, whose points both losses move.
 
     The three blocks of parameters are the filter (B, C, K) and the two kernels of
@@ -109,14 +108,11 @@ class JointProblem(Weighted, ResidualProblem):
 
     def _unpack(self, prediction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Maps (B*n, K, H*W), displacements (B*n, 2K, H*W) and the regression's (B, M, 2K)."""
-        sequences, frames, *size = self.labels.shape
-        points, cells = self.regression.grid.shape[-1] // 2, size[0] * size[1]
-        dense = frames * points * cells
-        maps, displacements, positives = prediction.split(
-            [dense, 2 * dense, prediction.shape[1] - 3 * dense], dim=1
-        )
+        _, frames, height, width = self.labels.shape
+        coordinates = self.regression.grid.shape[-1]
+        dense = frames * coordinates // 2 * height * width
         return (
-            maps.reshape(sequences * frames, points, cells),
-            displacements.reshape(sequences * frames, 2 * points, cells),
-            positives.reshape(sequences, -1, 2 * points),
+            prediction[:, :dense].reshape(-1, coordinates // 2, height * width),
+            prediction[:, dense : 3 * dense].reshape(-1, coordinates, height * width),
+            prediction[:, 3 * dense :].unflatten(1, (-1, coordinates)),
         )

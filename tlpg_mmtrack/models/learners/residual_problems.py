@@ -85,7 +85,18 @@ class Line:
 
 
 class ResidualProblem(ABC):
-    """A nonlinear least-squares problem whose prediction is linear in its parameters."""
+    """A nonlinear least-squares problem whose prediction is linear in its parameters.
+
+    Attributes:
+        weights: Of the squared residuals.
+    """
+
+    weights: Tensor
+
+    @cached_property
+    def roots(self) -> Tensor:
+        """Factors of the residuals."""
+        return self.weights.clamp(min=0).sqrt()
 
     def evaluate(self, parameters: Parameters, prediction: Tensor | None = None) -> Evaluation:
         """Residual and Jacobian at the given parameters, whose prediction may be known."""
@@ -104,17 +115,6 @@ class ResidualProblem(ABC):
     @abstractmethod
     def residual(self, prediction: Tensor) -> Residual:
         """What is squared, of a prediction."""
-
-
-class Weighted:
-    """Of a problem with ``weights`` of its squared residuals."""
-
-    weights: Tensor
-
-    @cached_property
-    def roots(self) -> Tensor:
-        """Factors of the residuals."""
-        return self.weights.clamp(min=0).sqrt()
 
 
 def weighted_hinge(scores: Tensor, labels: Tensor, roots: Tensor) -> Residual:
@@ -136,7 +136,7 @@ def plain_sampler(features: Tensor, kernel_size: int) -> BilinearSampler:
 
 
 @dataclass(eq=False)
-class FilterProblem(Weighted, ResidualProblem):
+class FilterProblem(ResidualProblem):
     """Classification by a filter (B, C, K) whose sampling points are fixed (eq. 3 and 6).
 
     With a plain grid it is the paper's RC, with displaced points DC.
@@ -164,7 +164,7 @@ class FilterProblem(Weighted, ResidualProblem):
 
 
 @dataclass(eq=False)
-class RegressionProblem(Weighted, ResidualProblem):
+class RegressionProblem(ResidualProblem):
     """Proposal boxes from the points of an offset kernel (eq. 4 and 5).
 
     The two blocks of parameters are an affine kernel (B, D, 4), which shifts and scales the grid

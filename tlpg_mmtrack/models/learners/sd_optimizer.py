@@ -177,14 +177,11 @@ class SDOptimizer(BaseModule):
             filter_weights: (B, C, k, k) initial filters, k odd.
             feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
             bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels.
-            num_iters: Iterations; ``self.num_iters`` by default.
+            num_iters: Iterations; the constructor's by default.
             sample_weights: (n,) or (n, B) weight of each frame; equal by default.
 
         Returns:
             Filters (B, C, k, k); in training, also all iterates and the objectives as scalars.
-
-        Raises:
-            ValueError: When the filter's size is even.
         """
         size = filter_weights.shape[-1]
         if size % 2 == 0:

@@ -97,15 +97,13 @@ class FeatureEnhancer(BaseModule):
             high: C3' (N, in_channels[0], 2H, 2W), stride 8.
             low: C5' (N, in_channels[2], H/2, W/2), stride 32; read with ``low_source='c5'`` only.
         """
-        sources, wanted = (high, x, low), self.in_channels
-        if self.low_source == 'conv':
-            sources, wanted = (high, x, x), (*wanted[:2], wanted[1])
-        for name, source, channels in zip(('high', 'x', 'low'), sources, wanted, strict=True):
+        sources = (high, x, x if self.low_source == 'conv' else low)
+        for name, source, enter in zip(('high', 'x', 'low'), sources, self.enter, strict=True):
             got = None if source is None else source.shape[1]
-            if got != channels:
+            if got != enter[0].in_channels:
                 raise InputError(
-                    f'FeatureEnhancer: {name} must have {channels} channels (in_channels '
-                    f'{self.in_channels}), got {got}'
+                    f'FeatureEnhancer: {name} must have {enter[0].in_channels} channels '
+                    f'(in_channels {self.in_channels}), got {got}'
                 )
         branches = [enter(source) for enter, source in zip(self.enter, sources, strict=True)]
         size = x.shape[-2:]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import (
@@ -14,8 +14,9 @@ from tlpg_mmtrack.utils.option_rules import (
     SHARE,
     Rule,
     at_least,
-    check_option,
+    check_fields,
     each,
+    keys,
     multiple_of,
     one_of,
     optional,
@@ -30,14 +31,7 @@ LOW_HIGH = Rule(
     lambda value: each(NUMBER, 2).accepts(value) and value[0] < value[1],
 )
 EVIDENCE = {field.name for field in fields(Evidence)} | {'bias'}
-WEIGHTS = Rule(
-    f'a dict of numbers by {", ".join(sorted(EVIDENCE))}',
-    lambda value: (
-        isinstance(value, dict)
-        and EVIDENCE.issuperset(value)
-        and all(map(NUMBER.accepts, value.values()))
-    ),
-)
+WEIGHTS = keys(sorted(EVIDENCE), NUMBER)
 
 
 @dataclass(frozen=True)
@@ -139,9 +133,7 @@ class TrackingOptions:
         Raises:
             InputError: Naming the option.
         """
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            (rule,) = hint.__metadata__
-            check_option('test_cfg', name, getattr(self, name), rule)
+        check_fields(self, 'test_cfg')
         if self.redetection is not None and self.confidence is None:
             raise InputError(
                 'test_cfg: redetection needs confidence, or what is found cannot be told from the '

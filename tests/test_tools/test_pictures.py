@@ -8,20 +8,38 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
-
-from tlpg_mmtrack.apis.visualization import (
+from pictures import (
     STATE_COLOURS,
     ContactSheet,
     draw_result,
+    draw_targets,
     plot_scores,
+    plot_targets,
     save_picture,
+    target_colour,
 )
+
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
-from tlpg_mmtrack.utils.errors import InputError
 
 
 def result_at(box: tuple[float, ...], state: TrackingState) -> TrackingResult:
     return TrackingResult(np.array(box, dtype=np.float64), 0.5, state)
+
+
+BLACK = np.zeros((480, 640, 3), np.uint8)
+
+
+def target_at(x: float, state: TrackingState = TrackingState.NORMAL) -> TrackingResult:
+    return TrackingResult(np.array([x, 200.0, 100, 80]), 0.5, state)
+
+
+def bgr(position: int) -> list[int]:
+    colour = target_colour(position)
+    return [int(colour[start : start + 2], 16) for start in (5, 3, 1)]
+
+
+def count(picture: np.ndarray, position: int) -> int:
+    return int((picture == bgr(position)).all(axis=2).sum())
 
 
 class TestDrawResult:
@@ -86,10 +104,6 @@ class TestContactSheet:
         # Eight thumbnails of 320 x 240.
         assert held < 10 * 320 * 240 * 3
 
-    def test_no_frame(self):
-        with pytest.raises(InputError, match='no frame was added'):
-            ContactSheet().image()
-
 
 class TestPlotScores:
     def test_writes_a_picture_that_shows_lost_frames(self, tmp_path):
@@ -109,3 +123,39 @@ def test_save_picture_round_trip(tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
     save_picture(tmp_path / 'a.png', picture)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'a.png')), picture)
+
+
+class TestTargets:
+    def test_each_has_its_colour_whoever_is_there(self):
+        both = draw_targets(BLACK, {'a': target_at(50), 'b': target_at(300)}, 7, ['a', 'b'])
+        second = draw_targets(BLACK, {'b': target_at(300)}, 7, ['a', 'b'])
+        assert count(both, 0) > 0 and count(both, 1) == count(second, 1) > 0
+        assert count(second, 0) == 0
+        assert BLACK.max() == 0
+
+    def test_a_lost_one_is_dashed(self):
+        found = draw_targets(BLACK, {'a': target_at(50)}, 0, ['a'])
+        lost = draw_targets(BLACK, {'a': target_at(50, TrackingState.NOT_FOUND)}, 0, ['a'])
+        # Below the tags, which differ.
+        edge = slice(210, 278)
+        assert 0 < count(lost[edge], 0) < count(found[edge], 0)
+
+    @pytest.mark.parametrize('x', [-90, 600, 10_000])
+    def test_tags_stay_inside(self, x):
+        picture = draw_targets(BLACK, {'Straßenbahn': target_at(x)}, 0, ['Straßenbahn'])
+        assert count(picture, 0) > 300
+
+    def test_colours_differ_and_repeat(self):
+        assert len({target_colour(position) for position in range(8)}) == 8
+        assert target_colour(9) == target_colour(1)
+
+    def test_plot_has_gaps_and_every_colour(self, tmp_path):
+        results = {
+            'a': {index: target_at(50) for index in range(30)},
+            'b': {index: target_at(50) for index in (*range(5), *range(20, 30))},
+        }
+        plot_targets(tmp_path / 'plot.png', results)
+        plot_targets(tmp_path / 'one.png', {'a': results['a']})
+        picture = cv2.imread(str(tmp_path / 'plot.png'))
+        assert count(picture, 0) > 0 and count(picture, 1) > 0
+        assert count(cv2.imread(str(tmp_path / 'one.png')), 1) == 0

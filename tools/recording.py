@@ -8,12 +8,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from pictures import (
+    ContactSheet,
+    draw_result,
+    draw_targets,
+    plot_scores,
+    plot_targets,
+    save_picture,
+)
+from writers import BoxWriter, VideoFileWriter, naming_file
 
 from tlpg_mmtrack.structures import TrackingResult
-
-from .target_pictures import draw_targets, plot_targets
-from .visualization import ContactSheet, draw_result, plot_scores, save_picture
-from .writers import BoxWriter, VideoFileWriter, naming_file
 
 Results = TrackingResult | Mapping[str, TrackingResult]
 

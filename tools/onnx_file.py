@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
@@ -52,21 +50,18 @@ def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
 
 @torch.no_grad()
 def _differences(network: FrameNetwork, path: Path) -> dict[str, float]:
+    try:
+        from onnxruntime import InferenceSession
+    except ImportError as error:
+        raise PackageError(f'{error}; pip install -r requirements/export.txt') from error
     inputs = network.example_inputs()
-    session = _onnxruntime().InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    session = InferenceSession(str(path), providers=['CPUExecutionProvider'])
     feed = {name: x.numpy() for name, x in zip(network.input_names, inputs, strict=True)}
     outputs = session.run(network.output_names, feed)
     return {
         name: float((ours - torch.from_numpy(theirs)).abs().max() / ours.abs().max())
         for name, ours, theirs in zip(network.output_names, network(*inputs), outputs, strict=True)
     }
-
-
-def _onnxruntime() -> ModuleType:
-    try:
-        return importlib.import_module('onnxruntime')
-    except ImportError as error:
-        raise PackageError(f'{error}; pip install -r requirements/export.txt') from error
 
 
 @torch.no_grad()

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import sys
 
+import demo_clip as demo_clip_module
 import pytest
+from demo_clip import DEMO_BOX, demo_clip
 
-from tlpg_mmtrack.apis import demo_clip as demo_clip_module
-from tlpg_mmtrack.apis.demo_clip import DEMO_BOX, demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box
 from tlpg_mmtrack.utils.errors import InputError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MODULE = Path(__file__).resolve().parents[2] / 'tlpg_mmtrack' / 'utils' / 'allocator.py'
+MODULE = Path(__file__).resolve().parents[2] / 'tools' / 'allocator.py'
 
 # In a process of its own, since the setting cannot be taken back; the module is run from its file,
 # without the rest of the package, which takes many times longer to import.

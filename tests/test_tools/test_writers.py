@@ -9,14 +9,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-
-from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.writers import (
+from writers import (
     CSV_COLUMNS,
     BoxWriter,
     VideoFileWriter,
     fit,
 )
+
+from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError, InputError
 

@@ -11,11 +11,11 @@ from typing import TextIO
 
 import numpy as np
 import pytest
+import recording as recording_module
 from fake_model import white_square
+from recording import Recording
 
-from tlpg_mmtrack.apis import recording as recording_module
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.recording import Recording
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError
 

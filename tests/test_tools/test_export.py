@@ -10,9 +10,9 @@ import export
 import numpy as np
 import pytest
 import torch
+from demo_clip import demo_clip
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.demo_clip import demo_clip
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.utils.model_zoo import shipped_config

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""What mmengine's training lacks here: a quiet console, a check for no data, bfloat16 on a CPU."""
+"""What tools/train.py adds to mmengine's training: a quiet console, bfloat16 on a CPU."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from typing import Any
 import torch
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
-from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmtrack.registry import LOOPS, OPTIM_WRAPPERS
+from mmengine.runner import Runner
+from mmtrack.registry import OPTIM_WRAPPERS
 from torch import nn
-
-from tlpg_mmtrack.utils.errors import InputError
 
 _FOR_THE_FILE = re.compile(
     r'Config:\n|Hooks will be executed in|paramwise_options -- |"(FileClient|HardDiskBackend)" '
@@ -25,7 +23,7 @@ _FOR_THE_FILE = re.compile(
 
 
 class TrainingRunner(Runner):
-    """mmengine's runner for tools/train.py.
+    """mmengine's runner with less on the console.
 
     The thousand lines that mmengine prints before the first loss, of the config, its hooks and
     every parameter's learning rate, go to the log file alone.
@@ -41,34 +39,9 @@ class TrainingRunner(Runner):
         return logger
 
 
-@LOOPS.register_module()
-class NonEmptyEpochLoop(EpochBasedTrainLoop):
-    """mmengine's training by epochs, refused at once where they have no iteration.
-
-    With ``drop_last`` that is what fewer samples than a batch come to: mmengine would write
-    checkpoints of untrained weights, and report success. A hook comes too late: a schedule with
-    ``convert_to_iter_based`` has failed before, without a word about the data.
-
-    Raises:
-        InputError: If the data loader gives no batch.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if len(loader := self.dataloader) == 0:
-            raise InputError(
-                f'train_dataloader: no batch an epoch: {len(loader.sampler)} samples, batch_size '
-                f'{loader.batch_size}, drop_last {loader.drop_last}; add data, or set a smaller '
-                'batch_size'
-            )
-
-
 @OPTIM_WRAPPERS.register_module()
 class CPUAmpOptimWrapper(OptimWrapper):
-    """Mixed precision on a CPU: bfloat16, which has float32's range and needs no loss scale.
-
-    It is what ``--amp`` of tools/train.py means where there is no GPU.
-    """
+    """Mixed precision on a CPU: bfloat16, which has float32's range and needs no loss scale."""
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
