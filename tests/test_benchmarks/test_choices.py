@@ -47,11 +47,7 @@ def test_every_choice_changes_what_it_names() -> None:
             assert not same
 
 
-def test_gains_are_over_the_row_that_a_choice_is_compared_with(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_gains_are_over_the_row_that_a_choice_is_compared_with(tmp_path, monkeypatch, capsys):
     chosen = (
         choices.Choice(choices.REFERENCE),
         choices.Choice('standing still', dict(box_rate=0.0)),

@@ -4,17 +4,13 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import online_learning
-import pytest
 from written_runs import write_square_clips
 
 
-def test_the_objectives_of_both_stages_fall_towards_the_lowest_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_objectives_of_both_stages_fall_towards_the_lowest_found(tmp_path, monkeypatch):
     monkeypatch.setattr(online_learning, 'LBFGS_ITERATIONS', 5)
     write_square_clips(tmp_path / 'data', ('A',))
     data, out = str(tmp_path / 'data'), tmp_path / 'out'

@@ -65,9 +65,7 @@ def test_a_frame_that_cannot_be_read_is_named(video: FolderVideo) -> None:
         size_feedback.found_sizes(GrowingModel(), video, False)
 
 
-def test_an_unknown_sequence_is_refused(
-    video: FolderVideo, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_sequence_is_refused(video, capsys):
     folder = str(video.images[0].parents[2])
     with pytest.raises(SystemExit):
         size_feedback.main(['--data', folder, '--sequences', 'A', 'Z'])

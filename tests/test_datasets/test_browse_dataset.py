@@ -35,17 +35,13 @@ def test_sheets_show_the_samples(config: str, tmp_path: Path) -> None:
     assert (cv2.imread(str(out / 'sheet_000.png')) != first).any()
 
 
-def test_missing_data_is_a_clear_error(
-    config: str, tmp_path: Path, stills: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_missing_data_is_a_clear_error(config, tmp_path, stills, capsys):
     (stills / 'annotations.json').unlink()
     assert browse_dataset.main([config, '--out', str(tmp_path / 'sheets')]) == 2
     assert 'annotations.json does not exist' in capsys.readouterr().err
 
 
-def test_a_config_without_training_data_is_a_clear_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_config_without_training_data_is_a_clear_error(tmp_path, capsys):
     path = tmp_path / 'empty.py'
     path.write_text('model = dict()\n')
     assert browse_dataset.main([str(path)]) == 2
@@ -57,9 +53,7 @@ def test_counts_must_be_positive() -> None:
         browse_dataset.parse_args(['config.py', '--samples', '0'])
 
 
-def test_what_is_unusable_is_a_clear_error_where_it_stops(
-    config: str, tmp_path: Path, stills: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_what_is_unusable_is_a_clear_error_where_it_stops(config, tmp_path, stills, capsys):
     for path in (stills / 'images').iterdir():
         path.write_bytes(b'broken')
     option = 'train_dataloader.dataset.on_unusable=stop'
@@ -78,9 +72,7 @@ def test_what_is_unusable_is_a_clear_error_where_it_stops(
         ('train_dataloader.dataset.type=Nope', 'Nope is not in the'),
     ],
 )
-def test_options_that_do_not_fit_are_a_clear_error(
-    config: str, option: str, message: str, capsys: pytest.CaptureFixture
-) -> None:
+def test_options_that_do_not_fit_are_a_clear_error(config, option, message, capsys):
     assert browse_dataset.main([config, '--cfg-options', option]) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: ')
@@ -93,9 +85,7 @@ def test_an_option_without_value_is_refused(config: str, capsys: pytest.CaptureF
     assert "expected KEY=VALUE, got 'max_epochs'" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_it_without_a_traceback(
-    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_ctrl_c_ends_it_without_a_traceback(config, monkeypatch, capsys):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 

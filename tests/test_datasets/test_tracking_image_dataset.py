@@ -96,9 +96,7 @@ def test_large_objects_are_for_pasting_only(stills: Path, tmp_path: Path) -> Non
         (dict(segmentation=dict(size=[9, 9], counts=[81])), 'needs counts and size'),
     ],
 )
-def test_bad_annotations_are_left_out_with_the_file_named(
-    stills: Path, changes: dict, message: str
-) -> None:
+def test_bad_annotations_are_left_out_with_the_file_named(stills, changes, message):
     change_annotation(stills, 2, **changes)
     where = r'annotations\.json: annotation 2 of set0_2\.png: object left out'
     with pytest.warns(CorpusWarning, match=f'{where}: .*{message}'):

@@ -67,9 +67,7 @@ def test_frames_whose_box_is_outside_are_left_out_with_the_video_named(videos: P
         ('500,10,40,40\n' * 12, '12 boxes have their centre outside the 320 x 240 frame'),
     ],
 )
-def test_a_bad_video_is_left_out_with_its_folder_named(
-    videos: Path, content: str, message: str
-) -> None:
+def test_a_bad_video_is_left_out_with_its_folder_named(videos, content, message):
     (write_video(videos / 'second') / 'groundtruth.txt').write_text(content)
     with pytest.warns(UserWarning, match=f'second: video left out: .*{message}'):
         assert len(build(videos)) == 1

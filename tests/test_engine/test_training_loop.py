@@ -48,9 +48,7 @@ def test_mmengines_own_wrapper_stays_what_it_is_to_other_configs():
     ('device', 'amp', 'changes'),
     [('cpu', False, {'optim_wrapper.type': 'CPUAmpOptimWrapper'}), ('cuda', True, {})],
 )
-def test_the_tools_option_takes_ours_only_without_a_gpu(
-    device: str, amp: bool, changes: dict, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_tools_option_takes_ours_only_without_a_gpu(device, amp, changes, monkeypatch):
     options = SimpleNamespace(amp=True, cfg_options=dict(seed=1))
     ran = []
     tool = SimpleNamespace(parse_args=lambda: options)
@@ -62,9 +60,7 @@ def test_the_tools_option_takes_ours_only_without_a_gpu(
 
 
 @pytest.mark.parametrize('schedule', SCHEDULES, ids=lambda path: path.stem)
-def test_epochs_without_a_batch_are_refused_under_every_shipped_schedule(
-    make_runner: Callable[..., Runner], schedule: Path
-) -> None:
+def test_epochs_without_a_batch_are_refused_under_every_shipped_schedule(make_runner, schedule):
     config = Config.fromfile(schedule)
     runner = make_runner(
         'empty',

@@ -136,9 +136,7 @@ def struck(reference_data: Path) -> list[TrackedVideo]:
     ]
 
 
-def test_success_of_struck_is_as_published(
-    struck: list[TrackedVideo], reference_data: Path
-) -> None:
+def test_success_of_struck_is_as_published(struck, reference_data):
     published = json.loads((reference_data / 'published.json').read_text())
     assert len(struck) == 100
     success = score_videos(struck, CONVENTIONS['otb']).success

@@ -102,8 +102,8 @@ def test_two_processes_give_the_same_results(clips: Path, tmp_path: Path) -> Non
 
 
 def test_processes_share_out_the_finished_videos_and_all_stop_where_one_has_changed(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    clips, tmp_path, monkeypatch
+):
     """One process that looked at all of them would have the others wait."""
     run_clips(clip_config(clips, tmp_path / 'run'))
     boxes = clips / 'data/Vase/groundtruth_rect.txt'
@@ -135,9 +135,7 @@ def test_a_finished_run_is_only_evaluated(clips: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('kind', ['frames', 'truth', 'damaged truth'])
-def test_results_of_data_that_have_changed_are_refused(
-    kind: str, clips: Path, tmp_path: Path
-) -> None:
+def test_results_of_data_that_have_changed_are_refused(kind, clips, tmp_path):
     run_clips(clip_config(clips, tmp_path / 'run'))
     before = read_videos(tmp_path / 'run')
     boxes = clips / 'data/Tiger2/groundtruth_rect.txt'
@@ -153,9 +151,7 @@ def test_results_of_data_that_have_changed_are_refused(
     assert read_videos(tmp_path / 'run') == before
 
 
-def test_a_result_of_other_data_can_be_removed_and_tracked_again(
-    clips: Path, tmp_path: Path
-) -> None:
+def test_a_result_of_other_data_can_be_removed_and_tracked_again(clips, tmp_path):
     run_clips(clip_config(clips, tmp_path / 'run'))
     boxes = clips / 'data/Tiger2/groundtruth_rect.txt'
     boxes.write_text(boxes.read_text().replace(',16,12', ',15,12'))
@@ -256,9 +252,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
         ('nan', 1),
     ],
 )
-def test_bad_data_are_named_and_left_out(
-    kind: str, workers: int, clips: Path, tmp_path: Path, good: dict[str, dict]
-) -> None:
+def test_bad_data_are_named_and_left_out(kind, workers, clips, tmp_path, good):
     named = break_clips(clips, kind)
     changes = {'test_dataloader.num_workers': workers}
     metrics = run_clips(clip_config(clips, tmp_path / 'bad', **changes))
@@ -349,9 +343,7 @@ def test_the_log_says_what_was_there(clips: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('metric', ['TLPGSOTMetric', 'SOTMetric'])
-def test_a_folder_without_a_list_is_tested_as_mmtracks_data_set(
-    clips: Path, tmp_path: Path, metric: str
-) -> None:
+def test_a_folder_without_a_list_is_tested_as_mmtracks_data_set(clips, tmp_path, metric):
     changes = {}
     if metric == 'SOTMetric':
         changes = dict(

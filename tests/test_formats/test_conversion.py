@@ -91,9 +91,7 @@ def by_frame(boxes: VideoBoxes) -> Boxes:
 
 @pytest.mark.parametrize('format', FORMATS)
 @pytest.mark.parametrize('with_video', [False, True])
-def test_there_and_back(
-    format: str, with_video: bool, boxes: VideoBoxes, clip: Path, tmp_path: Path
-) -> None:
+def test_there_and_back(format, with_video, boxes, clip, tmp_path):
     one = format in ('vot', 'otb')
     boxes = boxes.only('face') if one else boxes
     path = tmp_path / f'a{SUFFIXES.get(format, ".txt")}'
@@ -223,9 +221,7 @@ def broken(content: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize('format', ['coco', 'labelstudio'])
-def test_broken_json_is_an_input_error_or_read(
-    format: str, boxes: VideoBoxes, tmp_path: Path
-) -> None:
+def test_broken_json_is_an_input_error_or_read(format, boxes, tmp_path):
     few = dataclasses.replace(boxes, records=boxes.records[:2], frame_count=2)
     path = tmp_path / 'a.json'
     write_boxes_of_video(few, path, format)
@@ -285,9 +281,7 @@ def test_a_format_of_one_target_asks_which(boxes: VideoBoxes, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize('format', ['coco', 'cvat', 'labelstudio'])
-def test_a_format_that_needs_the_size_asks_for_it(
-    format: str, boxes: VideoBoxes, tmp_path: Path
-) -> None:
+def test_a_format_that_needs_the_size_asks_for_it(format, boxes, tmp_path):
     path = tmp_path / 'a'
     path.write_text('kept')
     with pytest.raises(InputError, match=f'size: {format} needs the size of the frames'):
@@ -300,9 +294,7 @@ def test_a_file_that_cannot_be_written_is_named(boxes: VideoBoxes, tmp_path: Pat
         write_boxes_of_video(boxes, tmp_path / 'none' / 'a.xml', 'cvat')
 
 
-def test_a_full_disk_leaves_the_old_file(
-    boxes: VideoBoxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_file(boxes, tmp_path, monkeypatch):
     path = tmp_path / 'a.xml'
     path.write_text('old')
 

@@ -92,9 +92,7 @@ def test_tlpg_refuses(changes: dict, message: str) -> None:
     ('key', 'value', 'right'),
     [('in_channels', 64, '112'), ('stride', 8, '16'), ('cell_offset', 0.0, r'9\.0')],
 )
-def test_a_second_stage_without_a_target_model_is_held_against_its_map(
-    key: str, value: float, right: str
-) -> None:
+def test_a_second_stage_without_a_target_model_is_held_against_its_map(key, value, right):
     with pytest.raises(ValueError, match=rf'BoxRegressionRefiner: {key} is .* is {right}; set'):
         _build('tlpg/ablation/breg-en_iou.py', {f'refiner.{key}': value})
 

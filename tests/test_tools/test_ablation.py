@@ -52,8 +52,8 @@ def arguments(tmp_path: Path, models: list[FakeModel]) -> list[str]:
 
 
 def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    arguments, tmp_path, capsys
+):
     assert main(arguments) == 1
     printed = capsys.readouterr()
     for label in ('DC+IoU', 'DC+Reg+IoU'):
@@ -70,9 +70,7 @@ def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
     assert (tmp_path / 'out/table1.png').stat().st_size > 0
 
 
-def test_a_gain_has_its_error(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_gain_has_its_error(arguments, tmp_path, capsys):
     work_dirs = tmp_path / 'work_dirs'
     (work_dirs / 'rc_iou').rename(work_dirs / 'dc-reg_iou')
     main(arguments)
@@ -87,13 +85,7 @@ def test_a_gain_has_its_error(
     }
 
 
-def test_figures_are_means_over_the_trainings(
-    arguments: list[str],
-    tmp_path: Path,
-    models: list[FakeModel],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_figures_are_means_over_the_trainings(arguments, tmp_path, models, monkeypatch, capsys):
     """Two seeds of DCC and one of RC; the second training's tracker loses its target."""
     shutil.copytree(tmp_path / 'work_dirs/dcc_iou', tmp_path / 'seed1/dcc_iou')
     first = FakeModel.step
@@ -129,9 +121,7 @@ def test_it_goes_on_where_it_stopped(arguments: list[str], models: list[FakeMode
     assert [len(model.starts) for model in models] == [0, 0]
 
 
-def test_nothing_to_evaluate_is_an_error(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_to_evaluate_is_an_error(arguments, tmp_path, capsys):
     assert main([*arguments[:-1], str(tmp_path / 'clips')]) == 2
     assert 'holds a checkpoint of no row; train one' in capsys.readouterr().err
     assert not (tmp_path / 'out/table1.csv').exists()

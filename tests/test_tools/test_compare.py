@@ -30,9 +30,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ['--trackers', 'mil', 'tlpg', *paths]
 
 
-def test_prints_a_table_and_feeds_the_analysis(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_prints_a_table_and_feeds_the_analysis(arguments, tmp_path, capsys):
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     table = {line.split()[0]: line.split()[1:] for line in lines[-2:]}
@@ -44,17 +42,13 @@ def test_prints_a_table_and_feeds_the_analysis(
 
 
 @pytest.mark.parametrize(('option', 'left'), [([], 30.0), (['--no-one-based'], 31.0)])
-def test_the_base_of_boxes_can_be_given(
-    option: list[str], left: float, arguments: list[str], tmp_path: Path
-) -> None:
+def test_the_base_of_boxes_can_be_given(option, left, arguments, tmp_path):
     assert main([arguments[0], 'mil', *arguments[3:], *option]) == 0
     result = json.loads((tmp_path / 'out/mil/videos/A.json').read_text())
     assert result['truth'][0] == [left, left + 10, left + 20, left + 30]
 
 
-def test_an_untrained_model_is_called_that_in_table_and_folder(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_untrained_model_is_called_that_in_table_and_folder(arguments, tmp_path, capsys):
     small_config('stark').dump(tmp_path / 'stark.py')
     tracker = f'stark={tmp_path / "stark.py"}:untrained'
     assert main([arguments[0], tracker, *arguments[3:]]) == 0
@@ -63,9 +57,7 @@ def test_an_untrained_model_is_called_that_in_table_and_folder(
     assert 'stark-untrained,2,2,' in (tmp_path / 'out/comparison.csv').read_text()
 
 
-def test_a_video_that_was_left_out_shows_in_table_and_status(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_video_that_was_left_out_shows_in_table_and_status(arguments, tmp_path, capsys):
     (tmp_path / 'clips/B/img/0002.jpg').write_bytes(b'no image')
     assert main(arguments) == 1
     out = capsys.readouterr().out
@@ -73,9 +65,7 @@ def test_a_video_that_was_left_out_shows_in_table_and_status(
     assert 'videos were left out' in out
 
 
-def test_figures_of_frames_that_were_replaced_are_not_shown(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_figures_of_frames_that_were_replaced_are_not_shown(arguments, tmp_path, capsys):
     assert main(arguments) == 0
     capsys.readouterr()
     for image in (tmp_path / 'clips').rglob('*.jpg'):
@@ -88,8 +78,8 @@ def test_figures_of_frames_that_were_replaced_are_not_shown(
 
 @pytest.mark.parametrize('seed', ['-1', '2147483648'])
 def test_a_seed_that_cannot_be_used_is_refused_before_anything_runs(
-    seed: str, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    seed, arguments, tmp_path, capsys
+):
     with pytest.raises(SystemExit) as caught:
         main([*arguments, '--seed', seed])
     assert caught.value.code == 2
@@ -97,9 +87,7 @@ def test_a_seed_that_cannot_be_used_is_refused_before_anything_runs(
     assert not (tmp_path / 'out').exists()
 
 
-def test_bad_input_is_explained_before_anything_runs(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_explained_before_anything_runs(arguments, tmp_path, capsys):
     assert main([*arguments[:1], 'mil', 'boosting', *arguments[3:]]) == 2
     assert "'boosting' must be one of" in capsys.readouterr().err
     assert main([*arguments[:1], 'mil', 'mil', *arguments[3:]]) == 2
@@ -107,9 +95,7 @@ def test_bad_input_is_explained_before_anything_runs(
     assert not (tmp_path / 'out').exists()
 
 
-def test_ctrl_c_says_how_to_go_on(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ctrl_c_says_how_to_go_on(arguments, monkeypatch, capsys):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -64,16 +64,12 @@ def test_the_file_must_be_named_onnx(tmp_path: Path, capsys: pytest.CaptureFixtu
         (str(REPOSITORY / 'README.md'), f'tlpg://{NAME}', 'config: '),
     ],
 )
-def test_bad_input_is_explained(
-    config: str, checkpoint: str, message: str, capsys: pytest.CaptureFixture
-):
+def test_bad_input_is_explained(config, checkpoint, message, capsys):
     assert export.main([config, '--checkpoint', checkpoint, '--out', 'model.onnx']) == 2
     assert capsys.readouterr().err.startswith(f'error: {message}')
 
 
-def test_ctrl_c_shows_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-):
+def test_ctrl_c_shows_no_traceback(tmp_path, monkeypatch, capsys):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

@@ -138,9 +138,7 @@ def lefts(result: list[dict[str, Any]]) -> list[float]:
     return [each['x'] * 1.6 for each in region['value']['sequence']]
 
 
-def test_draw_propose_correct_propose_export(
-    studio: LabelStudio, backend: str, video: Path, tmp_path: Path
-) -> None:
+def test_draw_propose_correct_propose_export(studio, backend, video, tmp_path):
     project, task = studio.task(dict(data=dict(video='/data/local-files/?d=a.mp4')))
     service = dict(project=project, url=backend, title='tlpg', is_interactive=True)
     connected = studio.ask('/api/ml', service)

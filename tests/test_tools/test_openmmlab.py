@@ -152,9 +152,7 @@ def test_a_published_checkpoint_loads(tmp_path: Path, monkeypatch: pytest.Monkey
     init_model(str(CONFIG), str(published[0]), device='cpu')
 
 
-def test_an_unheard_of_tool_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-):
+def test_an_unheard_of_tool_is_named(monkeypatch, capsys):
     assert run_mmtrack_tool(monkeypatch, 'misc/unheard_of.py') == 2
     assert 'misc/unheard_of.py is not at' in capsys.readouterr().err
     assert run_mmtrack_tool(monkeypatch, 'dist_train.sh') == 2

@@ -37,9 +37,7 @@ def config(tmp_path: Path) -> Path:
     return write_config(tmp_path / 'config.py', SHIPPED, write_stills(tmp_path / 'stills'))
 
 
-def test_stored_and_computed_features_give_the_same_losses(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stored_and_computed_features_give_the_same_losses(config, tmp_path, monkeypatch):
     # New interpreters would take ten seconds each to import it all.
     monkeypatch.setattr(store_features, 'get_context', lambda method: get_context('fork'))
     folder = tmp_path / 'features'
@@ -84,9 +82,7 @@ def _in_order(dataset: StoredFeatureDataset, samples: list[dict], indices: tuple
         sample['data_samples'].gt_instances.bboxes = boxes
 
 
-def test_another_configuration_is_refused(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_another_configuration_is_refused(config, tmp_path, capsys):
     arguments = [str(config), str(tmp_path / 'a'), '--samples', '1', '--workers', '1']
     assert store_features.main(arguments) == 0
     option = 'train_dataloader.dataset.seed=1'
@@ -99,26 +95,20 @@ def test_another_configuration_is_refused(
 
 
 @pytest.mark.parametrize('options', [('--samples', '0'), ('--samples', '1', '--workers', '0')])
-def test_counts_must_be_positive(
-    config: Path, tmp_path: Path, options: tuple[str, ...], capsys: pytest.CaptureFixture
-) -> None:
+def test_counts_must_be_positive(config, tmp_path, options, capsys):
     with pytest.raises(SystemExit) as ended:
         store_features.main([str(config), str(tmp_path / 'features'), *options])
     assert ended.value.code == 2
     assert 'must be at least 1' in capsys.readouterr().err
 
 
-def test_a_config_without_a_model_is_a_clear_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_config_without_a_model_is_a_clear_error(tmp_path, capsys):
     path = REPOSITORY / 'configs' / '_base_' / 'datasets' / 'tlpg_small.py'
     assert store_features.main([str(path), str(tmp_path / 'features'), '--samples', '1']) == 2
     assert 'has no model; pass a training config' in capsys.readouterr().err
 
 
-def test_a_missing_config_and_missing_data_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_missing_config_and_missing_data_are_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('TLPG_DATA', str(tmp_path / 'absent'))
     for config, message in (
         (tmp_path / 'none.py', 'none.py'),
@@ -148,9 +138,7 @@ class KilledPool:
         assert cancel_futures
 
 
-def test_a_killed_process_ends_it_with_advice(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_killed_process_ends_it_with_advice(config, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(store_features, 'ProcessPoolExecutor', KilledPool)
     assert (
         store_features.main([str(config), str(tmp_path / 'a'), '--samples', '1', '--workers', '2'])
@@ -173,9 +161,7 @@ class InterruptedPool(KilledPool):
         raise KeyboardInterrupt
 
 
-def test_ctrl_c_ends_it_without_a_traceback(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_ctrl_c_ends_it_without_a_traceback(config, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(store_features, 'ProcessPoolExecutor', InterruptedPool)
     # Those of other tests are none of its business.
     monkeypatch.setattr(store_features, 'active_children', list)
@@ -248,9 +234,7 @@ def test_the_hash_sees_what_is_stored_and_nothing_else() -> None:
     assert source_hash(_config(backbone=dict(type='E'))) != reference
 
 
-def test_a_full_disk_is_noticed_before_anything_is_computed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_noticed_before_anything_is_computed(tmp_path, monkeypatch):
     def fail(*_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

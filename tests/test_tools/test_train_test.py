@@ -249,13 +249,7 @@ def test_dist_script(name: str, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_missing_is_said_in_one_line(
-    tmp_path: Path,
-    arguments: list[str],
-    message: str,
-    run_here: Run,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_missing_is_said_in_one_line(tmp_path, arguments, message, run_here, monkeypatch):
     monkeypatch.setenv('TLPG_DATA', 'nowhere')
     code, output = run_here(*arguments, folder=tmp_path)
     assert code == 2

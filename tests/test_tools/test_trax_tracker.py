@@ -110,9 +110,7 @@ def test_a_session_over_a_real_connection(client: object, square_files: list[Pat
         assert float(properties['confidence']) == 0.0
 
 
-def test_a_first_image_that_cannot_be_read_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_first_image_that_cannot_be_read_is_named(monkeypatch, tmp_path):
     reasons = []
 
     class OneRequest:
@@ -133,9 +131,7 @@ def test_a_first_image_that_cannot_be_read_is_named(
     assert 'no.png, cannot be read' in reasons[0]
 
 
-def test_a_path_with_other_letters_is_explained_to_both_sides(
-    square_files: list[Path], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_path_with_other_letters_is_explained_to_both_sides(square_files, capfd):
     folder = square_files[0].with_name('für')
     folder.mkdir()
     path = square_files[0].rename(folder / '0.png')

@@ -84,9 +84,7 @@ def test_columns_and_absent_targets(content: str, boxes: list, tmp_path: Path) -
         (b'1,2,3,4\n\xff\xfe\xe9', 'is no text in UTF-8'),
     ],
 )
-def test_anything_else_is_refused_by_file_and_line(
-    content: str | bytes, line: str, tmp_path: Path
-) -> None:
+def test_anything_else_is_refused_by_file_and_line(content, line, tmp_path):
     with pytest.raises(InputError, match=rf'{re.escape(str(tmp_path))}/boxes\.txt.*{line}'):
         read(tmp_path, content)
 

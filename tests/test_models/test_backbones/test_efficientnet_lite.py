@@ -76,9 +76,7 @@ def test_equals_the_package_on_a_crop_of_288_pixels(frozen: EfficientNetLite) ->
 
 
 @pytest.mark.parametrize(('number', 'size'), [(1, 96), (3, 96), (2, 65)])
-def test_compiling_keeps_the_values_at_every_size_and_number(
-    frozen: EfficientNetLite, number: int, size: int
-) -> None:
+def test_compiling_keeps_the_values_at_every_size_and_number(frozen, number, size):
     images = random_images(size, number)
     # An image that asks for a gradient is not given to what was compiled.
     plain = frozen(images.clone().requires_grad_())

@@ -66,12 +66,7 @@ def test_c5_is_interpolated_between_tile_centres() -> None:
     ],
 )
 @pytest.mark.parametrize('out_channels', [None, 7])
-def test_any_number_of_levels(
-    in_channels: tuple[int, ...],
-    sizes: tuple[int, ...],
-    reference_level: int,
-    out_channels: int | None,
-) -> None:
+def test_any_number_of_levels(in_channels, sizes, reference_level, out_channels):
     neck = BalancedNeck(in_channels, out_channels, reference_level)
     feats = random_levels(in_channels, sizes)
     laterals = neck.laterals(feats)

@@ -59,9 +59,7 @@ def test_an_init_cfg_of_its_own_counts() -> None:
     ('low_source', 'sizes', 'out_channels'),
     [('c5', (13, 7, 4), None), ('c5', (18, 9, 5), 5), ('conv', (12, 6, 3), 5)],
 )
-def test_has_the_size_of_x(
-    low_source: str, sizes: tuple[int, int, int], out_channels: int | None
-) -> None:
+def test_has_the_size_of_x(low_source, sizes, out_channels):
     enhancer = build(low_source, out_channels)
     assert enhancer.out_channels == (out_channels or 10)
     enhanced = wake(enhancer)(*random_inputs(sizes))

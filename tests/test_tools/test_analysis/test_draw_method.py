@@ -26,9 +26,7 @@ def built(shipped: TLPG, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tracker, 'from_pretrained', lambda **_: SimpleNamespace(model=shipped))
 
 
-def test_the_figures_are_drawn_of_the_frame_that_was_searched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shipped: TLPG
-):
+def test_the_figures_are_drawn_of_the_frame_that_was_searched(tmp_path, monkeypatch, shipped):
     monkeypatch.setattr(shipped, 'options', replace(shipped.options, warps=0))
     views, look = [], draw_method.look
     monkeypatch.setattr(
@@ -59,9 +57,7 @@ def test_the_figures_are_drawn_of_the_frame_that_was_searched(
         (['--frame', '2', '--box', '500', '0', '10', '10'], 'lies outside the 176 x 144 frame'),
     ],
 )
-def test_a_frame_or_box_that_cannot_be_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], message: str
-):
+def test_a_frame_or_box_that_cannot_be_is_refused(tmp_path, capsys, arguments, message):
     assert draw_method.main(['--out', str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
 

@@ -54,9 +54,7 @@ def judge(
         ((0, 0, 0, 0), 'neither'),
     ],
 )
-def test_a_box_beside_the_target_is_misplaced_and_one_around_or_in_it_is_not(
-    change: tuple[float, ...], fault: str
-) -> None:
+def test_a_box_beside_the_target_is_misplaced_and_one_around_or_in_it_is_not(change, fault):
     found = judge(change)
     assert found.at_fault == fault
     assert found.true_size == (found.success if fault == 'place' else ALL)
