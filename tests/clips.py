@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +116,28 @@ def clip_config(clips: Path, work_dir: Path, **changes: Any) -> Config:
 def run_clips(config: Config) -> dict[str, float]:
     """Run the config's test, as tools/test.py does."""
     return Runner.from_cfg(config).test()
+
+
+def in_two_processes(body: Callable[..., object], *arguments: object) -> list[int | None]:
+    """Exit codes of two forked processes, a group of PyTorch's, that call a function."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    fork = multiprocessing.get_context('fork')
+    children = [
+        fork.Process(target=_as_rank, args=(rank, port, body, arguments)) for rank in range(2)
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(300)
+        child.kill()
+        child.join()
+    return [child.exitcode for child in children]
+
+
+def _as_rank(rank: int, port: int, body: Callable[..., object], arguments: tuple) -> None:
+    address = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE='2')
+    os.environ.update(address, RANK=str(rank), LOCAL_RANK=str(rank))
+    torch.set_num_threads(1)
+    body(*arguments)

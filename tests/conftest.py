@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import pytest
@@ -17,16 +19,19 @@ import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable)
 # isort: split
 import mmtrack  # noqa: F401  (imports everything that need not be searched)
 import torch
+from mmengine.logging import MMLogger
 
+from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.models import openvino_function
+from tlpg_mmtrack.models.trackers import TLPG
 
 # mmengine collects garbage whenever a dataset is built; what importing left stays anyway and need
 # not be searched each time.
 gc.freeze()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Where the commands find what they share.
-sys.path.append(str(REPOSITORY / 'tools'))
+# Commands are imported by their names; 'test' is a module of Python's (written_runs.load_tool).
+sys.path += [str(REPOSITORY / name) for name in ('tools', 'tools/analysis', 'benchmarks')]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +61,27 @@ def _data_folder(name: str) -> Path:
 def _without_openvino(monkeypatch: pytest.MonkeyPatch):
     """Let 'auto' be PyTorch, with OpenVINO installed or not: it takes seconds to convert."""
     monkeypatch.setattr(openvino_function, 'is_installed', lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def _open_log():
+    """A log that was begun under `capsys` writes to a stream that is closed with its test."""
+    for handler in MMLogger.get_current_instance().handlers:
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, 'closed', False):
+            handler.stream = sys.__stderr__
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_configs():
+    """Each run writes its config down three times; to lay it out well takes seconds."""
+    with patch('mmengine.config.config.FormatCode', lambda text, **_: (text, True)):
+        yield
+
+
+@pytest.fixture(scope='session')
+def shipped() -> TLPG:
+    """The shipped model; a test that changes it puts it back."""
+    return Tracker.from_pretrained(device='cpu').model
 
 
 @pytest.fixture(scope='session')

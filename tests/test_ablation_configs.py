@@ -49,11 +49,11 @@ def check_parts(model: TLPG, name: str) -> None:
 
 
 def track(model: TLPG) -> None:
-    """A clip of four frames: boxes are finite and of positive size."""
+    """A clip of three frames: boxes are finite and of positive size."""
     frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
     model.eval()
     target = None
-    for index in range(4):
+    for index in range(3):
         image = frame.copy()
         image[40 + 2 * index : 70 + 2 * index, 60 + 3 * index : 90 + 3 * index] = (40, 220, 90)
         if target is None:

@@ -199,7 +199,7 @@ def test_r50_tracks(r50: TLPG) -> None:
     background = generator.integers(0, 255, (120, 160, 3), dtype=np.uint8)
     target = None
     r50.eval()
-    for index in range(4):
+    for index in range(3):
         frame = background.copy()
         frame[40 + 2 * index : 70 + 2 * index, 60 + 3 * index : 90 + 3 * index] = (40, 220, 90)
         if target is None:

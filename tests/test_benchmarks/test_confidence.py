@@ -3,15 +3,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-
 from confidence import draw_reliability, fit, roc_area
 
 

@@ -4,29 +4,17 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
+import online_learning
 from written_runs import write_square_clips
 
-BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'online_learning.py'
 
-
-def test_the_objectives_of_both_stages_fall_towards_the_lowest_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = importlib.util.spec_from_file_location('online_learning', BENCHMARK)
-    benchmark = importlib.util.module_from_spec(spec)
-    # Its dataclass looks its module up.
-    monkeypatch.setitem(sys.modules, 'online_learning', benchmark)
-    spec.loader.exec_module(benchmark)
-    monkeypatch.setattr(benchmark, 'LBFGS_ITERATIONS', 5)
+def test_the_objectives_of_both_stages_fall_towards_the_lowest_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(online_learning, 'LBFGS_ITERATIONS', 5)
     write_square_clips(tmp_path / 'data', ('A',))
     data, out = str(tmp_path / 'data'), tmp_path / 'out'
-    benchmark.main(['objective', '--data', data, '--out', str(out), '--threads', '1'])
+    online_learning.main(['objective', '--data', data, '--out', str(out), '--threads', '1'])
 
     rows = list(csv.reader((out / 'objective.csv').open()))[1:]
     assert [row[1] for row in rows] == [
@@ -34,6 +22,6 @@ def test_the_objectives_of_both_stages_fall_towards_the_lowest_found(
     ]
     for row in rows:
         lowest, *values = np.array(row[2:], dtype=float)
-        assert len(values) == benchmark.ITERATIONS + 1
+        assert len(values) == online_learning.ITERATIONS + 1
         assert (np.diff(values) <= 1e-6 * values[0]).all()
         assert lowest <= values[-1] < values[0]

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import size_feedback
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-
-BENCHMARK = Path(__file__).resolve().parents[2] / 'benchmarks' / 'size_feedback.py'
 
 
 class GrowingModel:
@@ -41,15 +39,6 @@ class ShyModel(GrowingModel):
         return SimpleNamespace(box=np.concatenate((target.box[:2], size)))
 
 
-@pytest.fixture(scope='module')
-def benchmark() -> ModuleType:
-    """The benchmark's module."""
-    spec = importlib.util.spec_from_file_location('size_feedback', BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def video(tmp_path: Path) -> FolderVideo:
     """Four frames of a white square."""
@@ -57,33 +46,27 @@ def video(tmp_path: Path) -> FolderVideo:
     return read_video_folder(tmp_path)[0][0]
 
 
-def test_an_error_compounds_in_the_own_crop_alone(
-    benchmark: ModuleType, video: FolderVideo
-) -> None:
-    own, true = (benchmark.found_sizes(GrowingModel(), video, crop) for crop in (False, True))
+def test_an_error_compounds_in_the_own_crop_alone(video: FolderVideo) -> None:
+    own, true = (size_feedback.found_sizes(GrowingModel(), video, crop) for crop in (False, True))
     np.testing.assert_allclose(own[:, 0], [1.1, 1.05 * 1.1, 1.05**2 * 1.1])
     np.testing.assert_allclose(true, 1.1)
 
 
-def test_half_of_a_wrong_size_is_left_after_one_step(
-    benchmark: ModuleType, video: FolderVideo
-) -> None:
-    errors = benchmark.one_step(ShyModel(), video)
-    assert errors.shape == (benchmark.FRAMES, len(benchmark.SCALES), 2)
-    expected = np.log(benchmark.SCALES)[:, None] / 2
+def test_half_of_a_wrong_size_is_left_after_one_step(video: FolderVideo) -> None:
+    errors = size_feedback.one_step(ShyModel(), video)
+    assert errors.shape == (size_feedback.FRAMES, len(size_feedback.SCALES), 2)
+    expected = np.log(size_feedback.SCALES)[:, None] / 2
     np.testing.assert_allclose(errors, np.broadcast_to(expected, errors.shape), atol=1e-12)
 
 
-def test_a_frame_that_cannot_be_read_is_named(benchmark: ModuleType, video: FolderVideo) -> None:
+def test_a_frame_that_cannot_be_read_is_named(video: FolderVideo) -> None:
     video.images[2].write_bytes(b'')
     with pytest.raises(ValueError, match=r'0003\.jpg cannot be read'):
-        benchmark.found_sizes(GrowingModel(), video, False)
+        size_feedback.found_sizes(GrowingModel(), video, False)
 
 
-def test_an_unknown_sequence_is_refused(
-    benchmark: ModuleType, video: FolderVideo, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_sequence_is_refused(video, capsys):
     folder = str(video.images[0].parents[2])
     with pytest.raises(SystemExit):
-        benchmark.main(['--data', folder, '--sequences', 'A', 'Z'])
+        size_feedback.main(['--data', folder, '--sequences', 'A', 'Z'])
     assert "holds no 'Z'; it has ['A']" in capsys.readouterr().err

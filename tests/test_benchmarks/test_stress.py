@@ -3,16 +3,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from demo_clip import DEMO_BOX, demo_clip
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-
 from stress import Course, overlap, table_row
 from stress_clips import KINDS, LEAD, TAIL, Source
 

@@ -99,7 +99,7 @@ class TestCheckpoints:
             torch.serialization.add_safe_globals(allowed)
         assert log.mean() == 1
 
-    @pytest.mark.parametrize('dtype', ['?', 'i4', 'i8', 'f2', 'f4', 'f8', 'c16', 'U6'])
+    @pytest.mark.parametrize('dtype', ['?', 'i8', 'f4', 'U6'])
     def test_numpy(self, tmp_path: Path, dtype: str) -> None:
         array = np.array([[0, 1], [1, 0]]).astype(dtype)
         torch.save({'array': array, 'scalar': array[0, 1]}, tmp_path / 'numpy.pth')
@@ -128,7 +128,6 @@ class TestCheckpoints:
         'reduced',
         [
             (getattr, (torch.Tensor, 'numpy')),
-            (getattr, (HistoryBuffer, '__init__')),
             (getattr, (HistoryBuffer, 'register_statistics')),
             (os.getcwd, ()),
         ],

@@ -49,18 +49,14 @@ class TestStandIn:
         with pytest.raises(NotImplementedError, match='deform_conv_forward'):
             stand_in.deform_conv_forward(1, key=2)
 
-    def test_nothing_is_replaced_where_operators_load(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_nothing_is_replaced_where_operators_load(self, monkeypatch):
         monkeypatch.delitem(sys.modules, 'mmcv._ext')
         monkeypatch.setattr(importlib.util, 'find_spec', lambda name: SimpleNamespace(name=name))
         monkeypatch.setattr(importlib, 'import_module', lambda name: None)
         stand_in_for_compiled_ops()
         assert 'mmcv._ext' not in sys.modules
 
-    def test_operators_of_another_torch_are_explained(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_operators_of_another_torch_are_explained(self, monkeypatch):
         def fail(name: str) -> None:
             raise ImportError('undefined symbol: _ZN3c10')
 
@@ -92,9 +88,7 @@ class TestPrRoIPool:
         boxes = torch.tensor([[100.0, 90, 180, 200], [30, 40, 90, 80]])
         assert initializer(features, boxes).shape == (1, 3, 4, 4)
 
-    def test_where_mmcv_s_operator_runs_the_cpu_s_features_go_to_ours(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_where_mmcv_s_operator_runs_the_cpu_s_features_go_to_ours(self, monkeypatch):
         from mmtrack.models.filter import filter_head
         from mmtrack.models.track_heads import iounet_head
 

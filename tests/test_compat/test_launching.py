@@ -73,9 +73,7 @@ class TestDistributedOnCpu:
         assert wrapped.module.linear.weight.grad is not None
 
     @pytest.mark.parametrize('name', ['train.py', 'test.py'])
-    def test_our_tools_leave_the_group(
-        self, name: str, process_group: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_our_tools_leave_the_group(self, name, process_group, monkeypatch):
         """A process that ends in a group of gloo's may abort after all of its work."""
         calls = []
         ran = SimpleNamespace(

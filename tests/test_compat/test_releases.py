@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 from command_line import command
@@ -52,9 +51,7 @@ def test_these_releases_fit(mmdet: str, installed: dict[str, str]) -> None:
         ('mmtrack', '0.14.0', 'pip install --no-deps mmtrack==1.0.0rc1'),
     ],
 )
-def test_another_release_is_named_with_what_to_install(
-    name: str, release: str, command: str, installed: dict[str, str]
-) -> None:
+def test_another_release_is_named_with_what_to_install(name, release, command, installed):
     installed[name] = release
     with pytest.raises(PackageError) as caught:
         check_releases()
@@ -66,9 +63,7 @@ def test_another_release_is_named_with_what_to_install(
     assert '\n' not in message
 
 
-def test_a_missing_package_is_named(
-    installed: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named(installed, monkeypatch):
     del installed['mmtrack']
     check_releases()  # There, but unknown to pip.
     monkeypatch.setattr('tlpg_mmtrack.compat.releases.find_spec', lambda name: None)
@@ -76,9 +71,7 @@ def test_a_missing_package_is_named(
         check_releases()
 
 
-def test_a_command_says_so_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_says_so_in_one_line(tmp_path, monkeypatch, capsys):
     """Before mmdet, whose own answer is an AssertionError with advice that does not help."""
     fake = tmp_path / 'mmdet-3.4.0.dist-info'
     fake.mkdir()

@@ -17,9 +17,7 @@ EXAMPLES = re.findall(r'```python\n(.*?)```', PAGE, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize('example', EXAMPLES)
-def test_an_example_makes_samples(
-    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_example_makes_samples(example, tmp_path, monkeypatch):
     write_video(tmp_path / 'data' / 'mine' / 'first_clip')
     write_video(tmp_path / 'data' / 'mine' / 'test_clip')
     write_stills(tmp_path / 'data' / 'my_images')

@@ -25,9 +25,7 @@ def green_box() -> Cutout:
 
 @pytest.mark.parametrize('degrees', [0.0, 20.0])
 @pytest.mark.parametrize('size', [25.0, 57.6, 120.0])
-def test_the_pixels_are_where_the_outline_says(
-    green_box: Cutout, degrees: float, size: float
-) -> None:
+def test_the_pixels_are_where_the_outline_says(green_box, degrees, size):
     canvas = np.full((288, 288, 3), 128, dtype=np.uint8)
     matrix = place_matrix(
         linear_map(-1.1, 0.9, degrees), green_box.points, np.array([120.3, 150.8]), size

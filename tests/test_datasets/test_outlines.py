@@ -39,9 +39,7 @@ def test_no_mask_is_no_polygon(empty: object) -> None:
     assert outline_of(empty, 10, 10) == []
 
 
-@pytest.mark.parametrize(
-    'code', [dict(size=[30, 20], counts=[600]), dict(counts=[600]), dict(size=[20, 30])]
-)
+@pytest.mark.parametrize('code', [dict(size=[30, 20], counts=[600]), dict(size=[20, 30])])
 def test_a_code_of_another_image_is_refused(code: dict) -> None:
     with pytest.raises(InputError, match=r'run-length code needs counts and size \[20, 30\]'):
         outline_of(code, 20, 30)
@@ -54,9 +52,7 @@ def test_a_code_of_another_image_is_refused(code: dict) -> None:
         (dict(size=[20, 30], counts=[-5, 605]), 'counts must not be negative'),
         # What the counts leave over would be filled with whatever is in memory.
         (dict(size=[20, 30], counts=[5, 5]), 'add up to the 600 pixels .* got a sum of 10'),
-        (dict(size=[20, 30], counts=''), 'needs counts and size'),
         (dict(size=[20, 30], counts=7), 'int'),
-        (dict(size=5, counts=[600]), 'needs counts and size'),
         ([[1, 2, 3]], 'cannot reshape'),
         ([dict(x=1)], 'dict'),
         ('1 2 3', 'cannot reshape'),

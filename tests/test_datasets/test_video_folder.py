@@ -36,9 +36,7 @@ def test_two_targets_and_other_separators(tmp_path: Path) -> None:
     assert videos[0].truth.tolist() == videos[1].truth.tolist()
 
 
-def test_videos_of_the_benchmark_use_its_frames(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_videos_of_the_benchmark_use_its_frames(tmp_path, monkeypatch):
     # A wheel comes without tools/.
     monkeypatch.setitem(sys.modules, 'dataset_check', None)
     # BlurCar1 is frames 247 to 988 of OTB-100.
@@ -108,9 +106,7 @@ def build_test(folder: Path, **options: object) -> VideoFolderDataset:
         ('groundtruth_rect.txt', False, 0),
     ],
 )
-def test_one_folder_trains_tests_and_compares(
-    box_file: str, one_based: bool | None, base: int, tmp_path: Path
-) -> None:
+def test_one_folder_trains_tests_and_compares(box_file, one_based, base, tmp_path):
     rows = '30.5,40,20.25,20\n34.5,40,20,20\n0,0,0,0\n42,40,20,20\n'
     write_own_clips(tmp_path, box_file, rows)
     expected = [[30.5 - base, 40 - base, 50.75 - base, 60 - base]]
@@ -145,9 +141,7 @@ def test_one_folder_trains_tests_and_compares(
         ('nan\n' * 4, r'groundtruth\.txt, line 1: the first box cannot be started from'),
     ],
 )
-def test_faults_are_named_before_a_frame_is_tracked(
-    content: str, message: str, tmp_path: Path
-) -> None:
+def test_faults_are_named_before_a_frame_is_tracked(content, message, tmp_path):
     write_own_clips(tmp_path, 'groundtruth.txt', content)
     write_square_clips(tmp_path)
     with pytest.raises(InputError, match=f'1 of 3 videos cannot be tested on: mine: .*{message}'):

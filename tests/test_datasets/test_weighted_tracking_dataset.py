@@ -70,9 +70,7 @@ def test_a_sample_is_a_function_of_its_number(dataset: WeightedTrackingDataset) 
     assert not torch.equal(before[0]['inputs']['img'], before[1]['inputs']['img'])
 
 
-def test_another_seed_gives_other_samples(
-    dataset: WeightedTrackingDataset, loader_config: dict
-) -> None:
+def test_another_seed_gives_other_samples(dataset, loader_config):
     loader_config.dataset.seed = 1
     other = DATASETS.build(loader_config.dataset)
     assert not torch.equal(dataset[0]['inputs']['img'], other[0]['inputs']['img'])
@@ -143,9 +141,7 @@ def test_no_dataset_is_refused() -> None:
         WeightedTrackingDataset(datasets=[])
 
 
-def test_the_base_config_reads_the_development_corpus(
-    train_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_base_config_reads_the_development_corpus(train_data, monkeypatch):
     monkeypatch.setenv('TLPG_DATA', str(train_data.parent))
     dataset = DATASETS.build(Config.fromfile(BASE).train_dataloader.dataset)
     assert all(len(source) > 20 for source in dataset.datasets)

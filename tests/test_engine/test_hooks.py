@@ -85,9 +85,7 @@ def test_another_thread_leaves_the_signal_alone(runner):
 
 
 @pytest.mark.parametrize(('rank', 'written'), [(0, ['now.json']), (1, [])])
-def test_main_process_alone_writes_the_measures(
-    rank: int, written: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_main_process_alone_writes_the_measures(rank, written, tmp_path, monkeypatch):
     monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group=None: rank)
     hook = MainProcessLoggerHook()
     hook.json_log_path = 'now.json'

@@ -43,9 +43,7 @@ def fail_at(iteration: int) -> Callable[[int], float]:
 
 
 @pytest.mark.parametrize('ema', [False, True])
-def test_a_resumed_training_ends_where_one_that_ran_through_does(
-    make_runner: Make, ema: bool
-) -> None:
+def test_a_resumed_training_ends_where_one_that_ran_through_does(make_runner, ema):
     def make(folder: str, **changes: object) -> Runner:
         runner = make_runner(folder, **changes)
         if ema:
@@ -77,9 +75,7 @@ def test_epochs_draw_differently(make_runner: Make) -> None:
     assert len(set(runner.model.losses)) == EPOCHS
 
 
-def test_a_loss_that_is_not_finite_stops_it_with_the_last_checkpoint_kept(
-    make_runner: Make, tmp_path: Path
-) -> None:
+def test_a_loss_that_is_not_finite_stops_it_with_the_last_checkpoint_kept(make_runner, tmp_path):
     runner = make_runner('nan')
     # The last iteration of the third epoch: its checkpoint would be the next thing.
     runner.model.spoil = lambda index: float('nan') if index == 3 * BATCHES - 1 else 0.0
@@ -104,9 +100,7 @@ def test_weights_that_are_not_finite_are_not_saved(make_runner: Make, tmp_path: 
 
 
 @pytest.mark.parametrize('first', [1, 3])
-def test_a_full_disk_leaves_the_last_whole_checkpoint(
-    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
-) -> None:
+def test_a_full_disk_leaves_the_last_whole_checkpoint(make_runner, tmp_path, monkeypatch, first):
     put = LocalBackend.put
 
     def fill(self: LocalBackend, content: bytes, path: str | Path) -> None:
@@ -135,8 +129,8 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(
 
 @pytest.mark.parametrize('resume', [False, True])
 def test_an_oldest_checkpoint_that_cannot_be_removed_stays_beside_the_new_one(
-    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
-) -> None:
+    make_runner, tmp_path, monkeypatch, resume
+):
     if resume:
         # In the process that goes on, the first save is the one that removes.
         make_runner('run', train_cfg=dict(by_epoch=True, max_epochs=2)).train()
@@ -156,8 +150,8 @@ def test_an_oldest_checkpoint_that_cannot_be_removed_stays_beside_the_new_one(
 
 
 def test_writing_a_checkpoint_again_leaves_the_one_that_is_there_when_it_fails(
-    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    make_runner, tmp_path, monkeypatch
+):
     """As a training does that goes on from an earlier checkpoint."""
     make_runner('run', train_cfg=dict(by_epoch=True, max_epochs=2)).train()
     before = (tmp_path / 'run/epoch_2.pth').read_bytes()
@@ -174,8 +168,8 @@ def test_writing_a_checkpoint_again_leaves_the_one_that_is_there_when_it_fails(
 
 @pytest.mark.parametrize('original', ['kept', 'gone'])
 def test_a_renamed_or_copied_folder_is_resumed_from_its_own_checkpoint(
-    make_runner: Make, tmp_path: Path, original: str
-) -> None:
+    make_runner, tmp_path, original
+):
     first = make_runner('first')
     first.model.spoil = fail_at(2 * BATCHES)
     with pytest.raises(SystemError):
@@ -195,9 +189,7 @@ def test_a_renamed_or_copied_folder_is_resumed_from_its_own_checkpoint(
     assert resumed.model.losses == whole.model.losses[2 * BATCHES :]
 
 
-def test_checkpoints_in_another_folder_than_the_note_are_found(
-    make_runner: Make, tmp_path: Path
-) -> None:
+def test_checkpoints_in_another_folder_than_the_note_are_found(make_runner, tmp_path):
     hooks = dict(checkpoint=dict(type='GuardedCheckpointHook', out_dir=str(tmp_path / 'kept')))
     make_runner('run', default_hooks=hooks, train_cfg=dict(by_epoch=True, max_epochs=2)).train()
     resumed = make_runner('run', default_hooks=hooks, resume=True)

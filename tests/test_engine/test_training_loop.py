@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import train
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
@@ -17,7 +18,6 @@ from mmengine.runner import Runner, set_random_seed
 from torch import nn
 from toy_training import Numbers
 from training import CPUAmpOptimWrapper
-from written_runs import load_tool
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SCHEDULES = sorted((CONFIGS / '_base_' / 'schedules').glob('*.py'))
@@ -48,23 +48,19 @@ def test_mmengines_own_wrapper_stays_what_it_is_to_other_configs():
     ('device', 'amp', 'changes'),
     [('cpu', False, {'optim_wrapper.type': 'CPUAmpOptimWrapper'}), ('cuda', True, {})],
 )
-def test_the_tools_option_takes_ours_only_without_a_gpu(
-    device: str, amp: bool, changes: dict, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_tools_option_takes_ours_only_without_a_gpu(device, amp, changes, monkeypatch):
     options = SimpleNamespace(amp=True, cfg_options=dict(seed=1))
     ran = []
     tool = SimpleNamespace(parse_args=lambda: options)
     tool.main = lambda: ran.append(tool.parse_args())
     monkeypatch.setattr('mmtrack_tool.load_mmtrack_tool', lambda name: tool)
     monkeypatch.setattr('mmengine.device.get_device', lambda: device)
-    load_tool('train').main()
+    train.main()
     assert vars(ran[0]) == dict(amp=amp, cfg_options=dict(seed=1, **changes))
 
 
 @pytest.mark.parametrize('schedule', SCHEDULES, ids=lambda path: path.stem)
-def test_epochs_without_a_batch_are_refused_under_every_shipped_schedule(
-    make_runner: Callable[..., Runner], schedule: Path
-) -> None:
+def test_epochs_without_a_batch_are_refused_under_every_shipped_schedule(make_runner, schedule):
     config = Config.fromfile(schedule)
     runner = make_runner(
         'empty',

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -104,17 +103,13 @@ def test_a_copy_of_another_time_has_the_same(images: list[Path], tmp_path: Path)
     ],
     ids=['first content', 'size', 'missing', 'fewer', 'order'],
 )
-def test_changed_frames_have_another(
-    change: Callable[[list[Path]], object], images: list[Path]
-) -> None:
+def test_changed_frames_have_another(change, images):
     before = data_fingerprint(images)
     change(images)
     assert data_fingerprint(images) not in (None, before)
 
 
-def test_of_a_long_video_few_files_are_looked_at(
-    images: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_long_video_few_files_are_looked_at(images, monkeypatch):
     """On a network disk each takes its time; all of LaSOT's took minutes."""
     stat, looked_at = Path.stat, []
 

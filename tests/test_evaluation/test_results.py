@@ -106,9 +106,7 @@ def test_the_same_run_goes_on_and_is_noted(folder: ResultsFolder) -> None:
         (dict(config=dict(model=dict(type='A'))), r'sizes was \[1, 2\], is "absent"'),
     ],
 )
-def test_another_run_is_refused_with_the_reason(
-    change: dict, message: str, folder: ResultsFolder
-) -> None:
+def test_another_run_is_refused_with_the_reason(change, message, folder):
     before = folder.manifest_path.read_text()
     with pytest.raises(ValueError, match=f'{message}.* Pass another folder, or remove'):
         folder.prepare(IDENTITY | change, RUN)
@@ -144,9 +142,7 @@ time.sleep(60)
 """
 
 
-def test_a_second_run_on_the_folder_is_refused_until_the_first_ends(
-    folder: ResultsFolder,
-) -> None:
+def test_a_second_run_on_the_folder_is_refused_until_the_first_ends(folder):
     other = subprocess.Popen(
         [sys.executable, '-c', HOLD_THE_LOCK, str(folder.path)],
         stdin=subprocess.PIPE,

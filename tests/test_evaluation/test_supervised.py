@@ -110,9 +110,7 @@ def published_runs(reference_data: Path) -> dict[str, list[VideoResult]]:
 
 
 @pytest.mark.parametrize('tracker', ['NanoTrackV1', 'NanoTrackV3'])
-def test_expected_overlap_is_as_published(
-    tracker: str, published_runs: dict[str, list[VideoResult]], reference_data: Path
-) -> None:
+def test_expected_overlap_is_as_published(tracker, published_runs, reference_data):
     published = json.loads((reference_data / 'published.json').read_text())
     runs = published_runs[tracker]
     assert len(runs) == 60
@@ -120,9 +118,7 @@ def test_expected_overlap_is_as_published(
     assert f'{scores["eao"]:.3f}' == f'{published["vot2018"][tracker]["EAO"]:.3f}'
 
 
-def test_published_trackers_overlap_the_truth_where_they_did_not_fail(
-    published_runs: dict[str, list[VideoResult]],
-) -> None:
+def test_published_trackers_overlap_the_truth_where_they_did_not_fail(published_runs):
     """The trackers were reset by the same rule: counted in pixels, no other frame is a failure."""
     for runs in published_runs.values():
         for run in runs:
@@ -132,9 +128,7 @@ def test_published_trackers_overlap_the_truth_where_they_did_not_fail(
             assert (overlaps[tracked] > 0).all(), run.name
 
 
-def test_agrees_with_mmtracks_own_evaluation(
-    published_runs: dict[str, list[VideoResult]],
-) -> None:
+def test_agrees_with_mmtracks_own_evaluation(published_runs):
     runs = published_runs['NanoTrackV1'][:20]
     results = [[np.array(region) for region in run.regions] for run in runs]
     truth = [[np.array(region) for region in run.truth] for run in runs]

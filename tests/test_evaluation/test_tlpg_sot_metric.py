@@ -26,9 +26,7 @@ def clips(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize('visible_only', [False, True])
-def test_figures_under_mmtracks_convention_are_mmtracks(
-    visible_only: bool, clips: Path, tmp_path: Path
-) -> None:
+def test_figures_under_mmtracks_convention_are_mmtracks(visible_only, clips, tmp_path):
     changes = {'test_evaluator.only_eval_visible': visible_only}
     ours = run_clips(clip_config(clips, tmp_path / 'run', **changes))
     folder = ResultsFolder(tmp_path / 'run/results')
@@ -139,9 +137,7 @@ def test_is_registered_and_checks_its_arguments() -> None:
         {'test_evaluator.metric': 'VOT', 'test_evaluator.conventions': ['vot2018']},
     ],
 )
-def test_another_protocol_is_refused_at_the_first_frame(
-    changes: dict, clips: Path, tmp_path: Path
-) -> None:
+def test_another_protocol_is_refused_at_the_first_frame(changes, clips, tmp_path):
     with pytest.raises(ValueError, match='the model runs the other protocol'):
         run_clips(clip_config(clips, tmp_path / 'run', **changes))
     assert list((tmp_path / 'run/results/videos').iterdir()) == []

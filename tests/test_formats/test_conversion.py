@@ -91,9 +91,7 @@ def by_frame(boxes: VideoBoxes) -> Boxes:
 
 @pytest.mark.parametrize('format', FORMATS)
 @pytest.mark.parametrize('with_video', [False, True])
-def test_there_and_back(
-    format: str, with_video: bool, boxes: VideoBoxes, clip: Path, tmp_path: Path
-) -> None:
+def test_there_and_back(format, with_video, boxes, clip, tmp_path):
     one = format in ('vot', 'otb')
     boxes = boxes.only('face') if one else boxes
     path = tmp_path / f'a{SUFFIXES.get(format, ".txt")}'
@@ -169,12 +167,10 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
     ('name', 'content', 'message'),
     [
         ('a.csv', 'x,y\n1,2\n', r'a\.csv, line 1: lacks the columns frame, w, h'),
-        ('a.csv', 'frame,x,y,w,h\n0,1,2,3\n', r'a\.csv, line 2: must hold numbers'),
         ('a.csv', 'frame,x,y,w,h\n0,1,2,3,nan\n', r'line 2: box \(1.0, 2.0, 3.0, nan\) must be'),
         ('a.csv', 'frame,x,y,w,h\n0,1,2,3,4\n0,1,2,3,4\n', r'line 3: a second box of .target.'),
         ('a.csv', 'frame,x,y,w,h,state\n0,1,2,3,4,lost\n', "line 2: state 'lost' must be one of"),
         ('a.csv', 'frame,x,y,w,h\n-1,1,2,3,4\n', 'line 2: frame -1 must be a whole number'),
-        ('a.txt', '1,1,5,5,0,5,1,-1,-1,-1\n', r'a\.txt, line 1: box \(4.0, 4.0, 0.0, 5.0\)'),
         (
             'a.txt',
             '1,1,5,5,5,5,1,1,1\n\n2,1,x,5,5,5,1,1,1\n',
@@ -182,10 +178,8 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
         ),
         ('a.txt', '1,2,3,4\n', r'format: cannot be told from .*a\.txt; pass one of csv, coco'),
         ('a.xml', CVAT[:300], r'a\.xml, line \d+: is no XML .*export it again'),
-        ('a.xml', '<annotation/>', r'a\.xml, <annotation>: is not <annotations>; export'),
         ('a.xml', '<annotations><image/></annotations>', "<image>: is of 'CVAT for images'"),
         ('a.xml', CVAT.replace('ybr="4.50"', ''), r'<track id="1">, <box frame="0">: lacks a num'),
-        ('a.xml', CVAT.replace('"3.00"', '"0.5"'), r'<box frame="0">: box \(1.0, 2.0, -0.5'),
         ('a.json', '{"images": [', r'a\.json, line 1: is no JSON .*export it again'),
         ('a.json', '{"boxes": []}', r"the top level: has no list 'images'"),
         ('a.json', '{"images": [], "videos": [{}, {}]}', 'videos: holds 2; pass a file for each'),
@@ -193,11 +187,6 @@ def test_a_truth_of_motchallenge(tmp_path: Path) -> None:
             'a.json',
             '{"images": [{"id": 1}], "annotations": [{"image_id": 2}]}',
             r'annotations\[0\]: its image_id 2 is of no image here',
-        ),
-        (
-            'a.json',
-            '{"images": [{"id": 1}], "annotations": [{"image_id": 1}]}',
-            r"annotations\[0\]: 'frame_index' must be a number, got None",
         ),
         ('a.json', '[]', 'the top level: must be a list of one task'),
         (
@@ -232,9 +221,7 @@ def broken(content: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize('format', ['coco', 'labelstudio'])
-def test_broken_json_is_an_input_error_or_read(
-    format: str, boxes: VideoBoxes, tmp_path: Path
-) -> None:
+def test_broken_json_is_an_input_error_or_read(format, boxes, tmp_path):
     few = dataclasses.replace(boxes, records=boxes.records[:2], frame_count=2)
     path = tmp_path / 'a.json'
     write_boxes_of_video(few, path, format)
@@ -284,19 +271,17 @@ def test_a_folder_of_pictures_is_a_video_too(boxes: VideoBoxes, tmp_path: Path) 
     assert (read.size, read.frame_count) == ((176, 144), 10)
 
 
-@pytest.mark.parametrize('format', ['vot', 'otb'])
-def test_a_format_of_one_target_asks_which(format: str, boxes: VideoBoxes, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match='target: none is named; pass one of face, hand'):
-        write_boxes_of_video(boxes, tmp_path / 'a.txt', format)
+def test_a_format_of_one_target_asks_which(boxes: VideoBoxes, tmp_path: Path) -> None:
+    for format in ('vot', 'otb'):
+        with pytest.raises(InputError, match='target: none is named; pass one of face, hand'):
+            write_boxes_of_video(boxes, tmp_path / 'a.txt', format)
     with pytest.raises(InputError, match="target: no 'foot' here; pass one of face, hand"):
         boxes.only('foot')
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize('format', ['coco', 'cvat', 'labelstudio'])
-def test_a_format_that_needs_the_size_asks_for_it(
-    format: str, boxes: VideoBoxes, tmp_path: Path
-) -> None:
+def test_a_format_that_needs_the_size_asks_for_it(format, boxes, tmp_path):
     path = tmp_path / 'a'
     path.write_text('kept')
     with pytest.raises(InputError, match=f'size: {format} needs the size of the frames'):
@@ -309,9 +294,7 @@ def test_a_file_that_cannot_be_written_is_named(boxes: VideoBoxes, tmp_path: Pat
         write_boxes_of_video(boxes, tmp_path / 'none' / 'a.xml', 'cvat')
 
 
-def test_a_full_disk_leaves_the_old_file(
-    boxes: VideoBoxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_file(boxes, tmp_path, monkeypatch):
     path = tmp_path / 'a.xml'
     path.write_text('old')
 

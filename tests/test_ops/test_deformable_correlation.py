@@ -80,12 +80,6 @@ def _loop(features: Tensor, weight: Tensor, offsets: Tensor) -> Tensor:
 
 
 class TestSmoke:
-    @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-    def test_runs_in_every_dtype(self, dtype):
-        scores = deformable_correlation(*_case(0, dtype=dtype))
-        assert scores.dtype == dtype
-        assert scores.isfinite().all()
-
     @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
     def test_half_precision_is_close_to_double(self, dtype):
         case = _case(0, dtype=dtype)
@@ -135,19 +129,11 @@ class TestException:
             deformable_correlation(*_case(0, dtype=torch.float32), backend='mmcv')
 
 
-class TestCardinality:
-    @pytest.mark.parametrize('batch', [1, 3])
-    @pytest.mark.parametrize('size', [(1, 1), (4, 6), (5, 7), (8, 3)])
-    @pytest.mark.parametrize('kernel', [1, 3, 5])
-    def test_shape(self, batch, size, kernel):
-        case = _case(0, size=size, batch=batch, kernel=kernel)
-        assert deformable_correlation(*case).shape == (batch, 1, *size)
-
-
 class TestValue:
-    @pytest.mark.parametrize('size', [(4, 6), (5, 3)])
-    @pytest.mark.parametrize('reach', [0.5, 3.0, 30.0])
-    @pytest.mark.parametrize('kernel', [1, 3])
+    @pytest.mark.parametrize(
+        ('size', 'reach', 'kernel'),
+        [((4, 6), 0.5, 1), ((4, 6), 3.0, 3), ((5, 3), 30.0, 3), ((1, 1), 0.5, 5)],
+    )
     def test_equals_the_loop(self, size, reach, kernel):
         case = _case(1, size=size, reach=reach, kernel=kernel)
         torch.testing.assert_close(deformable_correlation(*case), _loop(*case))
@@ -165,7 +151,7 @@ class TestValue:
         assert torch.equal(scores[..., :-1], features[..., 1:])
         assert not scores[..., -1].any()
 
-    @pytest.mark.parametrize('far', [1e3, 1e9, float('inf')])
+    @pytest.mark.parametrize('far', [1e3, float('inf')])
     def test_far_outside_is_zero_with_no_gradient(self, far):
         features, weight, offsets = _case(0)
         offsets = torch.full_like(offsets, far)

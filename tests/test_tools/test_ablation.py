@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ablation import assemble, find_checkpoint, main
 from fake_model import FakeModel
 from mmengine.config import Config
 from publish_weights import save_weights
-from written_runs import load_tool, write_square_clips
+from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult
@@ -51,9 +52,9 @@ def arguments(tmp_path: Path, models: list[FakeModel]) -> list[str]:
 
 
 def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert load_tool('ablation').main(arguments) == 1
+    arguments, tmp_path, capsys
+):
+    assert main(arguments) == 1
     printed = capsys.readouterr()
     for label in ('DC+IoU', 'DC+Reg+IoU'):
         assert f'left out: {label}: no ' in printed.err
@@ -69,12 +70,10 @@ def test_rows_with_a_checkpoint_are_evaluated_beside_the_papers_figures(
     assert (tmp_path / 'out/table1.png').stat().st_size > 0
 
 
-def test_a_gain_has_its_error(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_gain_has_its_error(arguments, tmp_path, capsys):
     work_dirs = tmp_path / 'work_dirs'
     (work_dirs / 'rc_iou').rename(work_dirs / 'dc-reg_iou')
-    load_tool('ablation').main(arguments)
+    main(arguments)
     # The same stand-in tracks both rows.
     assert '| +0.0 ± 0.0 `dc-reg_iou` |' in capsys.readouterr().out
     with open(tmp_path / 'out/table1.csv', encoding='utf-8') as file:
@@ -86,13 +85,7 @@ def test_a_gain_has_its_error(
     }
 
 
-def test_figures_are_means_over_the_trainings(
-    arguments: list[str],
-    tmp_path: Path,
-    models: list[FakeModel],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_figures_are_means_over_the_trainings(arguments, tmp_path, models, monkeypatch, capsys):
     """Two seeds of DCC and one of RC; the second training's tracker loses its target."""
     shutil.copytree(tmp_path / 'work_dirs/dcc_iou', tmp_path / 'seed1/dcc_iou')
     first = FakeModel.step
@@ -103,7 +96,7 @@ def test_figures_are_means_over_the_trainings(
         return replace(result, box=np.array([0.0, 0, 2, 2])) if second_training else result
 
     monkeypatch.setattr(FakeModel, 'step', step)
-    assert load_tool('ablation').main([*arguments, str(tmp_path / 'seed1')]) == 1
+    assert main([*arguments, str(tmp_path / 'seed1')]) == 1
     printed = capsys.readouterr()
     assert f'left out: RC+IoU: no {tmp_path / "seed1/rc_iou"}' in printed.err
     with open(tmp_path / 'out/table1.csv', encoding='utf-8') as file:
@@ -120,37 +113,19 @@ def test_figures_are_means_over_the_trainings(
 
 
 def test_it_goes_on_where_it_stopped(arguments: list[str], models: list[FakeModel]) -> None:
-    tool = load_tool('ablation')
-    tool.main(arguments)
+    main(arguments)
     assert [len(model.starts) for model in models] == [2, 2, 2]
     # Table 2 has two of these rows, and no other of its trainings is there.
     models.clear()
-    tool.main([*arguments[:1], '2', *arguments[2:]])
+    main([*arguments[:1], '2', *arguments[2:]])
     assert [len(model.starts) for model in models] == [0, 0]
 
 
-def test_nothing_to_evaluate_is_an_error(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert load_tool('ablation').main([*arguments[:-1], str(tmp_path / 'clips')]) == 2
+def test_nothing_to_evaluate_is_an_error(arguments, tmp_path, capsys):
+    assert main([*arguments[:-1], str(tmp_path / 'clips')]) == 2
     assert 'holds a checkpoint of no row; train one' in capsys.readouterr().err
     assert not (tmp_path / 'out/table1.csv').exists()
 
-
-def test_ctrl_c_says_how_to_go_on(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(FakeModel, 'step', interrupted)
-    assert load_tool('ablation').main(arguments) == 130
-    assert capsys.readouterr().err.endswith('interrupted; the same command goes on\n')
-
-
-tool = load_tool('ablation')
-assemble = tool.assemble
-find_checkpoint = tool.find_checkpoint
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'tlpg' / 'ablation'
 

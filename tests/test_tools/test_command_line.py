@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from mmengine.evaluator import Evaluator
 from torch.utils.data import DataLoader, Dataset
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
-from tlpg_mmtrack.utils.errors import CorpusWarning, FileError, InputError, PackageError
+from tlpg_mmtrack.utils.errors import CorpusWarning, FileError, InputError
 
 
 def refuse(error: BaseException) -> Callable[[], None]:
@@ -54,7 +55,13 @@ class Failing(Dataset):
 
     def load(self) -> None:
         """Read it in another process."""
-        next(iter(DataLoader(self, num_workers=1)))
+        iterator = iter(DataLoader(self, num_workers=1))
+        try:
+            next(iterator)
+        finally:
+            # Else torch waits for the process when it collects this.
+            with contextlib.suppress(RuntimeError):
+                next(iterator, None)
 
 
 @pytest.mark.parametrize(('answer', 'code'), [(None, 0), (0, 0), (LEFT_OUT, 1)])
@@ -64,18 +71,9 @@ def test_what_main_answers_is_the_exit_code(answer: int | None, code: int) -> No
 
 @pytest.mark.parametrize(
     'kind',
-    [
-        InputError,
-        FileError,
-        PackageError,
-        CorpusWarning,
-        MissingOperatorError,
-        PermissionError,
-    ],
+    [FileError, CorpusWarning, MissingOperatorError, PermissionError],
 )
-def test_what_a_user_can_fix_is_one_line(
-    kind: type[Exception], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_user_can_fix_is_one_line(kind, capsys):
     error = kind('frame_interval: must be positive, got 0;\n\npass 1 or more')
     message = 'frame_interval: must be positive, got 0; pass 1 or more'
     assert line(capsys, refuse(error)) == message
@@ -92,13 +90,9 @@ def test_mmengine_passes_it_on_from_a_config(capsys: pytest.CaptureFixture[str])
     'error',
     [
         ValueError('shapes do not fit'),
-        AssertionError('never'),
-        KeyError('type'),
-        TypeError('x'),
         RuntimeError('CUDA error: an illegal memory access was encountered'),
         OSError('handle is closed'),
         ConnectionResetError(104, 'Connection reset by peer'),
-        UserWarning('with -W error'),
         ModuleNotFoundError("No module named 'tlpg_mmtrack.x'", name='tlpg_mmtrack.x'),
     ],
 )
@@ -108,9 +102,7 @@ def test_a_fault_in_code_keeps_its_traceback(error: Exception) -> None:
     assert caught.value is error
 
 
-def test_a_missing_file_is_named_with_where_data_are_looked_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_missing_file_is_named_with_where_data_are_looked_for(capsys):
     text = line(capsys, Path('data/dev/annotations/dev_infos.txt').read_text)
     assert "'data/dev/annotations/dev_infos.txt'; check the path; data are below TLPG_DATA" in text
 
@@ -121,9 +113,7 @@ def test_a_full_disk_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize('content', [b'', b'\x80\x02no pickle', b'PK\x03\x04cut off'])
-def test_a_checkpoint_that_cannot_be_read_is_called_one(
-    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_checkpoint_that_cannot_be_read_is_called_one(content, tmp_path, capsys):
     path = tmp_path / 'epoch_2.pth'
     path.write_bytes(content)
     text = line(capsys, lambda: torch.load(path))
@@ -138,9 +128,7 @@ def test_a_killed_worker_is_followed_by_how_to_go_on(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize('error', [InputError('a.txt: line 3'), FileNotFoundError(2, 'gone')])
-def test_of_a_worker_the_innermost_error_is_shown_without_advice(
-    error: Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_a_worker_the_innermost_error_is_shown_without_advice(error, capsys):
     text = line(capsys, Failing(error).load, resume='--resume goes on')
     assert text.partition('; check the path')[0] == str(error)
     assert '--resume' not in text
@@ -151,18 +139,14 @@ def test_a_fault_in_a_worker_keeps_both_tracebacks() -> None:
         command()(Failing(RuntimeError('CUDA error')).load)()
 
 
-def test_a_custom_import_that_is_missing_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_custom_import_that_is_missing_is_named(tmp_path, capsys):
     path = tmp_path / 'config.py'
     path.write_text("custom_imports = dict(imports=['my_parts'], allow_failed_imports=False)\n")
     text = line(capsys, lambda: Config.fromfile(path))
     assert text == "No module named 'my_parts'; install it, or add its folder to PYTHONPATH"
 
 
-def test_a_custom_import_that_fails_in_its_code_keeps_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_custom_import_that_fails_in_its_code_keeps_its_traceback(tmp_path, monkeypatch):
     (tmp_path / 'broken_parts.py').write_text('from pathlib import Pth\n')
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / 'config.py'
@@ -180,8 +164,6 @@ def test_a_custom_import_that_fails_in_its_code_keeps_its_traceback(
         (KeyboardInterrupt('interrupted after iteration 3'), 'interrupted after iteration 3'),
     ],
 )
-def test_ctrl_c_says_how_to_go_on(
-    interrupt: KeyboardInterrupt, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ctrl_c_says_how_to_go_on(interrupt, message, capsys):
     assert command(resume='the same command goes on')(refuse(interrupt))() == INTERRUPTED
     assert capsys.readouterr().err == f'{message}\n'

@@ -56,13 +56,7 @@ def test_one_target(boxes: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
         (['--to', 'mot', '--from', 'mot'], 'boxes.csv, line 1: expected frame,id,x,y,w,h,conf'),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    options: list[str],
-    message: str,
-    boxes: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_is_wrong_is_one_line(options, message, boxes, tmp_path, capsys):
     assert main([boxes, str(tmp_path / 'a'), *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

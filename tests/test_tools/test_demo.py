@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import os
 import signal
@@ -17,9 +16,8 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-import numpy as np
+import demo
 import pytest
-import recording
 from fake_model import FakeModel, white_square
 from stream_server import stream_server, url_of
 
@@ -27,22 +25,10 @@ from tlpg_mmtrack.apis import live
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes, write_boxes_of_video
-from tlpg_mmtrack.utils.errors import FileError
 
-DEMO = Path(__file__).resolve().parents[2] / 'tools' / 'demo.py'
+DEMO = Path(demo.__file__)
 FILES = ['boxes.csv', 'contact_sheet.png', 'manifest.json', 'scores.png', 'tracked.mp4']
 BOX = ['--box', '20', '40', '20', '20']
-
-
-def load_demo():
-    spec = importlib.util.spec_from_file_location('demo', DEMO)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules['demo'] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-demo = load_demo()
 
 
 class FailingModel(FakeModel):
@@ -153,23 +139,6 @@ class TestLive:
             assert demo.main([url_of(server), *BOX, '--out', str(out)]) == 130
         assert files_in(out) == FILES
 
-    def test_a_full_disk_leaves_the_boxes(self, out, capsys, monkeypatch):
-        monkeypatch.setattr(recording.VideoFileWriter, 'write', self.full_after(5))
-        with stream_server(10**6) as server:
-            assert demo.main([url_of(server), *BOX, '--out', str(out)]) == 2
-        assert 'No space left' in capsys.readouterr().err
-        assert files_in(out) == ['boxes.csv']
-        assert len(rows_of(out)) == 6
-
-    def full_after(self, count: int):
-        calls = iter(range(count))
-
-        def write(writer, frame, index) -> None:
-            if next(calls, None) is None:
-                raise FileError('tracked.mp4: cannot be written (No space left on device)')
-
-        return write
-
 
 class TestRun:
     def test_writes_everything(self, video, out, capsys):
@@ -188,6 +157,9 @@ class TestRun:
         assert cv2.imread(str(out / 'contact_sheet.png')).shape == (480, 1280, 3)
         assert cv2.imread(str(out / 'scores.png')) is not None
         assert '8 frames tracked at' in capsys.readouterr().out
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert (manifest['seed'], manifest['frames'], manifest['interrupted']) == (3, 8, False)
+        assert (manifest['source'], manifest['box']) == (video, [20, 40, 20, 20])
 
     def test_several_objects(self, video, out, tmp_path):
         (tmp_path / 'boxes.json').write_text('{"Hund": [20, 40, 20, 20], "cat": [22, 42, 9, 9]}')
@@ -232,26 +204,12 @@ class TestRun:
         assert found == [(0, 'a'), (1, 'a'), (2, 'a'), (3, 'a'), (3, 'b')]
         assert 'frame 2 is corrupt; b starts in the next' in caplog.text
 
-    def test_manifest(self, video, out):
-        demo.main([video, *BOX, '--out', str(out), '--seed', '3'])
-        manifest = json.loads((out / 'manifest.json').read_text())
-        assert manifest['seed'] == 3
-        assert manifest['source'] == video
-        assert manifest['box'] == [20, 40, 20, 20]
-        assert manifest['frames'] == 8
-        assert manifest['interrupted'] is False
-
     def test_default_clip_has_its_box(self, out, models):
         assert demo.main(['--out', str(out), '--max-frames', '3']) == 0
         (shape, box, _), rows = models[0].starts[0], rows_of(out)
         assert shape == (144, 176, 3)
         assert [float(rows[0][key]) for key in 'xywh'] == box.tolist() == [62, 36, 53, 65]
         assert len(rows) == 3
-
-    @pytest.mark.parametrize('limit', [1, 5, 100])
-    def test_max_frames(self, video, out, limit):
-        assert demo.main([video, *BOX, '--out', str(out), '--max-frames', str(limit)]) == 0
-        assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == min(limit, 8)
 
     def test_folder_with_corrupt_pictures_and_changing_size(self, tmp_path, out, caplog):
         folder = tmp_path / 'pictures'
@@ -265,17 +223,6 @@ class TestRun:
         assert '1.png: cannot be read as an image; the frame counts as corrupt' in caplog.text
         assert 'cv2.imread' not in caplog.text
         assert len(list(open_source(out / 'tracked.mp4'))) == 4
-
-    def test_black_frames(self, tmp_path, out):
-        folder = tmp_path / 'pictures'
-        folder.mkdir()
-        for index in range(4):
-            frame = white_square(20) if index == 0 else np.zeros((120, 160, 3), np.uint8)
-            cv2.imwrite(str(folder / f'{index}.png'), frame)
-        assert demo.main([str(folder), *BOX, '--out', str(out)]) == 0
-        rows = rows_of(out)
-        assert [row['state'] for row in rows[1:]] == ['not_found'] * 3
-        assert np.isfinite([[float(row[key]) for key in 'xywh'] for row in rows]).all()
 
     def test_manifest_without_room_is_named(self, video, out, monkeypatch, capsys):
         def no_space(*_, **__):
@@ -310,26 +257,15 @@ class TestBadInput:
         assert 'Traceback' not in error
         return error
 
-    @pytest.mark.parametrize(
-        ('box', 'message'),
-        [
-            ('500 0 10 10', 'outside the 160 x 120 frame'),
-            ('0 0 0 10', 'width must be positive'),
-            ('0 0 10 -5', 'height must be positive'),
-            ('0 nan 10 10', 'must be finite'),
-        ],
-    )
-    def test_box(self, video, out, capsys, box, message):
-        error = self.error_of(capsys, video, '--box', *box.split(), '--out', str(out))
-        assert message in error
+    def test_box(self, video, out, capsys):
+        error = self.error_of(capsys, video, '--box', '500', '0', '10', '10', '--out', str(out))
+        assert 'outside the 160 x 120 frame' in error
         assert files_in(out) == []
 
     def test_no_box_without_display(self, video, out, capsys):
         error = self.error_of(capsys, video, '--out', str(out))
         assert 'needs a display' in error
         assert '--box X Y W H' in error
-
-    def test_show_without_display(self, video, out, capsys):
         assert 'needs a display' in self.error_of(capsys, video, *BOX, '--show', '--out', str(out))
 
     @pytest.mark.parametrize(
@@ -350,10 +286,8 @@ class TestBadInput:
         ('text', 'message'),
         [
             ('{', 'cannot be read'),
-            ('[]', 'must be a list of one task'),
             ('{}', 'names no box'),
             ('{"car": [1, 2]}', 'car: box: must be 4 numbers'),
-            ('{"car": [500, 0, 9, 9]}', 'car: box: [500.0'),
         ],
     )
     def test_file_of_boxes(self, tmp_path, video, out, capsys, text, message):
@@ -375,41 +309,10 @@ class TestBadInput:
         assert 'holds no picture' in error
         assert error.endswith(f'; did you mean {tmp_path / "Deer" / "img"}?\n')
 
-    def test_device_that_holds_no_numbers(self, video, out, capsys):
-        error = self.error_of(capsys, video, *BOX, '--device', 'meta', '--out', str(out))
-        assert "device: 'meta' has shapes and no numbers; pass 'cpu'" in error
-
-    def test_source_is_one_picture_of_a_sequence(self, tmp_path, out, capsys):
-        cv2.imwrite(str(tmp_path / '0001.png'), white_square(20))
-        error = self.error_of(capsys, str(tmp_path / '0001.png'), *BOX, '--out', str(out))
-        assert 'is a single picture; pass its folder' in error
-
-    def test_source_is_a_device(self, out, capsys):
-        error = self.error_of(capsys, '/dev/video97', *BOX, '--out', str(out))
-        assert 'camera 97 cannot be opened' in error
-
-    def test_source_is_missing(self, out, capsys):
-        assert 'is not a file' in self.error_of(capsys, 'none.mp4', *BOX, '--out', str(out))
-
-    @pytest.mark.parametrize('kept', [0, 500])
-    def test_source_is_empty_or_truncated(self, video, out, capsys, kept):
-        content = Path(video).read_bytes()
-        Path(video).write_bytes(content[:kept])
-        error = self.error_of(capsys, video, *BOX, '--out', str(out))
-        assert 'empty' in error or 'truncated' in error
-        assert files_in(out) == []
-
     def test_first_picture_is_corrupt(self, tmp_path, out, capsys):
         (tmp_path / '0.png').write_bytes(b'damaged')
         error = self.error_of(capsys, str(tmp_path), *BOX, '--out', str(out))
         assert 'first frame' in error
-
-    def test_one_pixel_wide_picture(self, tmp_path, out, capsys):
-        cv2.imwrite(str(tmp_path / '0.png'), np.zeros((100, 1, 3), np.uint8))
-        error = self.error_of(
-            capsys, str(tmp_path), '--box', '0', '0', '1', '9', '--out', str(out)
-        )
-        assert '1 x 100 pixels' in error
 
     def test_out_is_a_file(self, video, capsys):
         error = self.error_of(capsys, video, *BOX, '--out', video)
@@ -439,10 +342,9 @@ class TestBadInput:
         error = self.error_of(capsys, video, *BOX, '--out', str(tmp_path / 'out'))
         assert 'Permission denied' in error
 
-    @pytest.mark.parametrize('limit', ['0', '-1', 'x'])
-    def test_max_frames(self, video, capsys, limit):
+    def test_max_frames(self, video, capsys):
         with pytest.raises(SystemExit) as caught:
-            demo.main([video, *BOX, '--max-frames', limit])
+            demo.main([video, *BOX, '--max-frames', '0'])
         assert caught.value.code == 2
         assert '--max-frames' in capsys.readouterr().err
 
@@ -459,16 +361,6 @@ class TestInterrupt:
         assert manifest['interrupted'] is True
         assert manifest['frames'] == 4
         assert signal.getsignal(signal.SIGINT) is handler
-
-    def test_keyboard_interrupt_in_the_model(self, video, out, models):
-        def interrupt():
-            raise KeyboardInterrupt
-
-        models[0] = FailingModel(interrupt)
-        assert demo.main([video, *BOX, '--out', str(out)]) == 130
-        assert {'boxes.csv', 'tracked.mp4'} <= set(files_in(out))
-        assert not [name for name in files_in(out) if name.startswith('.')]
-        assert len(rows_of(out)) == len(list(open_source(out / 'tracked.mp4'))) == 3
 
     def test_error_in_the_model_leaves_nothing_half_written(self, video, out, models):
         def fail():

@@ -14,7 +14,7 @@ from frame_reader import FrameReader
 
 from tlpg_mmtrack.apis.frames import open_source
 
-KINDS = [('.mp4', 'libx264'), ('.mkv', 'libx264'), ('.avi', 'mpeg4'), ('.ts', 'libx264')]
+KINDS = [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.ts', 'libx264')]
 COUNT = 90
 
 

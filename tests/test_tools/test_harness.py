@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +79,7 @@ def test_a_run_goes_on_to_the_same_boxes(videos: list[FolderVideo], tmp_path: Pa
         assert whole == resumed
 
 
-def test_other_trackers_seeds_and_data_are_refused(
-    videos: list[FolderVideo], tmp_path: Path
-) -> None:
+def test_other_trackers_seeds_and_data_are_refused(videos, tmp_path):
     run_tracker(Drifter(), videos, tmp_path / 'run')
     with pytest.raises(ValueError, match=r'tracker\.speed was 1\.0, is 2\.0'):
         run_tracker(Drifter(2.0), videos, tmp_path / 'run')
@@ -96,9 +93,7 @@ def test_other_trackers_seeds_and_data_are_refused(
 
 
 @pytest.mark.parametrize('frame', [0, 2])
-def test_results_of_frames_that_have_changed_are_refused(
-    frame: int, videos: list[FolderVideo], tmp_path: Path
-) -> None:
+def test_results_of_frames_that_have_changed_are_refused(frame, videos, tmp_path):
     run_tracker(Drifter(), videos, tmp_path / 'run')
     written = tmp_path / 'run/videos/B.json'
     before = written.read_text()
@@ -112,29 +107,6 @@ def test_results_of_frames_that_have_changed_are_refused(
     assert tracker.started == 1, 'only the removed video is tracked again'
 
 
-def test_a_copy_of_the_data_goes_on_with_their_results(
-    videos: list[FolderVideo], tmp_path: Path
-) -> None:
-    run_tracker(Drifter(), videos, tmp_path / 'run')
-    shutil.copytree(tmp_path / 'clips', tmp_path / 'copy')
-    tracker = Drifter()
-    run_tracker(tracker, read_video_folder(tmp_path / 'copy')[0], tmp_path / 'run')
-    assert tracker.started == 0
-
-
-def test_results_of_an_earlier_version_are_accepted(
-    videos: list[FolderVideo], tmp_path: Path
-) -> None:
-    run_tracker(Drifter(), videos, tmp_path / 'run')
-    for path in (tmp_path / 'run/videos').iterdir():
-        content = json.loads(path.read_text())
-        del content['fingerprint']
-        path.write_text(json.dumps(content))
-    tracker = Drifter()
-    assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2
-    assert tracker.started == 0
-
-
 def test_a_fault_in_code_ends_the_run(videos: list[FolderVideo], tmp_path: Path) -> None:
     """A video is not left out for what is not the video's fault."""
 
@@ -146,9 +118,7 @@ def test_a_fault_in_code_ends_the_run(videos: list[FolderVideo], tmp_path: Path)
         run_tracker(Broken(), videos, tmp_path / 'run')
 
 
-def test_a_video_that_opencv_fails_on_is_left_out(
-    videos: list[FolderVideo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_video_that_opencv_fails_on_is_left_out(videos, tmp_path, monkeypatch):
     class Failing:
         def __init__(self) -> None:
             starts.append(self)
@@ -169,9 +139,7 @@ def test_a_video_that_opencv_fails_on_is_left_out(
 
 
 @pytest.mark.parametrize('kind', ['missing', 'truncated', 'tracker', 'listed'])
-def test_what_cannot_be_tracked_is_named_and_left_out(
-    kind: str, videos: list[FolderVideo], tmp_path: Path
-) -> None:
+def test_what_cannot_be_tracked_is_named_and_left_out(kind, videos, tmp_path):
     image, tracker, problems = videos[1].images[2], Drifter(), {}
     if kind == 'missing':
         image.unlink()

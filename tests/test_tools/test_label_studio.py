@@ -138,9 +138,7 @@ def lefts(result: list[dict[str, Any]]) -> list[float]:
     return [each['x'] * 1.6 for each in region['value']['sequence']]
 
 
-def test_draw_propose_correct_propose_export(
-    studio: LabelStudio, backend: str, video: Path, tmp_path: Path
-) -> None:
+def test_draw_propose_correct_propose_export(studio, backend, video, tmp_path):
     project, task = studio.task(dict(data=dict(video='/data/local-files/?d=a.mp4')))
     service = dict(project=project, url=backend, title='tlpg', is_interactive=True)
     connected = studio.ask('/api/ml', service)
@@ -165,46 +163,3 @@ def test_draw_propose_correct_propose_export(
     read = read_boxes_of_video(tmp_path / 'export.json', video=video)
     assert [record.frame for record in read.records] == list(range(9))
     assert [record.box[0] for record in read.records] == pytest.approx(lefts(result), abs=1e-3)
-
-
-def test_submit_retrieve_correct_retrieve(
-    studio: LabelStudio, backend: str, tmp_path: Path
-) -> None:
-    """As its page does it: `Retrieve predictions` in the data manager, for selected tasks."""
-    project, task = studio.task(dict(data=dict(video='/data/local-files/?d=a.mp4')))
-    studio.ask('/api/ml', dict(project=project, url=backend, title='tlpg'))
-
-    def retrieve() -> list[list[dict[str, Any]]]:
-        chosen = dict(selectedItems=dict(all=False, included=[task]))
-        action = f'/api/dm/actions?id=retrieve_tasks_predictions&project={project}'
-        studio.ask(action, chosen)
-        answers = studio.ask(f'/api/predictions?task={task}')
-        return [answer['result'] for answer in sorted(answers, key=lambda each: each['id'])]
-
-    assert retrieve() == []
-    write_boxes_of_video(boxes(20), tmp_path / 'drawn.json', 'labelstudio')
-    drawn = json.loads((tmp_path / 'drawn.json').read_text())[0]['predictions'][0]['result']
-    studio.ask(f'/api/tasks/{task}/annotations/', dict(result=drawn))
-    (first,) = retrieve()
-    assert lefts(first) == pytest.approx([20, 24, 28, 32, 36, 40], abs=1)
-    first[0]['value']['sequence'][3]['x'] += 1
-    studio.ask(f'/api/tasks/{task}/annotations/', dict(result=first))
-    _, second = retrieve()
-    assert lefts(second) == pytest.approx([20, 24, 28, 33.6, 36, 40, 44, 48, 52], abs=1)
-
-
-def test_what_cannot_be_used_is_shown(studio: LabelStudio, backend: str) -> None:
-    project, task = studio.task(dict(data=dict(video='/data/local-files/?d=b.mp4')))
-    service = dict(project=project, url=backend, title='tlpg', is_interactive=True)
-    number = studio.ask('/api/ml', service)['id']
-    region = dict(id='a', type='videorectangle', from_name='box', to_name='video', value={})
-    question = dict(task=task, context=dict(result=[region]))
-    answer = studio.ask(f'/api/ml/{number}/interactive-annotating', question)
-    assert 'video: none like' in answer['errors'][0]
-
-
-def test_what_is_written_is_imported(studio: LabelStudio, tmp_path: Path) -> None:
-    write_boxes_of_video(boxes(20, 24.5), tmp_path / 'a.json', 'labelstudio')
-    _, task = studio.task(*json.loads((tmp_path / 'a.json').read_text()))
-    (prediction,) = studio.ask(f'/api/predictions?task={task}')
-    assert lefts(prediction['result']) == pytest.approx([20, 24.5], abs=1e-4)

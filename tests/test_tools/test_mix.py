@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from test_train_test import (
     REPOSITORY,
     TINY_CONFIG,
     load_checkpoint,
-    run_tool,
     write_corpus,
 )
+from written_runs import Run
 
 # The balanced neck and SDOptimizer in mmtrack's PrDiMP; IoU-Net's batch norm needs two sequences.
 MIXTURE = """
@@ -35,14 +34,14 @@ val_cfg = dict(_delete_=True, type='ValLoop')
 """
 
 
-def test_prdimp_with_our_neck_and_optimiser(tmp_path: Path) -> None:
+def test_prdimp_with_our_neck_and_optimiser(tmp_path: Path, run_here: Run) -> None:
     write_corpus(tmp_path)
     base = REPOSITORY / 'configs' / 'mix' / 'prdimp_efflite0_small.py'
     (tmp_path / 'tiny.py').write_text(
         TINY_CONFIG.format(base=str(base), data=str(tmp_path / 'data'), root=f'{tmp_path}/')
     )
     (tmp_path / 'mixture.py').write_text(MIXTURE)
-    run_tool(sys.executable, REPOSITORY / 'tools/train.py', 'mixture.py', folder=tmp_path)
+    assert run_here('train', 'mixture.py', folder=tmp_path)[0] == 0
     trained = load_checkpoint(tmp_path / 'work_dirs/mixture/best_sot_success_epoch_1.pth')
     assert trained['meta']['iter'] == 2
     weights = trained['state_dict']

@@ -75,16 +75,13 @@ class TestDrawResult:
 
 
 class TestContactSheet:
-    @pytest.mark.parametrize(
-        ('count', 'shape'), [(1, (240, 1280, 3)), (5, (480, 1280, 3)), (12, (720, 1280, 3))]
-    )
-    def test_size(self, count, shape):
+    def test_rows_are_as_many_as_are_needed(self):
         sheet = ContactSheet()
-        for _ in range(count):
+        for _ in range(5):
             sheet.add(np.zeros((50, 60, 3), np.uint8))
-        assert sheet.image().shape == shape
+        assert sheet.image().shape == (480, 1280, 3)
 
-    @pytest.mark.parametrize('count', [12, 13, 97, 250])
+    @pytest.mark.parametrize('count', [13, 250])
     def test_pictures_are_evenly_spaced_over_the_stream(self, count):
         sheet = ContactSheet(tiles=12)
         for index in range(count):

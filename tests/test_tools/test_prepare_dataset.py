@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,9 +122,7 @@ def test_lasot_hides_its_target(prepare: Callable[[str], Path]) -> None:
     assert np.flatnonzero(~visible).tolist() == [2, 4]
 
 
-def test_got10k_validation_has_every_box_and_its_visibility(
-    prepare: Callable[[str], Path],
-) -> None:
+def test_got10k_validation_has_every_box_and_its_visibility(prepare):
     list_videos('got10k-val', prepare('got10k-val'))
     dataset = load('got10k-val')
     infos = dataset.get_ann_infos_from_video(1)
@@ -135,9 +131,7 @@ def test_got10k_validation_has_every_box_and_its_visibility(
     assert dataset[1, 9]['data_samples'].gt_instances.bboxes.tolist() == [[19, 8, 39, 24]]
 
 
-def test_uav123_videos_share_frames_and_miss_their_target(
-    prepare: Callable[[str], Path],
-) -> None:
+def test_uav123_videos_share_frames_and_miss_their_target(prepare):
     list_videos('uav123', prepare('uav123'))
     dataset = load('uav123')
     assert video_names(dataset) == ['bird1_1', 'bird1_2', 'bird1_3', 'uav6']
@@ -163,9 +157,7 @@ def converter(path: str) -> Callable:
         ('vot2018', 'vot/gen_vot_infos.py', dict(dataset_type='vot2018')),
     ],
 )
-def test_lists_are_those_of_mmtracks_converters(
-    name: str, path: str, arguments: dict, prepare: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_lists_are_those_of_mmtracks_converters(name, path, arguments, prepare, tmp_path):
     root = prepare(name)
     ours = list_videos(name, root)
     converter(path)(str(root), str(tmp_path / 'theirs'), **arguments)
@@ -223,9 +215,7 @@ def test_otb_list_has_the_lengths_of_published_results(reference_data: Path) -> 
         ),
     ],
 )
-def test_problems_name_the_file(
-    name: str, file: str, content: str | None, message: str, prepare: Callable[[str], Path]
-) -> None:
+def test_problems_name_the_file(name, file, content, message, prepare):
     root = prepare(name)
     whole = len(BENCHMARKS[name][0](root).videos)
     if content is None:
@@ -255,7 +245,6 @@ def test_many_missing_frames_are_counted(prepare: Callable[[str], Path]) -> None
     assert problem.endswith('and 25 more')
 
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'prepare_dataset.py'
 VIDEO = ListedVideo('data/a/img', 'data/a/groundtruth_rect.txt', 2, 6)
 
 
@@ -265,22 +254,14 @@ def run(monkeypatch: pytest.MonkeyPatch, findings: Findings, *arguments: object)
     return prepare_dataset.main(['otb100', *map(str, arguments)])
 
 
-def test_writes_the_list_of_a_whole_benchmark(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_writes_the_list_of_a_whole_benchmark(monkeypatch, tmp_path, capsys):
     assert run(monkeypatch, Findings([VIDEO]), tmp_path) == 0
     assert 'otb100: 1 videos with 5 frames are whole; 0 problems' in capsys.readouterr().out
     lines = (tmp_path / 'annotations' / 'infos.txt').read_text().splitlines()
     assert lines[1:] == ['data/a/img,data/a/groundtruth_rect.txt,2,6']
 
 
-def test_writes_nothing_when_something_is_missing_unless_told(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_writes_nothing_when_something_is_missing_unless_told(monkeypatch, tmp_path, capsys):
     findings = Findings([VIDEO], ['data/b: the folder is missing'])
     assert run(monkeypatch, findings, tmp_path) == 2
     assert 'data/b: the folder is missing\n' in capsys.readouterr().out
@@ -289,19 +270,12 @@ def test_writes_nothing_when_something_is_missing_unless_told(
     assert (tmp_path / 'annotations' / 'infos.txt').is_file()
 
 
-def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, TOOL, 'uav123', str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 2
-    assert f'{tmp_path}/data_seq/UAV123/bike1: the folder is missing' in answer.stdout
-    assert '0 videos with 0 frames are whole; 246 problems' in answer.stdout
+def test_the_command_names_what_is_missing(tmp_path, capsys):
+    assert prepare_dataset.main(['uav123', str(tmp_path)]) == 2
+    printed = capsys.readouterr().out
+    assert f'{tmp_path}/data_seq/UAV123/bike1: the folder is missing' in printed
+    assert '0 videos with 0 frames are whole; 246 problems' in printed
 
 
-def test_a_root_that_is_no_folder_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_root_that_is_no_folder_is_refused(monkeypatch, tmp_path):
     assert run(monkeypatch, Findings([VIDEO]), tmp_path / 'nowhere') == 2

@@ -45,9 +45,7 @@ def iou(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _checkpoint(path, 'tlpg_efflite0_small_iou', 2.0)
 
 
-def test_each_part_comes_from_the_run_that_trained_it(
-    tmp_path: Path, stages: Path, iou: Path
-) -> None:
+def test_each_part_comes_from_the_run_that_trained_it(tmp_path, stages, iou):
     arguments = [str(CONFIG), str(stages), str(iou), '--out', str(tmp_path / 'out')]
     assert publish_weights.main(arguments) == 0
 
@@ -59,9 +57,7 @@ def test_each_part_comes_from_the_run_that_trained_it(
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
-def test_a_missing_part_is_named(
-    tmp_path: Path, stages: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_missing_part_is_named(tmp_path, stages, capsys):
     content = torch.load(stages, weights_only=True)
     for name in [name for name in content['state_dict'] if name.startswith('iou_head.')]:
         del content['state_dict'][name]
@@ -83,9 +79,7 @@ def test_one_checkpoint_gives_all_of_its_weights(tmp_path: Path, iou: Path) -> N
 
 
 @pytest.mark.parametrize('suffix', ['.safetensors', '.json'])
-def test_weights_that_are_there_stay_unless_told(
-    suffix: str, tmp_path: Path, iou: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_weights_that_are_there_stay_unless_told(suffix, tmp_path, iou, capsys):
     existing = tmp_path / 'out' / f'tlpg_efflite0_small{suffix}'
     existing.parent.mkdir()
     existing.write_text('shipped')
@@ -105,9 +99,7 @@ def test_the_shipped_weights_are_not_replaced_by_default(capsys: pytest.CaptureF
     assert 'pass --overwrite' in capsys.readouterr().err
 
 
-def test_a_config_that_does_not_run_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_config_that_does_not_run_is_named(tmp_path, capsys):
     config = tmp_path / 'bad.py'
     config.write_text('model = dict(\n')
     assert publish_weights.main([str(config), 'a.pth', '--out', str(tmp_path / 'out')]) == 2
@@ -116,9 +108,7 @@ def test_a_config_that_does_not_run_is_named(
     assert 'bad.py cannot be read (SyntaxError' in error
 
 
-def test_files_that_are_no_checkpoints_are_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_files_that_are_no_checkpoints_are_named(tmp_path, capsys):
     missing, text, bare = (tmp_path / f'{name}.pth' for name in ('missing', 'text', 'bare'))
     text.write_text('hello')
     torch.save({'head.x': torch.ones(1)}, bare)

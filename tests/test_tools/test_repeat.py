@@ -38,12 +38,7 @@ def figures(folder: Path) -> dict[str, float]:
     return {name: value for name, value in content.items() if name != 'fps'}
 
 
-def test_repeats_differ_in_their_seed_and_go_on(
-    config: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_repeats_differ_in_their_seed_and_go_on(config, tmp_path, monkeypatch, capsys):
     work = tmp_path / 'work'
     run_test(monkeypatch, config, '--work-dir', work, '--repeat', '2')
     runs = [figures(work / f'seed{seed}') for seed in (3, 4)]
@@ -65,9 +60,7 @@ def test_repeats_differ_in_their_seed_and_go_on(
     assert '3 runs, seeds 3 to 5' in capsys.readouterr().out
 
 
-def test_one_run_has_the_figures_of_that_seed(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_run_has_the_figures_of_that_seed(config, tmp_path, monkeypatch):
     run_test(monkeypatch, config, '--work-dir', tmp_path / 'many', '--repeat', '2')
     seed = ['--cfg-options', 'randomness.seed=4']
     run_test(monkeypatch, config, '--work-dir', tmp_path / 'one', *seed)
@@ -83,19 +76,13 @@ def test_one_run_has_the_figures_of_that_seed(
     ],
 )
 def test_what_cannot_be_repeated_is_refused_at_once(
-    arguments: list[str],
-    message: str,
-    config: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+    arguments, message, config, monkeypatch, capsys
+):
     run_test(monkeypatch, config, *arguments, code=2)
     assert message in capsys.readouterr().err
 
 
-def test_help_names_it_beside_mmtracks_options(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_names_it_beside_mmtracks_options(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         run_test(monkeypatch, '--help')
     assert ended.value.code == 0

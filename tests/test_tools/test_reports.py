@@ -76,9 +76,7 @@ def test_videos_that_came_after_the_summary_are_noticed(tmp_path: Path) -> None:
         ('regions', [[np.nan] * 4] * 4, 'a tracked box is not finite'),
     ],
 )
-def test_what_has_no_one_pass_measure_is_refused(
-    part: str, value: list, message: str, tmp_path: Path
-) -> None:
+def test_what_has_no_one_pass_measure_is_refused(part, value, message, tmp_path):
     write_run(tmp_path / 'run', {'a': 0.0})
     path = tmp_path / 'run' / 'videos' / 'a.json'
     path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import multiprocessing
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,43 +13,45 @@ from types import SimpleNamespace
 
 import cv2
 import pytest
+import trax_tracker
+from command_line import command
 from fake_model import FakeModel, white_square
-from written_runs import load_tool
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.errors import InputError
 
 trax = pytest.importorskip('trax', reason='TraX is not installed (pip install vot-trax)')
-TESTS = Path(__file__).resolve().parents[1]
 #: The header of a picture at whose size OpenCV raises.
 HUGE = b'P6 900000 900000 255\n'
-#: What tools/trax_tracker.py does, with a small model.
-SERVER = f"""
-import sys
-sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent / 'tools')!r}]
-from command_line import command
-from fake_model import FakeModel
-from tlpg_mmtrack import Tracker
-from trax_tracker import serve
-sys.exit(command()(serve)(Tracker(FakeModel(), device='cpu')))
-"""
+
+
+def serve(given: int, written: int, *others: int) -> None:
+    """What tools/trax_tracker.py does, with a small model, on these streams."""
+    os.dup2(given, 0)
+    os.dup2(written, 1)
+    for each in others:
+        os.close(each)
+    sys.exit(command()(trax_tracker.serve)(Tracker(FakeModel(), device='cpu')))
 
 
 @contextmanager
-def server() -> Iterator[tuple[subprocess.Popen, object]]:
+def server() -> Iterator[tuple[multiprocessing.Process, object]]:
     """A tracker's process, and a client connected to its standard input and output."""
     from trax.client import Client
 
-    process = subprocess.Popen(
-        [sys.executable, '-c', SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    (given, asks), (answers, written) = os.pipe(), os.pipe()
+    streams = given, written, asks, answers
+    process = multiprocessing.get_context('fork').Process(target=serve, args=streams)
+    process.start()
     try:
-        streams = process.stdin.fileno(), process.stdout.fileno()
         # 4.0.2 fails without a log.
-        yield process, Client(stream=streams, log=lambda message: None)
+        yield process, Client(stream=(asks, answers), log=lambda message: None)
+        process.join(60)
     finally:
         process.kill()
-        process.wait()
+        process.join()
+        for each in streams:
+            os.close(each)
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def client() -> Iterator[object]:
     with server() as (process, client):
         yield client
         client.quit()
-        assert process.wait(30) == 0
+    assert process.exitcode == 0
 
 
 def image(path: Path) -> dict[str, object]:
@@ -67,21 +70,21 @@ def image(path: Path) -> dict[str, object]:
 
 def test_a_missing_checkpoint_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ['--checkpoint', 'missing.pth', '--device', 'cpu']
-    assert load_tool('trax_tracker').main(arguments) == 2
+    assert trax_tracker.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: checkpoint: missing.pth is not a file; check the path')
 
 
 def test_shipped_weights_have_their_address_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    tool, asked = load_tool('trax_tracker'), []
+    asked = []
 
     def from_pretrained(*arguments: object) -> Tracker:
         asked.append(arguments)
         return Tracker(FakeModel(), 'cpu')
 
     monkeypatch.setattr(Tracker, 'from_pretrained', from_pretrained)
-    monkeypatch.setattr(tool, 'serve', lambda tracker: None)
-    assert tool.main(['--checkpoint', 'tlpg://a', '--device', 'cpu']) == 0
+    monkeypatch.setattr(trax_tracker, 'serve', lambda tracker: None)
+    assert trax_tracker.main(['--checkpoint', 'tlpg://a', '--device', 'cpu']) == 0
     assert asked == [(None, 'tlpg://a', 'cpu', 0)]
 
 
@@ -107,9 +110,7 @@ def test_a_session_over_a_real_connection(client: object, square_files: list[Pat
         assert float(properties['confidence']) == 0.0
 
 
-def test_a_first_image_that_cannot_be_read_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_first_image_that_cannot_be_read_is_named(monkeypatch, tmp_path):
     reasons = []
 
     class OneRequest:
@@ -126,21 +127,19 @@ def test_a_first_image_that_cannot_be_read_is_named(
 
     monkeypatch.setattr('trax.server.Server', OneRequest)
     with pytest.raises(InputError, match=r'TraX: the first image, .*no\.png, cannot be read'):
-        load_tool('trax_tracker').serve(None)
+        trax_tracker.serve(None)
     assert 'no.png, cannot be read' in reasons[0]
 
 
-def test_a_path_with_other_letters_is_explained_to_both_sides(
-    square_files: list[Path], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_path_with_other_letters_is_explained_to_both_sides(square_files, capfd):
     folder = square_files[0].with_name('für')
     folder.mkdir()
     path = square_files[0].rename(folder / '0.png')
     start = [(trax.Rectangle.create(10, 40, 20, 20), {})]
-    with server() as (process, client):
-        with pytest.raises(trax.TraxException, match='ASCII only: rename folders and images'):
-            client.initialize(image(path), start, {})
-        assert process.wait(60) == 2
+    message = 'ASCII only: rename folders and images'
+    with server() as (process, client), pytest.raises(trax.TraxException, match=message):
+        client.initialize(image(path), start, {})
+    assert process.exitcode == 2
     (error,) = [line for line in capfd.readouterr().err.splitlines() if 'TraX' in line]
     assert error.startswith('error: TraX: ')
 

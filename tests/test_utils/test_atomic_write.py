@@ -24,9 +24,7 @@ def test_the_name_appears_when_the_block_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('error', [OSError, KeyboardInterrupt])
-def test_the_old_file_stays_when_the_block_raises(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
+def test_the_old_file_stays_when_the_block_raises(tmp_path, error):
     path = tmp_path / 'a.json'
     path.write_text('first')
     with pytest.raises(error), atomic_write(path) as part:
@@ -44,9 +42,7 @@ def test_writes_and_replaces(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_old_file_stays_when_writing_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_old_file_stays_when_writing_fails(tmp_path, monkeypatch):
     path = tmp_path / 'a.json'
     write_text(path, 'first')
 

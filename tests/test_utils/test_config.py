@@ -19,9 +19,7 @@ def test_bases_are_read_too(tmp_path: Path) -> None:
     assert (config.seed, config.epochs) == (1, 3)
 
 
-def test_environment_variables_are_read_without_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_variables_are_read_without_a_word(tmp_path, monkeypatch):
     """mmengine says so for each file of each config, which drowns what the demo says."""
     said = []
     monkeypatch.setenv('TLPG_DATA', 'elsewhere')

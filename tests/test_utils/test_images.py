@@ -72,8 +72,8 @@ def write_turned(path: Path, orientation: int) -> None:
     [(HALF_TURN, (40, 60), (35, 55)), (QUARTER_TURN, (60, 40), (5, 35))],
 )
 def test_boxes_are_of_the_upright_picture_in_training_as_in_testing(
-    orientation: int, shape: tuple[int, int], corner: tuple[int, int], tmp_path: Path
-) -> None:
+    orientation, shape, corner, tmp_path
+):
     path = tmp_path / 'turned.jpg'
     write_turned(path, orientation)
     image = read_image(str(path), shape)

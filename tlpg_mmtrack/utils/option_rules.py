@@ -121,7 +121,8 @@ def checked(**rules: Rule) -> Callable[[Callable[..., None]], Callable[..., None
         ...         self.radius = radius
         >>> Blur(radius=2.5)
         Traceback (most recent call last):
-        ...InputError: Blur: radius must be a whole number of at least 1, got 2.5
+            ...
+        tlpg_mmtrack.utils.errors.InputError: Blur: radius must be a whole number ..., got 2.5
     """
 
     def decorate(init: Callable[..., None]) -> Callable[..., None]:

@@ -15,9 +15,7 @@ from tlpg_mmtrack.ops.crop import crop_patch
 
 @pytest.mark.parametrize('still', [True, False])
 @pytest.mark.parametrize('masked', [True, False])
-def test_boxes_are_around_the_object(
-    make_sample: Callable[..., dict], still: bool, masked: bool
-) -> None:
+def test_boxes_are_around_the_object(make_sample, still, masked):
     # Small jitter of the place, so that the object is whole in every crop.
     crop = TrackingCrop(template_jitter=(1.0, 0.2), search_jitter=(2.0, 0.2))
     for seed in range(6):
@@ -57,9 +55,7 @@ def test_jitter_stays_in_its_range(make_sample: Callable[..., dict]) -> None:
     assert 0.25 < np.log(sizes[:, 2:] / 57.6).std() < 0.45
 
 
-def test_frames_of_a_still_differ_in_shape_and_those_of_a_video_do_not(
-    make_sample: Callable[..., dict],
-) -> None:
+def test_frames_of_a_still_differ_in_shape_and_those_of_a_video_do_not(make_sample):
     def shapes(still: bool) -> np.ndarray:
         boxes = np.concatenate(TrackingCrop().transform(make_sample(1, still))['gt_bboxes'])
         return (boxes[:, 2] - boxes[:, 0]) / (boxes[:, 3] - boxes[:, 1])
@@ -82,9 +78,7 @@ def test_the_seed_decides(make_sample: Callable[..., dict]) -> None:
     assert (np.array(first['gt_bboxes']) != np.array(other['gt_bboxes'])).any()
 
 
-def test_pasted_samples_are_left_alone_and_large_objects_dropped(
-    make_sample: Callable[..., dict],
-) -> None:
+def test_pasted_samples_are_left_alone_and_large_objects_dropped(make_sample):
     sample = make_sample()
     sample['gt_bboxes'] = 'here'
     assert TrackingCrop().transform(sample)['gt_bboxes'] == 'here'

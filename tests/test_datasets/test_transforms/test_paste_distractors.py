@@ -29,9 +29,7 @@ def changed(image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize('role', ['peer', 'other'])
-def test_it_appears_beside_the_target_and_never_over_it(
-    crops: dict, background: dict, role: str
-) -> None:
+def test_it_appears_beside_the_target_and_never_over_it(crops, background, role):
     crops[role] = background
     results = PasteDistractors(prob=1.0, frame_prob=1.0).transform(crops)
     assert sum(changed(image).any() for image in results['img']) >= 3
@@ -86,9 +84,7 @@ def test_a_copy_of_the_target_has_another_colour(crops: dict, tmp_path: Path) ->
     assert 0 < np.abs(colours[counts.argmax()].astype(int) - GREEN).max() < 170
 
 
-def test_of_a_target_without_a_mask_there_is_no_copy(
-    crops: dict, background: dict, make_sample: Callable[..., dict]
-) -> None:
+def test_of_a_target_without_a_mask_there_is_no_copy(crops, background, make_sample):
     crops['outlines'] = make_sample(masked=False)['outlines']
     results = PasteDistractors(prob=1.0, copy_prob=1.0).transform(crops)
     assert not any(changed(image).any() for image in results['img'])

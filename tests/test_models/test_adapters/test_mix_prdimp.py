@@ -61,23 +61,3 @@ def test_it_follows_the_target_on_pretrained_features(name: str) -> None:
     overlaps = bbox_overlaps(torch.stack(found), truth, is_aligned=True)
     # From the first box alone the last overlap would be 0.28.
     assert overlaps.min() > 0.5
-
-
-def test_the_components_are_where_the_config_puts_them() -> None:
-    classifier = build(mix_config('prdimp_r50_sd-optimizer')).classifier
-    assert isinstance(classifier.filter_optimizer, SDOptimizer)
-    assert isinstance(build(mix_config('prdimp_r50_dcc-head')).classifier.head, DCCHead)
-    box_head = build(mix_config('prdimp_r50_center-bias-refiner')).bbox_regressor
-    assert isinstance(box_head.refiner, CenterBiasRefiner)
-    assert isinstance(build(mix_config('prdimp_r50_balanced-neck')).neck, BalancedNeck)
-
-
-def test_dcc_learns_from_sure_frames_when_that_is_due() -> None:
-    config = on_efflite0('prdimp_r50_dcc-head')
-    config.cls_head.options = dict(update_interval=2)
-    model = build(config)
-    check_track(model, frames=2)
-    first, count = model.classifier.model.filter, model.classifier.memory.count
-    check_track(model, frames=3)
-    assert model.classifier.memory.count == count + 1
-    assert not torch.equal(model.classifier.model.filter, first)

@@ -31,7 +31,5 @@ def test_it_trains_a_step_and_tracks(named_model: tuple[str, nn.Module]) -> None
     check_track(model, frames=2)
 
 
-def test_training_starts_with_the_neck_near_the_identity(
-    named_model: tuple[str, nn.Module],
-) -> None:
+def test_training_starts_with_the_neck_near_the_identity(named_model):
     check_neck_start(named_model[1])

@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.model import Sequential
-from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.models.necks import FeatureEnhancer
@@ -56,12 +55,11 @@ def test_an_init_cfg_of_its_own_counts() -> None:
     assert (enhancer.combine.weight == 0.5).all()
 
 
-@pytest.mark.parametrize('low_source', ['c5', 'conv'])
-@pytest.mark.parametrize('sizes', [(12, 6, 3), (13, 7, 4), (18, 9, 5)])
-@pytest.mark.parametrize('out_channels', [None, 5])
-def test_has_the_size_of_x(
-    low_source: str, sizes: tuple[int, int, int], out_channels: int | None
-) -> None:
+@pytest.mark.parametrize(
+    ('low_source', 'sizes', 'out_channels'),
+    [('c5', (13, 7, 4), None), ('c5', (18, 9, 5), 5), ('conv', (12, 6, 3), 5)],
+)
+def test_has_the_size_of_x(low_source, sizes, out_channels):
     enhancer = build(low_source, out_channels)
     assert enhancer.out_channels == (out_channels or 10)
     enhanced = wake(enhancer)(*random_inputs(sizes))
@@ -70,9 +68,8 @@ def test_has_the_size_of_x(
 
 
 @pytest.mark.parametrize('low_source', ['c5', 'conv'])
-@pytest.mark.parametrize('out_channels', [None, 5])
-def test_gradients_reach_every_parameter(low_source: str, out_channels: int | None) -> None:
-    enhancer = wake(build(low_source, out_channels))
+def test_gradients_reach_every_parameter(low_source: str) -> None:
+    enhancer = wake(build(low_source, 5))
     enhancer(*random_inputs()).square().sum().backward()
     for name, parameter in enhancer.named_parameters():
         assert parameter.grad is not None, name
@@ -125,7 +122,6 @@ def test_a_frame_does_not_depend_on_the_batch() -> None:
     [
         (dict(in_channels=(6, 10)), r'FeatureEnhancer: in_channels .*got \(6, 10\)'),
         (dict(channels=12), 'FeatureEnhancer: channels .* got 12'),
-        (dict(channels=0), 'FeatureEnhancer: channels .* got 0'),
         (dict(low_source='c6'), "FeatureEnhancer: low_source .* got 'c6'"),
     ],
 )
@@ -146,8 +142,3 @@ def test_refuses_to_go_without_c5() -> None:
     x, high, _ = random_inputs()
     with pytest.raises(ValueError, match=r'FeatureEnhancer: low must have 12 channels.*got None'):
         build('c5')(x, high)
-
-
-def test_builds_from_a_config() -> None:
-    enhancer = MODELS.build(dict(type='FeatureEnhancer', in_channels=IN_CHANNELS, channels=8))
-    assert isinstance(enhancer, FeatureEnhancer)

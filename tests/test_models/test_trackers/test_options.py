@@ -15,11 +15,6 @@ def test_defaults_are_the_paper_s():
     assert (options.first_iters, options.update_interval, options.memory_size) == (10, 25, 50)
 
 
-def test_an_unknown_postprocess_is_named():
-    with pytest.raises(ValueError, match=r"test_cfg: postprocess must be one of .* got 'soft'"):
-        TrackingOptions(postprocess='soft')
-
-
 def test_the_crop_must_fit_the_strides():
     with pytest.raises(
         ValueError, match='test_cfg: crop_size must be a positive multiple of 32, got 300'
@@ -36,13 +31,7 @@ def test_the_crop_must_fit_the_strides():
         ('merge_iou', 2.0),
         ('memory_size', 0),
         ('update_interval', 0),
-        ('first_iters', -1),
-        ('update_iters', -1),
-        ('hard_negative_iters', -1),
-        ('warps', -3),
         ('search_scale', 0),
-        ('search_scale', float('nan')),
-        ('test_mode', 'ope'),
         ('box_rate', -1.0),
         ('size_penalty', -0.1),
         ('trusted_iou', (0.8, 0.5)),

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import animate
 import numpy as np
 import pytest
 from PIL import Image
 from writers import VideoFileWriter
-from written_runs import load_tool
 
 
 def test_animate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,7 +18,7 @@ def test_animate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for index in range(5):
             writer.write(np.full((48, 64, 3), 40 * index, np.uint8))
     out = tmp_path / 'clip.webp'
-    assert load_tool('analysis/animate').main([str(tmp_path / 'clip.mp4'), str(out)]) == 0
+    assert animate.main([str(tmp_path / 'clip.mp4'), str(out)]) == 0
     assert capsys.readouterr().out.startswith(f'{out}: 3 frames, ')
     with Image.open(out) as moving:
         assert moving.n_frames == 3

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import cv2
 import pytest
+from plot_curves import main, plot_curves
 from reports import load_runs
-from written_runs import load_tool, write_run
-
-tool = load_tool('analysis/plot_curves')
-plot_curves = tool.plot_curves
+from written_runs import write_run
 
 
 def read(path: Path) -> list[list[str]]:
@@ -54,7 +52,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write_run(tmp_path / 'two', {'a': 0.0}, left_out={'b': 'no frames'})
     out = tmp_path / 'deep' / 'out'
     arguments = [str(tmp_path / 'one'), str(tmp_path / 'two'), '--out', str(out)]
-    assert tool.main(arguments) == 0
+    assert main(arguments) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines()[1].endswith('two')
     assert 'incomplete' in printed.err
@@ -67,5 +65,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
             for kind in ('csv', 'png')
         ),
     }
-    assert tool.main([str(out), '--out', str(out)]) == 2
+    assert main([str(out), '--out', str(out)]) == 2
     assert f'{out} holds no results' in capsys.readouterr().err

@@ -7,11 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from written_runs import load_tool
-
-tool = load_tool('analysis/plot_training')
-load_training = tool.load_training
-plot_training = tool.plot_training
+from plot_training import load_training, main, plot_training
 
 
 def _write_log(work_dir: Path, started: str, *entries: dict, tail: str = '') -> None:
@@ -72,8 +68,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     log.parent.mkdir(parents=True)
     log.write_text('{"loss": 2.0, "iter": 20}\n{"loss": 1.0, "iter": 40}\n')
     out = tmp_path / 'out'
-    assert tool.main([str(tmp_path / 'run'), '--out', str(out)]) == 0
+    assert main([str(tmp_path / 'run'), '--out', str(out)]) == 0
     assert capsys.readouterr().out == f'{out / "run.png"}\n'
     assert {path.name for path in out.iterdir()} == {'run.csv', 'run.png'}
-    assert tool.main([str(out), '--out', str(out)]) == 2
+    assert main([str(out), '--out', str(out)]) == 2
     assert f'{out} holds no log of a training' in capsys.readouterr().err

@@ -39,6 +39,19 @@ def write_stills(folder: Path, count: int = 4, with_masks: bool = True) -> Path:
     return folder
 
 
+def write_config(path: Path, base: Path, stills: Path) -> Path:
+    """Write a config that is as a base, but for the images: those that `write_stills` wrote."""
+    path.write_text(
+        f'_base_ = {str(base)!r}\n'
+        "dataset = dict(type='TrackingImageDataset', ann_file='annotations.json',\n"
+        f"    data_root={str(stills)!r}, data_prefix=dict(img_path='images'),\n"
+        '    pipeline={{_base_.train_pipeline}})\n'
+        'image_dataset = dict(datasets=[dataset], weights=[1.0])\n'
+        'train_dataloader = dict(dataset=image_dataset)\n'
+    )
+    return path
+
+
 def write_video(folder: Path, frames: int = 12, absent: tuple[int, ...] = ()) -> Path:
     """Write a video of a green box that moves by 3 pixels a frame, in 240 x 320 frames."""
     (folder / 'img').mkdir(parents=True)
