@@ -4,9 +4,10 @@
 Keeps the weights only, as float16, without the optimiser's state; a frozen backbone is not in the
 checkpoint to begin with. The first checkpoint gives all of its weights, each further one the parts
 that its run trained, those not in its config's `frozen_modules`; together they must make up the
-whole model. Beside the .safetensors file lies a .json with its SHA-256, the config's name and the
-training's seed; `Tracker.from_pretrained()` verifies them. Weights that are there already stay,
-unless --overwrite is given.
+whole model. The initial offset kernel of --offsets, and the scalars of its optimiser, go into
+every stage: a second stage's features start as the first one's. Beside the .safetensors file lies
+a .json with its SHA-256, the config's name and the training's seed; `Tracker.from_pretrained()`
+verifies them. Weights that are there already stay, unless --overwrite is given.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from tlpg_mmtrack.utils.checkpoint import WeightsManifest
 
 
+OFFSETS = ('initial_affine', 'initial_free', 'learner.offset_optimizer.')
+"""What names of a stage's weights begin with that say where and how offset kernels are learned."""
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = describe(
@@ -41,6 +46,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('config', type=Path, help='the config of the whole model')
     parser.add_argument(
         'checkpoints', type=Path, nargs='+', help="training runs' .pth files", metavar='checkpoint'
+    )
+    parser.add_argument(
+        '--offsets', type=Path, help="a training's .pth file, of tlpg_efflite0_small_offsets.py"
     )
     parser.add_argument(
         '--out',
@@ -71,6 +79,32 @@ def trained_weights(path: Path) -> dict[str, Tensor]:
     frozen = Config.fromstring(training_config(path), '.py').model.get('frozen_modules', ())
     prefixes = tuple(f'{name}.' for name in frozen)
     return {name: value for name, value in weights.items() if not name.startswith(prefixes)}
+
+
+def offset_weights(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
+    """What a training of the initial offset kernel gives every stage among the names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If it is no checkpoint, or has no stage.
+    """
+    from tlpg_mmtrack.utils.checkpoint import read_weights
+
+    prefixes = tuple(f'head.{name}' for name in OFFSETS)
+    offsets = {
+        name: value for name, value in read_weights(path).items() if name.startswith(prefixes)
+    }
+    if not offsets:
+        raise InputError(
+            f'--offsets: {path} has no initial offset kernel; pass what '
+            'tlpg_efflite0_small_offsets.py trained'
+        )
+    return {
+        stage + name: value
+        for name, value in offsets.items()
+        for stage in ('', 'refiner.')
+        if stage + name in names
+    }
 
 
 def training_config(path: Path) -> str:
@@ -161,6 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = read_weights(args.checkpoints[0])
     for checkpoint in args.checkpoints[1:]:
         weights.update(trained_weights(checkpoint))
+    if args.offsets is not None:
+        weights.update(offset_weights(args.offsets, weights))
     init_default_scope('mmtrack')
     missing = MODELS.build(config.model).state_dict().keys() ^ weights.keys()
     if missing:

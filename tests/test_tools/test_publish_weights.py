@@ -57,6 +57,24 @@ def test_each_part_comes_from_the_run_that_trained_it(tmp_path, stages, iou):
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
+def test_an_offset_kernel_goes_into_every_stage(tmp_path, stages, iou, capsys):
+    offsets = _checkpoint(tmp_path / 'offsets.pth', 'tlpg_efflite0_small_offsets', 3.0)
+    arguments = [str(CONFIG), str(stages), '--out', str(tmp_path / 'out'), '--offsets']
+    assert publish_weights.main([*arguments, str(offsets)]) == 0
+    weights = load_file(tmp_path / 'out' / 'tlpg_efflite0_small.safetensors')
+    changed = {name for name, weight in weights.items() if (weight == 3.0).all()}
+    assert {f'{stage}head.initial_affine' for stage in ('', 'refiner.')} < changed
+    for name, weight in weights.items():
+        moves = 'head.initial_' in name or '.offset_optimizer.' in name
+        assert (weight == (3.0 if moves else 1.0)).all(), name
+
+    content = torch.load(iou, weights_only=True)
+    only = {name: x for name, x in content['state_dict'].items() if name.startswith('iou_head.')}
+    torch.save(dict(content, state_dict=only), offsets)
+    assert publish_weights.main([*arguments, str(offsets), '--overwrite']) == 2
+    assert 'offsets.pth has no initial offset kernel' in capsys.readouterr().err
+
+
 def test_a_missing_part_is_named(tmp_path, stages, capsys):
     content = torch.load(stages, weights_only=True)
     for name in [name for name in content['state_dict'] if name.startswith('iou_head.')]:

@@ -80,9 +80,6 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> 
     """
     # As loaders do: a training in several processes saves the model that it wraps.
     state_dict = {key.removeprefix('module.'): value for key, value in state_dict.items()}
-    for part, module in model.named_modules():
-        if hasattr(module, 'rename_old_weights'):
-            module.rename_old_weights(state_dict, f'{part}.' if part else '')
     # A frozen backbone leaves its weights out of the state dict: they need not be in the file.
     saved = model.state_dict().keys()
     wrong = [

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.model import BaseModule
@@ -134,21 +132,6 @@ class DCCHead(BaseModule):
             self.initial_free.requires_grad_(False)
         self.register_buffer('initial_moves', moves, persistent=False)
         self.log_initial_gain = nn.Parameter(torch.zeros(()))
-
-    @staticmethod
-    def rename_old_weights(state_dict: dict, prefix: str) -> None:
-        """Rename, in place, a head's optimisers in weights of before learners had them.
-
-        The shipped weights are such.
-        """
-        old = (f'{prefix}filter_optimizer.', f'{prefix}offset_optimizer.')
-        for key in [key for key in state_dict if key.startswith(old)]:
-            state_dict[f'{prefix}learner.{key[len(prefix) :]}'] = state_dict.pop(key)
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        """Load, after :meth:`rename_old_weights`."""
-        self.rename_old_weights(state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def features(self, x: Tensor) -> Tensor:
         """Filter features of (N, in_channels, H, W) or (B, n, in_channels, H, W), in float32.
