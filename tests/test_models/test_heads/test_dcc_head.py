@@ -98,20 +98,6 @@ class TestSetUp:
         with pytest.raises(ValueError, match="offset_prior must be 'template' or 'square'"):
             DCCHead(8, offset_prior='round')
 
-    def test_weights_of_before_optimisers_belonged_to_a_learner_are_taken(self):
-        head, other = _head(), _head()
-        with torch.no_grad():
-            for parameter in head.parameters():
-                parameter.add_(1.0)
-        stored = {
-            f'stage.{name.replace("learner.", "")}': value
-            for name, value in head.state_dict().items()
-        }
-        assert 'stage.offset_optimizer.log_step' in stored
-        torch.nn.ModuleDict(dict(stage=other)).load_state_dict(stored)
-        for name, value in head.state_dict().items():
-            assert torch.equal(other.state_dict()[name], value), name
-
     @pytest.mark.parametrize(
         ('dtype', 'size', 'learner'),
         [
