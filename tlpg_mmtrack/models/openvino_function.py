@@ -89,21 +89,14 @@ class OpenVINOFunction:
 
     def _compile(self, inputs: Sequence[Tensors]) -> Callable[..., Any]:
         openvino, core = _openvino()
-        frontend = openvino.frontend.FrontEndManager().load_by_framework('pytorch')
-        decoder = importlib.import_module('openvino.frontend.pytorch.ts_decoder')
         # What is kept outlives the call, and gradients may be wanted of the weights.
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             examples = tuple(_channels_last(value).clone() for value in flatten(inputs))
             module = _ChannelsLast(self.function, self._modules, inputs).eval()
             traced = torch.jit.trace(module, examples, check_trace=False)
-            # By a name: the frontend does not keep it.
-            decoded = decoder.TorchScriptPythonDecoder(traced, example_input=examples)
-            graph = frontend.convert(frontend.load(decoded))
-        for node, value in zip(graph.inputs, examples, strict=True):
-            node.get_node().set_element_type(_element_type(openvino, value))
-            node.get_node().set_partial_shape(openvino.PartialShape(list(value.shape)))
-        graph.validate_nodes_and_infer_types()
+            shapes = [tuple(value.shape) for value in examples]
+            graph = openvino.convert_model(traced, input=shapes, example_input=examples)
         return core.compile_model(
             graph,
             'CPU',
@@ -147,10 +140,6 @@ def _channels_last(value: Tensor) -> Tensor:
 
 def _channels_first(value: Tensor) -> Tensor:
     return value.permute(0, 3, 1, 2) if value.dim() == 4 else value
-
-
-def _element_type(openvino: ModuleType, value: Tensor) -> Any:
-    return openvino.Type.u8 if value.dtype == torch.uint8 else openvino.Type.f32
 
 
 @cache
