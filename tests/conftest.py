@@ -29,6 +29,9 @@ from tlpg_mmtrack.models.trackers import TLPG
 # not be searched each time.
 gc.freeze()
 
+# A forked process that stops OpenCV's threads, as mmengine does, waits for those that it lacks.
+cv2.setNumThreads(0)
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Commands are imported by their names; 'test' is a module of Python's (written_runs.load_tool).
 sys.path += [str(REPOSITORY / name) for name in ('tools', 'tools/analysis', 'benchmarks')]

@@ -47,6 +47,12 @@ class TestBoxWriter:
             assert part.name.startswith('.')
             assert len(rows_of(part)) == 2
 
+    def test_interrupt_keeps_what_was_written(self, tmp_path):
+        with pytest.raises(KeyboardInterrupt), BoxWriter(tmp_path / 'boxes.csv') as writer:
+            writer.write(0, RESULT)
+            raise KeyboardInterrupt
+        assert len(rows_of(tmp_path / 'boxes.csv')) == 2
+
     def test_error_leaves_the_old_file_and_no_other(self, tmp_path):
         path = tmp_path / 'boxes.csv'
         path.write_text('old')
@@ -81,6 +87,15 @@ class TestVideoFileWriter:
         with av.open(str(path)) as container:
             times = [frame.time for frame in container.decode(video=0)]
         assert times == pytest.approx([0.0, 0.1, 0.4, 0.8, 0.9])
+
+    def test_interrupt_leaves_a_valid_video(self, tmp_path):
+        path = tmp_path / 'a.mp4'
+        with pytest.raises(KeyboardInterrupt), VideoFileWriter(path, fps=10.0) as writer:
+            for _ in range(3):
+                writer.write(np.zeros((48, 64, 3), np.uint8))
+            raise KeyboardInterrupt
+        assert len(list(open_source(path))) == 3
+        assert list(tmp_path.iterdir()) == [path]
 
     def test_frames_of_other_sizes_are_fitted(self, tmp_path):
         with VideoFileWriter(tmp_path / 'a.mp4', fps=10.0) as writer:

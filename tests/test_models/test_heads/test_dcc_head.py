@@ -194,20 +194,6 @@ class TestSamples:
         features = torch.rand(1, 2, CHANNELS, 12, 10, dtype=torch.float64)
         return head.samples(features, self.SAMPLED.expand(1, 2, 4)), head, features
 
-    def test_labels(self):
-        samples, *_ = self._samples()
-        labels = samples.labels[0, 0]
-        assert labels.shape == (12, 10)
-        # Columns 4 and 5 are a sixth of the width away: inside the centre region of a quarter.
-        assert torch.equal(labels[5, 4:6], torch.ones(2, dtype=torch.float64))
-        assert (labels == 1).sum() == 2
-        outside = torch.ones(12, 10, dtype=torch.bool)
-        outside[4:7, 3:7] = False
-        assert not labels[outside].any()
-        # One row up is half the height, two sigma; a sixth of the width is 2/3 sigma.
-        expected = torch.exp(torch.tensor(-0.5 * (4 + 4 / 9), dtype=torch.float64))
-        torch.testing.assert_close(labels[4, 4], expected)
-
     @pytest.mark.parametrize('learner', LEARNERS)
     def test_an_ignored_band_teaches_nothing(self, learner):
         head = _head(label_band='ignore', learner=learner)

@@ -70,12 +70,11 @@ class TestResidual:
 
 
 class TestDerivative:
-    @pytest.mark.parametrize('seed', range(3))
     @pytest.mark.parametrize('distractor', [0.0, 0.8])
-    def test_jvp_equals_central_differences(self, seed, distractor, monkeypatch):
+    def test_jvp_equals_central_differences(self, distractor, monkeypatch):
         # Points that count as tied share a gradient, which is not the difference's.
         monkeypatch.setattr(residual_problems, 'TIE_TOLERANCE', 1e-12)
-        problem, parameters = draw_joint_problem(seed, distractor=distractor)
+        problem, parameters = draw_joint_problem(0, distractor=distractor)
         directions, step = _directions(parameters, 1), 1e-6
         ahead, behind = (
             problem.evaluate(_move(parameters, directions, sign * step)).residual

@@ -169,15 +169,6 @@ class TestStart:
         result = _optimizer(init_regularisation=(0.1,)).minimise(silent, zeros, 3)
         assert not result.parameters[0].any()
 
-    def test_sequences_do_not_mix(self):
-        problem, parameters = draw_filter_problem(0)
-        optimizer = _optimizer(init_regularisation=(0.1,))
-        changed = (torch.cat((parameters[0][:1], 3 * parameters[0][1:])),)
-        before = optimizer.minimise(problem, parameters, 5).parameters[0]
-        after = optimizer.minimise(problem, changed, 5).parameters[0]
-        torch.testing.assert_close(before[0], after[0])
-        assert not torch.allclose(before[1], after[1])
-
 
 class TestDifferentiable:
     def test_gradcheck_of_the_filter_s_course(self):
