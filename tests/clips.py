@@ -118,11 +118,16 @@ def run_clips(config: Config) -> dict[str, float]:
     return Runner.from_cfg(config).test()
 
 
-def in_two_processes(body: Callable[..., object], *arguments: object) -> list[int | None]:
-    """Exit codes of two forked processes, a group of PyTorch's, that call a function."""
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+def in_two_processes(body: Callable[..., object], *arguments: object) -> list[int | None]:
+    """Exit codes of two forked processes, a group of PyTorch's, that call a function."""
+    port = free_port()
     fork = multiprocessing.get_context('fork')
     children = [
         fork.Process(target=_as_rank, args=(rank, port, body, arguments)) for rank in range(2)
