@@ -19,7 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import FLAG, checked
+from tlpg_mmtrack.utils.option_rules import checked
 
 from ..shape_checks import MapShape
 from ..torchscript import may_replace
@@ -71,7 +71,7 @@ class EfficientNetLite(BaseModule):
         [(1, 40, 36, 36), (1, 112, 18, 18), (1, 320, 9, 9)]
     """
 
-    @checked(frozen=FLAG, pretrained=FLAG)
+    @checked
     def __init__(
         self,
         out_levels: Sequence[str] = ('C3', 'C4', 'C5'),
