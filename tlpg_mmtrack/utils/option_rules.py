@@ -95,6 +95,8 @@ def keys(known: Collection[str], rule: Rule) -> Rule:
     )
 
 
+InitCfg = dict | list[dict] | None
+"""MMEngine's, which it checks itself."""
 Natural = Annotated[int, whole(0)]
 Count = Annotated[int, whole(1)]
 Odd = Annotated[int, _whole('an odd whole number', lambda value: value > 0 and value % 2 == 1)]

@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.structures import TargetModel
-from tlpg_mmtrack.utils.option_rules import Natural, checked
+from tlpg_mmtrack.utils.option_rules import InitCfg, Natural, checked
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..numerics import rankable
@@ -45,7 +45,7 @@ class CenterBiasBoxHead(BaseModule):
         iou_head: dict,
         first_iters: Natural = 10,
         test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.refiner: CenterBiasRefiner = MODELS.build(refiner)

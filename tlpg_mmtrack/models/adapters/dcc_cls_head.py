@@ -15,7 +15,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.structures import Prediction, TargetModel
-from tlpg_mmtrack.utils.option_rules import Rule, checked, keys
+from tlpg_mmtrack.utils.option_rules import InitCfg, Rule, checked, keys
 
 from ..heads.dcc_head import DCCHead
 from ..shape_checks import MapShape, check_maps
@@ -71,7 +71,7 @@ class DCCClsHead(BaseModule):
         head: dict,
         options: Annotated[dict, USED] | None = None,
         test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.head: DCCHead = MODELS.build(head)

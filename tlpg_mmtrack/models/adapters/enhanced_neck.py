@@ -10,7 +10,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import Count, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..shape_checks import build_with
 
@@ -32,7 +32,7 @@ class EnhancedNeck(BaseModule):
         neck: dict,
         enhancer: dict,
         in_channels: Sequence[Count],
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

@@ -13,7 +13,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import Count, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..shape_checks import MapShape, build_with, require
 
@@ -39,7 +39,7 @@ class MMTrackIoUHead(BaseModule):
         self,
         head: dict,
         in_channels: tuple[Count, Count],
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

@@ -19,7 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import checked
+from tlpg_mmtrack.utils.option_rules import InitCfg, checked
 
 from ..shape_checks import MapShape
 from ..torchscript import may_replace
@@ -77,7 +77,7 @@ class EfficientNetLite(BaseModule):
         out_levels: Sequence[str] = ('C3', 'C4', 'C5'),
         frozen: bool = True,
         pretrained: bool = True,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         out_levels = tuple(out_levels)

@@ -21,7 +21,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import checked, multiple_of
+from tlpg_mmtrack.utils.option_rules import InitCfg, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
 from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu, vary_boxes
@@ -85,7 +85,7 @@ class BoxRegressionHead(TemplateHead):
         bins: Annotated[int, multiple_of(4)] = 16,
         loss_side: dict = L1,
         loss_giou: dict = GIOU,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(in_channels, strides, cell_offsets, init_cfg)
         self.loss_side = MODELS.build(loss_side)

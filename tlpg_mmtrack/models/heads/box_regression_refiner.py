@@ -10,7 +10,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
-from tlpg_mmtrack.utils.option_rules import Count, checked, multiple_of
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
 from .center_bias_refiner import Refiner
@@ -53,7 +53,7 @@ class BoxRegressionRefiner(Refiner):
         cell_offset: float = 0.0,
         max_proposals: int = 25,
         loss_box: dict = SMOOTH_L1,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(enhancer, max_proposals, init_cfg)
         self.in_channels = in_channels

@@ -11,7 +11,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.structures import Prediction
-from tlpg_mmtrack.utils.option_rules import Count, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..necks import FeatureEnhancer
 from ..numerics import rankable
@@ -26,7 +26,7 @@ class Refiner(BaseModule):
     """
 
     @checked
-    def __init__(self, enhancer: dict | None, max_proposals: Count, init_cfg: dict | None) -> None:
+    def __init__(self, enhancer: dict | None, max_proposals: Count, init_cfg: InitCfg) -> None:
         super().__init__(init_cfg)
         self.enhancer: FeatureEnhancer | None = enhancer and MODELS.build(enhancer)
         self.max_proposals = max_proposals
@@ -59,7 +59,7 @@ class CenterBiasRefiner(Refiner):
         head: dict,
         enhancer: dict | None = None,
         max_proposals: int = 25,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(enhancer, max_proposals, init_cfg)
         self.head = MODELS.build(head)

@@ -19,7 +19,7 @@ from tlpg_mmtrack.structures import (
     TargetModel,
     TemplateSamples,
 )
-from tlpg_mmtrack.utils.option_rules import Count, Natural, Odd, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, Odd, checked
 
 from ..deformable_filter import DeformableFilter
 from ..label_assignment import DCCAssigner
@@ -88,7 +88,7 @@ class DCCHead(BaseModule):
         loss_reg: dict = SMOOTH_L1,
         loss_neg: dict | None = OVERLAP,
         backend: Literal['torch', 'mmcv'] = 'torch',
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = in_channels

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import Count, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 CHANNELS_PER_GROUP = 16
 """Of the group norm."""
@@ -40,7 +40,7 @@ class TemplateHead(BaseModule, ABC):
         in_channels: Sequence[Count],
         strides: Sequence[Count],
         cell_offsets: Sequence[float] | None,
-        init_cfg: dict | list[dict] | None,
+        init_cfg: InitCfg,
     ) -> None:
         super().__init__(init_cfg)
         offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets

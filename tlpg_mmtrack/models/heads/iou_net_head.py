@@ -17,7 +17,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.utils.option_rules import Count, checked, multiple_of
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
 from ..numerics import rankable
@@ -75,7 +75,7 @@ class IoUNetHead(TemplateHead):
         feat_channels: Sequence[Annotated[int, multiple_of(CHANNELS_PER_GROUP)]] = (64, 128),
         hidden_channels: Count = 256,
         loss_iou: dict = MSE,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(in_channels, strides, cell_offsets, init_cfg)
         self.check_levels(feat_channels=feat_channels)

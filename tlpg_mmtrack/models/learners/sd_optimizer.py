@@ -27,7 +27,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
-from tlpg_mmtrack.utils.option_rules import Count, Natural, Positive, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, Positive, checked
 
 from ..label_assignment import gaussian_labels
 from ..numerics import at_least_float32, in_full_precision
@@ -91,7 +91,7 @@ class SDOptimizer(BaseModule):
         init_regularisation: Sequence[Positive] = (0.1,),
         feat_stride: Count = 16,
         cell_offset: float = 0.0,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_iters = num_iters

@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import Count, Natural, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, checked
 
 QUIET = 0.1
 """Initial gain of the levels other than the reference."""
@@ -90,7 +90,7 @@ class BalancedNeck(BaseModule):
         in_channels: Sequence[Count],
         out_channels: Count | None = None,
         reference_level: Natural = 1,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

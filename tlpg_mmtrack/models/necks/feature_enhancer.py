@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import Count, checked, multiple_of
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked, multiple_of
 
 from .balanced_neck import resize_map
 
@@ -54,7 +54,7 @@ class FeatureEnhancer(BaseModule):
         channels: Annotated[int, multiple_of(GROUPS)],
         out_channels: Count | None = None,
         low_source: Literal['c5', 'conv'] = 'c5',
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

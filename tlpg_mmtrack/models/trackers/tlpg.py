@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import TrackingResult
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import Positive, checked
+from tlpg_mmtrack.utils.option_rules import InitCfg, Positive, checked
 
 from ..shape_checks import (
     MapShape,
@@ -82,7 +82,7 @@ class TLPG(BaseSingleObjectTracker):
         test_cfg: dict | None = None,
         frozen_modules: Sequence[str] = (),
         data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
