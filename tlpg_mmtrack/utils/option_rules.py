@@ -71,6 +71,18 @@ def one_of(*known: Any) -> Rule:
     return Rule(names, lambda value: isinstance(value, type(known[0])) and value in known)
 
 
+def some_of(*known: Any) -> Rule:
+    """A list or tuple of one or more of these values, each once and in this order."""
+    return Rule(
+        f'some of {known} in that order',
+        lambda value: (
+            isinstance(value, Sequence)
+            and len(value) > 0
+            and list(value) == [entry for entry in known if entry in value]
+        ),
+    )
+
+
 def each(rule: Rule, count: int | None = None) -> Rule:
     """A list or tuple of ``count`` entries (any but 0 if None), each of which follows a rule."""
 

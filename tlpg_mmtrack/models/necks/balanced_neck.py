@@ -94,7 +94,7 @@ class BalancedNeck(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
-        if not 0 <= reference_level < len(self.in_channels):
+        if reference_level >= len(self.in_channels):
             raise InputError(
                 f'BalancedNeck: reference_level must index in_channels {self.in_channels}, '
                 f'got {reference_level}'
