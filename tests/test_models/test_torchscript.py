@@ -34,7 +34,7 @@ def test_results_are_nested_as_the_functions_are(layer):
         assert torch.equal(second, second_)
         assert torch.equal(third, third_)
         assert nothing == ()
-    assert len(traced.traces) == 2
+    assert len(traced.made) == 2
 
 
 @torch.inference_mode()
@@ -111,9 +111,9 @@ def test_gradients_autocast_and_other_types_get_the_function_itself(layer):
         with torch.autocast('cpu', torch.bfloat16):
             assert traced(x).dtype == torch.bfloat16
         traced(x.double())
-        assert not traced.traces
+        assert not traced.made
         traced(x)
-    assert len(traced.traces) == 1
+    assert len(traced.made) == 1
 
 
 def test_weights_are_the_modules_own_again_where_tracing_fails(layer):

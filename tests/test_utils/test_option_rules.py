@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from typing import Any, Literal, get_origin, get_type_hints
 
 import pytest
 from mmtrack.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
@@ -15,21 +17,25 @@ from tlpg_mmtrack.models.trackers import TrackingOptions
 from tlpg_mmtrack.utils.errors import InputError
 
 NAN = float('nan')
+NOT_WHOLE_NUMBERS = ((2.5, 3), (), '12', 8, None)
 WRONG = {
-    'int': (2.5, -3, True, '4', None),
-    'int | None': (2.5, -3, True, '4'),
-    'float': (NAN, float('inf'), True, '0.5', None),
-    'bool': ('False', 1, None),
-    'bool | None': ('False', 1),
-    'str': ('unheard of', 3, None),
-    'dict': ('DCCHead', None),
-    'dict | None': ('DCCHead', 3),
-    'Sequence[int]': ((2.5, 3), (), '12', 8, None),
-    'Sequence[float]': ((NAN, 1.0), (), 8, None),
-    'Sequence[float] | None': ((NAN, 1.0), (), 8),
-    'dict[str, float] | None': ({'unheard_of': 1.0}, {'bias': 'high'}, 0.5),
-    'tuple[float, float]': ((1.0,), (NAN, 1.0), (1.0, 2.0, 3.0), 0.5),
-    'tuple[float, float] | None': ((1.0,), (NAN, 1.0), (0.8, 0.5), 0.5),
+    int: (2.5, -3, True, '4', None),
+    int | None: (2.5, -3, True, '4'),
+    float: (NAN, float('inf'), True, '0.5', None),
+    bool: ('False', 1, None),
+    bool | None: ('False', 1),
+    str: ('unheard of', 3, None),
+    dict: ('DCCHead', None),
+    dict | None: ('DCCHead', 3),
+    Sequence[int]: NOT_WHOLE_NUMBERS,
+    tuple[int, int]: NOT_WHOLE_NUMBERS,
+    tuple[int, int, int]: NOT_WHOLE_NUMBERS,
+    Sequence[float]: ((NAN, 1.0), (), 8, None),
+    Sequence[float] | None: ((NAN, 1.0), (), 8),
+    dict[str, float] | None: ({'unheard_of': 1.0}, {'bias': 'high'}, 0.5),
+    tuple[float, float, float]: ((1.0,), (NAN, 1.0, 1.0), (1.0, 2.0), 0.5),
+    tuple[float, float]: ((1.0,), (NAN, 1.0), (1.0, 2.0, 3.0), 0.5),
+    tuple[float, float] | None: ((1.0,), (NAN, 1.0), (0.8, 0.5), 0.5),
 }
 """By an option's annotation, values that no option of it may have."""
 
@@ -65,7 +71,9 @@ def _parameters(cls: type) -> list[inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.startswith('tlpg_mmtrack') and '__init__' in vars(base):
-            found |= inspect.signature(base.__init__).parameters
+            hints = get_type_hints(base if is_dataclass(base) else base.__init__)
+            for name, parameter in inspect.signature(base.__init__).parameters.items():
+                found[name] = parameter.replace(annotation=hints.get(name))
     return [parameter for name, parameter in found.items() if name != 'self']
 
 
@@ -94,7 +102,7 @@ def _given(cls: type) -> dict[str, Any]:
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
     ]
     return {
-        parameter.name: 16 if parameter.annotation == 'int' else GIVEN[parameter.name]
+        parameter.name: 16 if parameter.annotation is int else GIVEN[parameter.name]
         for parameter in required
     }
 
@@ -102,7 +110,7 @@ def _given(cls: type) -> dict[str, Any]:
 @pytest.mark.parametrize(('cls', 'parameter'), OPTIONS)
 def test_a_wrong_value_is_refused_by_name(cls: type, parameter: inspect.Parameter):
     name = parameter.name
-    kind = re.sub(r'Annotated\[(.+), \w+(\(.*\))?\]', r'\1', parameter.annotation)
+    kind = str if get_origin(parameter.annotation) is Literal else parameter.annotation
     for value in WRONG[kind]:
         message = rf"{name} must be .*got {re.escape(repr(value))}|multiple values .* '{name}'"
         with pytest.raises((InputError, TypeError), match=message):

@@ -11,7 +11,7 @@ from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
+from tlpg_mmtrack.utils.option_rules import checked
 
 from .tracking_source import ListedFrames
 from .video_folder import read_video_folder, read_video_list
@@ -38,7 +38,7 @@ class VideoFolderDataset(ListedFrames):
             and the line.
     """
 
-    @checked(one_based=optional(FLAG))
+    @checked
     def __init__(
         self, data_root: str, ann_file: str = '', one_based: bool | None = None, **kwargs: Any
     ) -> None:

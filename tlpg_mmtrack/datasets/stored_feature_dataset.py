@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from mmtrack.structures import TrackDataSample
 from torch.utils.data import Dataset
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CheckedOptions, whole
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, Count, Natural
 
 
 class FeatureStore:
@@ -80,9 +80,9 @@ class StoredFeatureDataset(CheckedOptions, Dataset):
     NUM_SAMPLES: ClassVar = 2**20
 
     folder: str
-    num_template_frames: Annotated[int, whole(1)] = 2
-    num_search_frames: Annotated[int, whole(1)] = 1
-    seed: Annotated[int, whole(0)] = 0
+    num_template_frames: Count = 2
+    num_search_frames: Count = 1
+    seed: Natural = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset
 
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
-from tlpg_mmtrack.utils.option_rules import FRACTION, at_least, checked
+from tlpg_mmtrack.utils.option_rules import Fraction, NonNegative, checked
 
 
 class ListedFrames(BaseSOTDataset):
@@ -60,13 +60,13 @@ class TrackingSource(ListedFrames):
     LONG_SIDE = 480.0
     OTHER_ATTEMPTS = 10
 
-    @checked(min_size=at_least(0), max_cover=FRACTION)
+    @checked
     def __init__(
         self,
         include: Sequence[str] | None = None,
         exclude: Sequence[str] = (),
-        min_size: float = 12.0,
-        max_cover: float = 0.6,
+        min_size: NonNegative = 12.0,
+        max_cover: Fraction = 0.6,
         **kwargs: Any,
     ) -> None:
         if isinstance(include, str) or isinstance(exclude, str):

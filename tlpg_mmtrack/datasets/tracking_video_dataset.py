@@ -12,7 +12,7 @@ from mmtrack.registry import DATASETS
 
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import decode_image
-from tlpg_mmtrack.utils.option_rules import FLAG, checked, optional
+from tlpg_mmtrack.utils.option_rules import checked
 
 from ..evaluation.one_pass import usable
 from .tracking_source import TrackingSource
@@ -37,7 +37,7 @@ class TrackingVideoDataset(TrackingSource):
         InputError: If the folder is missing, or no video is left to train on.
     """
 
-    @checked(one_based=optional(FLAG))
+    @checked
     def __init__(self, data_root: str, one_based: bool | None = None, **kwargs: Any) -> None:
         self.one_based = one_based
         super().__init__(data_root=data_root, **kwargs)

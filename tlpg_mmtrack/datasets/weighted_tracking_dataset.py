@@ -6,13 +6,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 from mmtrack.registry import DATASETS
 from torch.utils.data import Dataset
 
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
-from tlpg_mmtrack.utils.option_rules import at_least, checked, each, one_of, optional, whole
+from tlpg_mmtrack.utils.option_rules import Natural, NonNegative, checked
 
 from .tracking_source import TrackingSource
 
@@ -43,15 +44,13 @@ class WeightedTrackingDataset(Dataset):
     NUM_SAMPLES = 2**20
     MAX_ATTEMPTS = 50
 
-    @checked(
-        weights=optional(each(at_least(0))), seed=whole(0), on_unusable=one_of('skip', 'stop')
-    )
+    @checked
     def __init__(
         self,
         datasets: Sequence[dict | TrackingSource],
-        weights: Sequence[float] | None = None,
-        seed: int = 0,
-        on_unusable: str = 'skip',
+        weights: Sequence[NonNegative] | None = None,
+        seed: Natural = 0,
+        on_unusable: Literal['skip', 'stop'] = 'skip',
     ) -> None:
         super().__init__()
         if not datasets:

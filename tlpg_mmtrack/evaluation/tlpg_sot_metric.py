@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -14,7 +14,7 @@ from mmtrack.evaluation import SOTMetric, eval_sot_ope
 from mmtrack.registry import METRICS
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import FLAG, check_option, checked, each, one_of, optional
+from tlpg_mmtrack.utils.option_rules import check_option, checked, each, one_of
 
 from .one_pass import CONVENTIONS, Convention, OnePassScores, score_video, score_videos
 from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
@@ -49,16 +49,12 @@ class TLPGSOTMetric(SOTMetric):
         InputError: If the metric, a convention or the submission is unknown.
     """
 
-    @checked(
-        metric=one_of('OPE', 'VOT'),
-        submission=optional(one_of(*SUBMISSIONS)),
-        only_eval_visible=FLAG,
-    )
+    @checked
     def __init__(
         self,
-        metric: str = 'OPE',
+        metric: Literal['OPE', 'VOT'] = 'OPE',
         conventions: Sequence[str] = (MMTRACK, 'otb'),
-        submission: str | None = None,
+        submission: Annotated[str, one_of(*SUBMISSIONS)] | None = None,
         only_eval_visible: bool = False,
     ) -> None:
         super().__init__(

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import TASK_UTILS
 from torch import Tensor
 
-from tlpg_mmtrack.utils.option_rules import PROBABILITY, checked, one_of, whole
+from tlpg_mmtrack.utils.option_rules import Count, Probability, checked
 
 # theta_lo: a cell with a lower label is a negative, offline only.
 _NEGATIVE_LABEL = 0.5
@@ -55,18 +57,13 @@ class DCCAssigner:
         regression_cells: Cells nearest the target at which each frame's box is learned.
     """
 
-    @checked(
-        center_shrink=PROBABILITY,
-        label_band=one_of('gaussian', 'ignore'),
-        positive_iou=PROBABILITY,
-        regression_cells=whole(1),
-    )
+    @checked
     def __init__(
         self,
-        center_shrink: float = 0.3,
-        label_band: str = 'gaussian',
-        positive_iou: float = 0.6,
-        regression_cells: int = 16,
+        center_shrink: Probability = 0.3,
+        label_band: Literal['gaussian', 'ignore'] = 'gaussian',
+        positive_iou: Probability = 0.6,
+        regression_cells: Count = 16,
     ) -> None:
         self.center_shrink = center_shrink
         self.label_band = label_band

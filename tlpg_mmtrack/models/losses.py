@@ -10,7 +10,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.utils.option_rules import at_least, checked
+from tlpg_mmtrack.utils.option_rules import NonNegative, checked
 
 
 def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
@@ -19,8 +19,8 @@ def hinge_residual(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 class _Loss(nn.Module):
-    @checked(loss_weight=at_least(0))
-    def __init__(self, loss_weight: float = 1.0) -> None:
+    @checked
+    def __init__(self, loss_weight: NonNegative = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 

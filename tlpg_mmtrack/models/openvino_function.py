@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import PackageError
 
-from .torchscript import Tensors, Weights, flatten, may_replace
+from .torchscript import ReplacedFunction, Tensors, flatten
 
 RUNTIMES = ('auto', 'torch', 'openvino', 'openvino_bf16')
 """What can run the per-frame network; see :class:`TrackingOptions`."""
@@ -47,16 +47,12 @@ def chosen_runtime(name: str) -> str:
     return name
 
 
-class OpenVINOFunction:
-    """A function that OpenVINO converts at its first call, and runs from then on.
-
-    It is converted anew when a weight or the shape of an input has changed, and runs with as many
-    threads as PyTorch has at the time. When it is not used, and what a function may be, is as for
-    :class:`~.torchscript.TracedFunction`.
+class OpenVINOFunction(ReplacedFunction):
+    """A function that OpenVINO runs, with as many threads as PyTorch has when it is converted.
 
     Args:
-        function: Returns a tuple of tensors.
-        modules: The modules that it calls.
+        function: As in :class:`ReplacedFunction`; returns a tuple of tensors.
+        modules: As there.
         precision: ``'f32'``; or ``'bf16'``, on a processor that has instructions for it.
     """
 
@@ -66,35 +62,33 @@ class OpenVINOFunction:
         modules: Sequence[nn.Module],
         precision: str = 'f32',
     ) -> None:
-        self.function = function
-        self._modules = modules
-        self._weights = Weights(modules)
+        super().__init__(function, modules)
         self._precision = precision
-        self._made_of: tuple[list, list] | None = None
-        self._graph: Callable[..., Any] = function
 
-    def __call__(self, *inputs: Tensors) -> tuple[Tensor, ...]:
-        """Run the function."""
-        tensors = list(flatten(inputs))
-        if not (torch.is_inference_mode_enabled() and all(map(may_replace, tensors))):
-            return self.function(*inputs)
-        made_of = self._weights.versions(), [value.shape for value in tensors]
-        if made_of != self._made_of:
-            self._graph, self._made_of = self._compile(inputs), made_of
-        arrays = [_channels_last(value).contiguous().numpy() for value in tensors]
-        outputs = self._graph(arrays, share_inputs=True, share_outputs=False)
-        return tuple(
-            _channels_first(torch.from_numpy(outputs[index])) for index in range(len(outputs))
-        )
+    def _make(self, inputs: tuple[Tensors, ...]) -> Callable[..., tuple[Tensor, ...]]:
+        # A graph keeps the memory that it computes in.
+        self.made.clear()
+        graph = self._compile(inputs)
 
-    def _compile(self, inputs: Sequence[Tensors]) -> Callable[..., Any]:
+        def run(*inputs: Tensors) -> tuple[Tensor, ...]:
+            arrays = [_channels_last(value).contiguous().numpy() for value in flatten(inputs)]
+            outputs = graph(arrays, share_inputs=True, share_outputs=False).values()
+            return tuple(_channels_first(torch.from_numpy(output)) for output in outputs)
+
+        return run
+
+    def _compile(self, inputs: tuple[Tensors, ...]) -> Callable[..., Any]:
+        def run(*maps: Tensor) -> tuple[Tensor, ...]:
+            """The function; maps come and go as they lie in OpenVINO."""
+            values = _nested(inputs, map(_channels_first, maps))
+            return tuple(map(_channels_last, self.function(*values)))
+
         openvino, core = _openvino()
         # What is kept outlives the call, and gradients may be wanted of the weights.
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             examples = tuple(_channels_last(value).clone() for value in flatten(inputs))
-            module = _ChannelsLast(self.function, self._modules, inputs).eval()
-            traced = torch.jit.trace(module, examples, check_trace=False)
+            traced = self._trace(run, examples)
             shapes = [tuple(value.shape) for value in examples]
             graph = openvino.convert_model(traced, input=shapes, example_input=examples)
         return core.compile_model(
@@ -108,22 +102,6 @@ class OpenVINOFunction:
                 'ENABLE_CPU_PINNING': False,
             },
         )
-
-
-class _ChannelsLast(nn.Module):
-    """A function, called as with ``inputs``, whose maps come and go as they lie in OpenVINO."""
-
-    def __init__(
-        self, function: Callable, modules: Sequence[nn.Module], inputs: Sequence[Tensors]
-    ) -> None:
-        super().__init__()
-        self.function = function
-        self.parts = nn.ModuleList(modules)
-        self._like = inputs
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        values = map(_channels_first, inputs)
-        return tuple(map(_channels_last, self.function(*_nested(self._like, values))))
 
 
 def _nested(like: Sequence[Tensors], values: Iterator[Tensor]) -> tuple[Tensors, ...]:

@@ -8,8 +8,8 @@ where the tracker runs.
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -34,12 +34,11 @@ def may_replace(like: Tensor) -> bool:
     )
 
 
-class TracedFunction:
-    """A function that is traced, once for each combination of its inputs' shapes, and then run so.
+class ReplacedFunction(ABC):
+    """A function that something else runs, made once for each combination of inputs' shapes.
 
-    The operators are the function's own, so results are the same bit for bit, and so are the
-    parameters and buffers: loading others needs no new trace. What else it reads must stay as it
-    is, and its course must not depend on values. Outside of inference mode, and where
+    It is made anew after a weight has changed. What else the function reads must stay as it is,
+    and its course must not depend on values. Outside of inference mode, and where
     :func:`may_replace` says no, the function itself is called.
 
     Args:
@@ -49,68 +48,62 @@ class TracedFunction:
 
     def __init__(self, function: Callable[..., Tensors], modules: Sequence[nn.Module]) -> None:
         self.function = function
-        self._weights = Weights(modules)
-        self.traces: dict[tuple[torch.Size, ...], torch.jit.ScriptFunction] = {}
+        parts = dict.fromkeys(part for module in modules for part in module.modules())
+        self._weights = [
+            (tensors, name)
+            for part in parts
+            for tensors in (part._parameters, part._buffers)
+            for name, tensor in tensors.items()
+            if tensor is not None
+        ]
+        self._versions: list[tuple[int, int]] = []
+        self.made: dict[tuple[torch.Size, ...], Callable[..., Tensors]] = {}
 
     def __call__(self, *inputs: Tensors) -> Tensors:
         """Run the function."""
         tensors = list(flatten(inputs))
         if not (torch.is_inference_mode_enabled() and all(map(may_replace, tensors))):
             return self.function(*inputs)
+        weights = (tensors[name] for tensors, name in self._weights)
+        # Tensors made in inference mode count no versions.
+        versions = [(t.data_ptr(), 0 if t.is_inference() else t._version) for t in weights]
+        if versions != self._versions:
+            self._versions = versions
+            self.made.clear()
         key = tuple(tensor.shape for tensor in tensors)
-        if key not in self.traces:
-            self.traces[key] = self._trace(inputs)
-        return self.traces[key](self._weights.get(), *inputs)
+        if key not in self.made:
+            self.made[key] = self._make(inputs)
+        return self.made[key](*inputs)
 
-    def _trace(self, inputs: tuple[Tensors, ...]) -> torch.jit.ScriptFunction:
-        def run(weights: tuple[Tensor, ...], *inputs: Tensors) -> Tensors:
-            # As constants they would stay what they are now.
-            with self._weights.replaced_by(weights):
-                return self.function(*inputs)
+    @abstractmethod
+    def _make(self, inputs: tuple[Tensors, ...]) -> Callable[..., Tensors]:
+        """What runs the function on inputs of these shapes."""
 
+    def _trace(
+        self, function: Callable[..., Tensors], inputs: tuple[Tensors, ...]
+    ) -> torch.jit.ScriptFunction:
+        """Trace a function that calls the modules; their weights become constants."""
+        own = [tensors[name] for tensors, name in self._weights]
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)
             # Checks of shapes, which are the same at every call.
             warnings.simplefilter('ignore', torch.jit.TracerWarning)
-            return torch.jit.trace(run, (self._weights.get(), *inputs), check_trace=False)
+            try:
+                # What wants a gradient cannot be a constant.
+                for (tensors, name), weight in zip(self._weights, own, strict=True):
+                    tensors[name] = weight.detach()
+                return torch.jit.trace(function, inputs, check_trace=False)
+            finally:
+                for (tensors, name), weight in zip(self._weights, own, strict=True):
+                    tensors[name] = weight
 
 
-class Weights:
-    """Parameters and buffers of some modules: ``torch.func.functional_call`` cannot be traced."""
+class TracedFunction(ReplacedFunction):
+    """A function run by TorchScript: its own operators, so the same results bit for bit."""
 
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
-        parts = dict.fromkeys(part for module in modules for part in module.modules())
-        self._places = [
-            (tensors, name)
-            for part in parts
-            # A trace would keep one constant for buffers that are equal at the time.
-            for tensors in (part._parameters, part._buffers)
-            for name, tensor in tensors.items()
-            if tensor is not None
-        ]
-
-    def get(self) -> tuple[Tensor, ...]:
-        """The tensors as they are."""
-        return tuple(tensors[name] for tensors, name in self._places)
-
-    def versions(self) -> list[tuple[int, int]]:
-        """Equal as long as no tensor is replaced or written to."""
-        # Tensors made in inference mode count no versions.
-        return [(t.data_ptr(), 0 if t.is_inference() else t._version) for t in self.get()]
-
-    @contextmanager
-    def replaced_by(self, weights: Sequence[Tensor]) -> Iterator[None]:
-        """Put others in their place for a while."""
-        own = self.get()
-        self._set(weights)
-        try:
-            yield
-        finally:
-            self._set(own)
-
-    def _set(self, weights: Sequence[Tensor]) -> None:
-        for (tensors, name), weight in zip(self._places, weights, strict=True):
-            tensors[name] = weight
+    def _make(self, inputs: tuple[Tensors, ...]) -> torch.jit.ScriptFunction:
+        # A module, or its method, is not traced as a function.
+        return self._trace(lambda *inputs: self.function(*inputs), inputs)
 
 
 def tensors_of(record: Any) -> tuple[Tensor, ...]:

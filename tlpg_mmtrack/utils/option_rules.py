@@ -1,15 +1,21 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""What options may be: rules that constructors check their arguments by."""
+"""What options may be: constructors check their arguments by the rules in the type hints.
+
+These types have a rule: ``bool``, ``dict`` (a component's config), ``float`` (a finite number),
+``Literal``, ``Annotated[type, rule]``, and ``Sequence[...]``, ``tuple[...]`` of a given length and
+``... | None`` of them. An argument of another type is not checked.
+"""
 
 from __future__ import annotations
 
 import inspect
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, field
+from functools import cache, wraps
 from numbers import Integral, Real
-from typing import Any, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import InputError
 
@@ -19,7 +25,7 @@ class Rule:
     """What one option may be: ``meaning``, after "must be", and whether a value ``accepts``."""
 
     meaning: str
-    accepts: Callable[[Any], bool]
+    accepts: Callable[[Any], bool] = field(repr=False)
 
 
 def _number(meaning: str, within: Callable[[float], bool] = lambda value: True) -> Rule:
@@ -42,13 +48,6 @@ def _whole(meaning: str, within: Callable[[int], bool]) -> Rule:
 
 
 NUMBER = _number('a finite number')
-POSITIVE = _number('a positive number', lambda value: value > 0)
-PROBABILITY = _number('a number in 0..1', lambda value: 0 <= value <= 1)
-FRACTION = _number('a number above 0, at most 1', lambda value: 0 < value <= 1)
-SHARE = _number('a number between 0 and 1, excluded', lambda value: 0 < value < 1)
-ODD = _whole('an odd whole number', lambda value: value > 0 and value % 2 == 1)
-FLAG = Rule('True or False', lambda value: isinstance(value, bool))
-CONFIG = Rule("a component's config, a dict", lambda value: isinstance(value, Mapping))
 
 
 def whole(least: int) -> Rule:
@@ -72,6 +71,18 @@ def one_of(*known: Any) -> Rule:
     return Rule(names, lambda value: isinstance(value, type(known[0])) and value in known)
 
 
+def some_of(*known: Any) -> Rule:
+    """A list or tuple of one or more of these values, each once and in this order."""
+    return Rule(
+        f'some of {known} in that order',
+        lambda value: (
+            isinstance(value, Sequence)
+            and len(value) > 0
+            and list(value) == [entry for entry in known if entry in value]
+        ),
+    )
+
+
 def each(rule: Rule, count: int | None = None) -> Rule:
     """A list or tuple of ``count`` entries (any but 0 if None), each of which follows a rule."""
 
@@ -82,11 +93,6 @@ def each(rule: Rule, count: int | None = None) -> Rule:
         return right and all(map(rule.accepts, value))
 
     return Rule(f'a list of {count or "numbers"}, each {rule.meaning}', accepts)
-
-
-def optional(rule: Rule) -> Rule:
-    """None, or what follows a rule."""
-    return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
 
 
 def keys(known: Collection[str], rule: Rule) -> Rule:
@@ -101,6 +107,48 @@ def keys(known: Collection[str], rule: Rule) -> Rule:
     )
 
 
+InitCfg = dict | list[dict] | None
+"""MMEngine's, which it checks itself."""
+Natural = Annotated[int, whole(0)]
+Count = Annotated[int, whole(1)]
+Odd = Annotated[int, _whole('an odd whole number', lambda value: value > 0 and value % 2 == 1)]
+Positive = Annotated[float, _number('a positive number', lambda value: value > 0)]
+NonNegative = Annotated[float, at_least(0)]
+Probability = Annotated[float, _number('a number in 0..1', lambda value: 0 <= value <= 1)]
+Fraction = Annotated[float, _number('a number above 0, at most 1', lambda value: 0 < value <= 1)]
+Share = Annotated[
+    float, _number('a number between 0 and 1, excluded', lambda value: 0 < value < 1)
+]
+_OF_TYPE = {
+    bool: Rule('True or False', lambda value: isinstance(value, bool)),
+    dict: Rule("a component's config, a dict", lambda value: isinstance(value, Mapping)),
+    float: NUMBER,
+}
+
+
+def rule_of(hint: Any) -> Rule | None:
+    """The rule in a type hint, if there is one; see the module's docstring."""
+    if hint in _OF_TYPE:
+        return _OF_TYPE[hint]
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return args[1]
+    if origin is Literal:
+        return one_of(*args)
+    rule = rule_of(args[0]) if args else None
+    if rule and origin in (Sequence, tuple):
+        return each(rule, len(args) if origin is tuple else None)
+    if rule and origin in (Union, UnionType) and args[1:] == (NoneType,):
+        return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
+    return None
+
+
+def _rules(owner: Any) -> dict[str, Rule]:
+    """Those of a function's arguments or a dataclass's fields, by name."""
+    hints = get_type_hints(owner, include_extras=True)
+    return {name: rule for name, hint in hints.items() if (rule := rule_of(hint))}
+
+
 def check_option(owner: str, name: str, value: Any, rule: Rule) -> None:
     """Refuse a value that a rule does not accept.
 
@@ -111,41 +159,41 @@ def check_option(owner: str, name: str, value: Any, rule: Rule) -> None:
         raise InputError(f'{owner}: {name} must be {rule.meaning}, got {value!r}')
 
 
-def checked(**rules: Rule) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Check arguments of a constructor, those with a rule, before it runs.
+def checked(init: Callable[..., None]) -> Callable[..., None]:
+    """Check arguments of a constructor, by the rules in their types, before it runs.
 
     Example:
         >>> class Blur:
-        ...     @checked(radius=whole(1))
-        ...     def __init__(self, radius: int = 3) -> None:
+        ...     @checked
+        ...     def __init__(self, radius: Annotated[int, whole(1)] = 3) -> None:
         ...         self.radius = radius
         >>> Blur(radius=2.5)
         Traceback (most recent call last):
             ...
         tlpg_mmtrack.utils.errors.InputError: Blur: radius must be a whole number ..., got 2.5
     """
+    signature = inspect.signature(init)
 
-    def decorate(init: Callable[..., None]) -> Callable[..., None]:
-        signature = inspect.signature(init)
+    # At the first call, when all names in the hints are there.
+    @cache
+    def rules() -> dict[str, Rule]:
+        return _rules(init)
 
-        @wraps(init)
-        def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
-            bound = signature.bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            for name, rule in rules.items():
-                check_option(type(self).__name__, name, bound.arguments[name], rule)
-            init(self, *args, **kwargs)
+    @wraps(init)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        for name, rule in rules().items():
+            check_option(type(self).__name__, name, bound.arguments[name], rule)
+        init(self, *args, **kwargs)
 
-        return wrapper
-
-    return decorate
+    return wrapper
 
 
 def check_fields(options: Any, owner: str) -> None:
-    """Check the fields of a dataclass by the rule in their types, ``Annotated[type, rule]``."""
-    for name, hint in get_type_hints(type(options), include_extras=True).items():
-        for rule in getattr(hint, '__metadata__', ()):
-            check_option(owner, name, getattr(options, name), rule)
+    """Check the fields of a dataclass by the rules in their types."""
+    for name, rule in _rules(type(options)).items():
+        check_option(owner, name, getattr(options, name), rule)
 
 
 class CheckedOptions:

@@ -12,11 +12,11 @@ from mmtrack.datasets.transforms import CropLikeDiMP
 from mmtrack.registry import TRANSFORMS
 
 from tlpg_mmtrack.utils.option_rules import (
-    PROBABILITY,
     CheckedOptions,
+    Count,
+    NonNegative,
+    Probability,
     at_least,
-    each,
-    whole,
 )
 
 from ...ops.crop import linear_map, warp
@@ -46,10 +46,10 @@ class CropTransform(CheckedOptions, BaseTransform):
         search_jitter: Jitter of search frames.
     """
 
-    size: Annotated[int, whole(1)] = 288
+    size: Count = 288
     search_scale: Annotated[float, at_least(1)] = 5.0
-    template_jitter: Annotated[tuple[float, float], each(at_least(0), 2)] = (3.0, 0.18)
-    search_jitter: Annotated[tuple[float, float], each(at_least(0), 2)] = (4.5, 0.35)
+    template_jitter: tuple[NonNegative, NonNegative] = (3.0, 0.18)
+    search_jitter: tuple[NonNegative, NonNegative] = (4.5, 0.35)
 
     def place(
         self, rng: np.random.Generator, points: np.ndarray, linear: np.ndarray, is_template: bool
@@ -111,9 +111,9 @@ class TrackingCrop(CropTransform):
         still_rotation: Frames of a still image are rotated by up to this many degrees.
     """
 
-    flip_prob: Annotated[float, PROBABILITY] = 0.5
-    still_aspect: Annotated[float, at_least(0)] = 0.2
-    still_rotation: Annotated[float, at_least(0)] = 10.0
+    flip_prob: Probability = 0.5
+    still_aspect: NonNegative = 0.2
+    still_rotation: NonNegative = 10.0
 
     def transform(self, results: dict) -> dict | None:
         """Make the crops."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -13,7 +12,7 @@ from mmtrack.registry import TRANSFORMS
 
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import decode_image, read_image
-from tlpg_mmtrack.utils.option_rules import CheckedOptions, whole
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, Count
 
 
 @TRANSFORMS.register_module()
@@ -33,9 +32,9 @@ class SampleTrackingFrames(CheckedOptions, BaseTransform):
             as many after it.
     """
 
-    num_template_frames: Annotated[int, whole(1)] = 2
-    num_search_frames: Annotated[int, whole(1)] = 2
-    max_gap: Annotated[int, whole(1)] = 30
+    num_template_frames: Count = 2
+    num_search_frames: Count = 2
+    max_gap: Count = 30
 
     def _choose(self, visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Indices of the frames, templates first."""

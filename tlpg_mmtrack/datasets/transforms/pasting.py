@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -12,11 +12,11 @@ from mmtrack.registry import TRANSFORMS
 
 from tlpg_mmtrack.utils.images import read_image
 from tlpg_mmtrack.utils.option_rules import (
-    POSITIVE,
-    PROBABILITY,
     CheckedOptions,
-    at_least,
-    whole,
+    Count,
+    NonNegative,
+    Positive,
+    Probability,
 )
 
 from ...ops.crop import linear_map, warp, window_matrix
@@ -50,14 +50,14 @@ class CutAndPaste(CropTransform):
 
     MAX_BLUR: ClassVar = 15
 
-    prob: Annotated[float, PROBABILITY] = 0.6
-    min_size: Annotated[float, at_least(0)] = 24.0
-    flip_prob: Annotated[float, PROBABILITY] = 0.5
-    aspect: Annotated[float, at_least(0)] = 0.4
-    rotation: Annotated[float, at_least(0)] = 15.0
-    colour: Annotated[float, at_least(0)] = 0.15
-    motion_blur_prob: Annotated[float, PROBABILITY] = 0.2
-    drift: Annotated[float, at_least(0)] = 0.2
+    prob: Probability = 0.6
+    min_size: NonNegative = 24.0
+    flip_prob: Probability = 0.5
+    aspect: NonNegative = 0.4
+    rotation: NonNegative = 15.0
+    colour: NonNegative = 0.15
+    motion_blur_prob: Probability = 0.2
+    drift: NonNegative = 0.2
 
     def _acts_on(self, results: dict) -> bool:
         """Whether this sample is to be pasted."""
@@ -128,10 +128,10 @@ class PasteDistractors(CheckedOptions, BaseTransform):
 
     ATTEMPTS: ClassVar = 10
 
-    prob: Annotated[float, PROBABILITY] = 0.3
-    frame_prob: Annotated[float, PROBABILITY] = 0.8
-    max_count: Annotated[int, whole(1)] = 1
-    copy_prob: Annotated[float, PROBABILITY] = 0.0
+    prob: Probability = 0.3
+    frame_prob: Probability = 0.8
+    max_count: Count = 1
+    copy_prob: Probability = 0.0
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
@@ -195,8 +195,8 @@ class PasteOccluders(CheckedOptions, BaseTransform):
         max_size: Largest size, sqrt(width * height), of an occluder in units of the target's.
     """
 
-    prob: Annotated[float, PROBABILITY] = 0.15
-    max_size: Annotated[float, POSITIVE] = 0.9
+    prob: Probability = 0.15
+    max_size: Positive = 0.9
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""

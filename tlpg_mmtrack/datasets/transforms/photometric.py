@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.utils.option_rules import PROBABILITY, CheckedOptions, at_least
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, NonNegative, Probability
 
 #: Of OpenCV's drawing in fixed point.
 _SUBPIXEL_BITS = 4
@@ -33,12 +33,12 @@ class TrackingPhotometric(CheckedOptions, BaseTransform):
 
     NOISE_LENGTH: ClassVar = 1_000_000
 
-    shared_colour: Annotated[float, at_least(0)] = 0.25
-    frame_colour: Annotated[float, at_least(0)] = 0.15
-    grey_prob: Annotated[float, PROBABILITY] = 0.05
-    blur_prob: Annotated[float, PROBABILITY] = 0.15
-    jpeg_prob: Annotated[float, PROBABILITY] = 0.1
-    noise_prob: Annotated[float, PROBABILITY] = 0.1
+    shared_colour: NonNegative = 0.25
+    frame_colour: NonNegative = 0.15
+    grey_prob: Probability = 0.05
+    blur_prob: Probability = 0.15
+    jpeg_prob: Probability = 0.1
+    noise_prob: Probability = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()

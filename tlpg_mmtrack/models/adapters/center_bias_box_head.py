@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.structures import TargetModel
-from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
+from tlpg_mmtrack.utils.option_rules import InitCfg, Natural, checked
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..numerics import rankable
@@ -38,14 +38,14 @@ class CenterBiasBoxHead(BaseModule):
         test_cfg: PrDiMP's; it hands it to its heads.
     """
 
-    @checked(refiner=CONFIG, iou_head=CONFIG, first_iters=whole(0), test_cfg=optional(CONFIG))
+    @checked
     def __init__(
         self,
         refiner: dict,
         iou_head: dict,
-        first_iters: int = 10,
+        first_iters: Natural = 10,
         test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.refiner: CenterBiasRefiner = MODELS.build(refiner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.structures import Prediction, TargetModel
-from tlpg_mmtrack.utils.option_rules import CONFIG, Rule, checked, keys, optional
+from tlpg_mmtrack.utils.option_rules import InitCfg, Rule, checked, keys
 
 from ..heads.dcc_head import DCCHead
 from ..shape_checks import MapShape, check_maps
@@ -22,11 +23,14 @@ from ..trackers.localization import localize
 from ..trackers.memory import SampleMemory, Schedule
 from ..trackers.options import TrackingOptions
 
-OPTIONS = (
-    *('first_iters', 'update_interval', 'update_iters', 'hard_negative_iters'),
-    *('memory_size', 'memory_rate', 'hard_negative_rate', 'first_share'),
-    *('not_found_threshold', 'distractor_threshold', 'hard_negative_threshold'),
-    *('neighbourhood', 'displacement', 'merge_iou'),
+USED = keys(
+    (
+        *('first_iters', 'update_interval', 'update_iters', 'hard_negative_iters'),
+        *('memory_size', 'memory_rate', 'hard_negative_rate', 'first_share'),
+        *('not_found_threshold', 'distractor_threshold', 'hard_negative_threshold'),
+        *('neighbourhood', 'displacement', 'merge_iou'),
+    ),
+    Rule('as in TrackingOptions', lambda value: True),
 )
 """Fields of :class:`TrackingOptions` that the slot leaves to the head."""
 
@@ -61,17 +65,13 @@ class DCCClsHead(BaseModule):
         test_cfg: PrDiMP's; it hands it to its heads.
     """
 
-    @checked(
-        head=CONFIG,
-        options=optional(keys(OPTIONS, Rule('as in TrackingOptions', lambda value: True))),
-        test_cfg=optional(CONFIG),
-    )
+    @checked
     def __init__(
         self,
         head: dict,
-        options: dict | None = None,
+        options: Annotated[dict, USED] | None = None,
         test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.head: DCCHead = MODELS.build(head)

@@ -10,7 +10,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..shape_checks import build_with
 
@@ -26,9 +26,13 @@ class EnhancedNeck(BaseModule):
         in_channels: Channels of the backbone's maps.
     """
 
-    @checked(neck=CONFIG, enhancer=CONFIG, in_channels=each(whole(1)))
+    @checked
     def __init__(
-        self, neck: dict, enhancer: dict, in_channels: Sequence[int], init_cfg: dict | None = None
+        self,
+        neck: dict,
+        enhancer: dict,
+        in_channels: Sequence[Count],
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

@@ -13,7 +13,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..shape_checks import MapShape, build_with, require
 
@@ -34,9 +34,12 @@ class MMTrackIoUHead(BaseModule):
     knows_last_size = False
     """Its search takes none, so there can be no ``size_penalty``."""
 
-    @checked(head=CONFIG, in_channels=each(whole(1), 2))
+    @checked
     def __init__(
-        self, head: dict, in_channels: Sequence[int], init_cfg: dict | None = None
+        self,
+        head: dict,
+        in_channels: tuple[Count, Count],
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

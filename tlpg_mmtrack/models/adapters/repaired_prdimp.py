@@ -13,7 +13,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, checked, optional
+from tlpg_mmtrack.utils.option_rules import checked
 
 from ..shape_checks import (
     MapShape,
@@ -47,7 +47,7 @@ class RepairedPrDiMP(PrDiMP):
         InputError: When a part does not fit what it gets.
     """
 
-    @checked(backbone=CONFIG, neck=optional(CONFIG))
+    @checked
     def __init__(self, backbone: dict, neck: dict | None = None, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         levels = backbone_shapes(self.backbone)
@@ -128,7 +128,7 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
         **kwargs: As in ``PrDiMPClsHead``.
     """
 
-    @checked(softmax=FLAG)
+    @checked
     def __init__(self, softmax: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.softmax = softmax

@@ -4,20 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from mmdet.models.backbones.resnet import Bottleneck
 from mmengine.model import kaiming_init
 from mmtrack.registry import MODELS
 from torch import nn
 
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.option_rules import checked, some_of
 
 from .tracking_resnet import TrackingResNet
 
 RESNET_STAGES = 3
 """Stages 2 to 4, ResNet-50's; stage 1 is the stem."""
 NEW_STAGES = ('stage5', 'stage6')
+STAGES = some_of(*range(RESNET_STAGES + len(NEW_STAGES)))
 BLOCKS, WIDTH, DILATION = 3, 256, 2
 
 
@@ -38,19 +39,12 @@ class DetNet(TrackingResNet):
         out_indices: Maps to return, of 0 (C2) to 4 (C6); (1, 2, 3), as TLPG names them, are C3,
             C4, C5. A stage after the last one is not built.
         **kwargs: As in :class:`TrackingResNet`.
-
-    Raises:
-        InputError: If ``out_indices`` is empty, out of order or names another map.
     """
 
-    def __init__(self, out_indices: Sequence[int] = (1, 2, 3), **kwargs: Any) -> None:
-        out_indices = tuple(out_indices)
-        known = range(RESNET_STAGES + len(NEW_STAGES))
-        if not out_indices or out_indices != tuple(i for i in known if i in out_indices):
-            raise InputError(
-                f'DetNet: out_indices must be some of {tuple(known)} in that order, got '
-                f'{out_indices}'
-            )
+    @checked
+    def __init__(
+        self, out_indices: Annotated[Sequence[int], STAGES] = (1, 2, 3), **kwargs: Any
+    ) -> None:
         levels = range(RESNET_STAGES)
         super().__init__(
             50, levels, num_stages=RESNET_STAGES, strides=(1, 2, 2), dilations=(1, 1, 1), **kwargs
@@ -60,7 +54,7 @@ class DetNet(TrackingResNet):
             self.add_module(name, self._dilated_stage())
             self.res_layers.append(name)
             maps.append(maps[-1])
-        self.out_indices = out_indices
+        self.out_indices = tuple(out_indices)
         self.feature_info = tuple(maps[index] for index in out_indices)
 
     def _dilated_stage(self) -> nn.Sequential:

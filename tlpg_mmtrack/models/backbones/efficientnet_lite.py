@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import FLAG, checked
+from tlpg_mmtrack.utils.option_rules import InitCfg, checked, some_of
 
 from ..shape_checks import MapShape
 from ..torchscript import may_replace
@@ -71,21 +70,15 @@ class EfficientNetLite(BaseModule):
         [(1, 40, 36, 36), (1, 112, 18, 18), (1, 320, 9, 9)]
     """
 
-    @checked(frozen=FLAG, pretrained=FLAG)
+    @checked
     def __init__(
         self,
-        out_levels: Sequence[str] = ('C3', 'C4', 'C5'),
+        out_levels: Annotated[Sequence[str], some_of(*LEVELS)] = ('C3', 'C4', 'C5'),
         frozen: bool = True,
         pretrained: bool = True,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
-        out_levels = tuple(out_levels)
-        if not out_levels or out_levels != tuple(name for name in LEVELS if name in out_levels):
-            raise InputError(
-                f'EfficientNetLite: out_levels must be some of {tuple(LEVELS)} in that order, '
-                f'got {out_levels}'
-            )
         self.frozen = frozen
         self.feature_info = tuple(LEVELS[name] for name in out_levels)
         self._taps = tuple(LAST_BLOCK[name] for name in out_levels)

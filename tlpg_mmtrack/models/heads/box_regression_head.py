@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CONFIG, checked, multiple_of
+from tlpg_mmtrack.utils.option_rules import InitCfg, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
 from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu, vary_boxes
@@ -74,22 +75,17 @@ class BoxRegressionHead(TemplateHead):
         torch.Size([1, 1, 4])
     """
 
-    @checked(
-        channels=multiple_of(CHANNELS_PER_GROUP),
-        bins=multiple_of(4),
-        loss_side=CONFIG,
-        loss_giou=CONFIG,
-    )
+    @checked
     def __init__(
         self,
         in_channels: Sequence[int],
         strides: Sequence[int] = (8, 16),
         cell_offsets: Sequence[float] | None = None,
-        channels: int = 64,
-        bins: int = 16,
+        channels: Annotated[int, multiple_of(CHANNELS_PER_GROUP)] = 64,
+        bins: Annotated[int, multiple_of(4)] = 16,
         loss_side: dict = L1,
         loss_giou: dict = GIOU,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(in_channels, strides, cell_offsets, init_cfg)
         self.loss_side = MODELS.build(loss_side)

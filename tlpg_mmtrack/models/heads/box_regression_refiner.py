@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
-from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, checked, multiple_of, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
 from .center_bias_refiner import Refiner
@@ -41,23 +43,17 @@ class BoxRegressionRefiner(Refiner):
     head = None
     """There is no target model of its own."""
 
-    @checked(
-        in_channels=whole(1),
-        feat_channels=multiple_of(CHANNELS_PER_GROUP),
-        stride=whole(1),
-        cell_offset=NUMBER,
-        loss_box=CONFIG,
-    )
+    @checked
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Count,
         enhancer: dict | None = None,
-        feat_channels: int = 128,
-        stride: int = 16,
+        feat_channels: Annotated[int, multiple_of(CHANNELS_PER_GROUP)] = 128,
+        stride: Count = 16,
         cell_offset: float = 0.0,
         max_proposals: int = 25,
         loss_box: dict = SMOOTH_L1,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(enhancer, max_proposals, init_cfg)
         self.in_channels = in_channels

@@ -11,7 +11,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from tlpg_mmtrack.structures import Prediction
-from tlpg_mmtrack.utils.option_rules import CONFIG, checked, optional, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..necks import FeatureEnhancer
 from ..numerics import rankable
@@ -25,8 +25,8 @@ class Refiner(BaseModule):
         max_proposals: N_c, the most proposals of stage 1 that are refined (25 in the paper).
     """
 
-    @checked(enhancer=optional(CONFIG), max_proposals=whole(1))
-    def __init__(self, enhancer: dict | None, max_proposals: int, init_cfg: dict | None) -> None:
+    @checked
+    def __init__(self, enhancer: dict | None, max_proposals: Count, init_cfg: InitCfg) -> None:
         super().__init__(init_cfg)
         self.enhancer: FeatureEnhancer | None = enhancer and MODELS.build(enhancer)
         self.max_proposals = max_proposals
@@ -53,13 +53,13 @@ class CenterBiasRefiner(Refiner):
         max_proposals: As in :class:`Refiner`.
     """
 
-    @checked(head=CONFIG)
+    @checked
     def __init__(
         self,
         head: dict,
         enhancer: dict | None = None,
         max_proposals: int = 25,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(enhancer, max_proposals, init_cfg)
         self.head = MODELS.build(head)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.model import BaseModule
@@ -17,7 +19,7 @@ from tlpg_mmtrack.structures import (
     TargetModel,
     TemplateSamples,
 )
-from tlpg_mmtrack.utils.option_rules import CONFIG, NUMBER, ODD, checked, one_of, optional, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, Odd, checked
 
 from ..deformable_filter import DeformableFilter
 from ..label_assignment import DCCAssigner
@@ -68,38 +70,25 @@ class DCCHead(BaseModule):
         proposes: Whether the extremes of the points are proposals, with losses of their own.
     """
 
-    @checked(
-        in_channels=whole(1),
-        feat_channels=whole(1),
-        kernel_size=ODD,
-        offset_kernel_size=ODD,
-        stride=whole(1),
-        cell_offset=NUMBER,
-        offset_prior=one_of('template', 'square'),
-        initial_moves=one_of('all', 'stretch'),
-        num_training_iters=whole(0),
-        backend=one_of('torch', 'mmcv'),
-        **dict.fromkeys(('learner', 'assigner', 'loss_reg'), CONFIG),
-        **dict.fromkeys(('loss_cls', 'loss_neg'), optional(CONFIG)),
-    )
+    @checked
     def __init__(
         self,
-        in_channels: int,
-        feat_channels: int = 512,
-        kernel_size: int = 5,
-        offset_kernel_size: int = 3,
-        stride: int = 16,
+        in_channels: Count,
+        feat_channels: Count = 512,
+        kernel_size: Odd = 5,
+        offset_kernel_size: Odd = 3,
+        stride: Count = 16,
         cell_offset: float = 0.0,
-        offset_prior: str = 'template',
-        initial_moves: str = 'all',
+        offset_prior: Literal['template', 'square'] = 'template',
+        initial_moves: Literal['all', 'stretch'] = 'all',
         learner: dict = ALTERNATE,
         assigner: dict = ASSIGNER,
-        num_training_iters: int = 5,
+        num_training_iters: Natural = 5,
         loss_cls: dict | None = HINGE,
         loss_reg: dict = SMOOTH_L1,
         loss_neg: dict | None = OVERLAP,
-        backend: str = 'torch',
-        init_cfg: dict | None = None,
+        backend: Literal['torch', 'mmcv'] = 'torch',
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = in_channels

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import NUMBER, checked, each, optional, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 CHANNELS_PER_GROUP = 16
 """Of the group norm."""
@@ -34,15 +34,13 @@ class TemplateHead(BaseModule, ABC):
         InputError: An argument is out of its range or has not one entry a level.
     """
 
-    @checked(
-        in_channels=each(whole(1)), strides=each(whole(1)), cell_offsets=optional(each(NUMBER))
-    )
+    @checked
     def __init__(
         self,
-        in_channels: Sequence[int],
-        strides: Sequence[int],
+        in_channels: Sequence[Count],
+        strides: Sequence[Count],
         cell_offsets: Sequence[float] | None,
-        init_cfg: dict | list[dict] | None,
+        init_cfg: InitCfg,
     ) -> None:
         super().__init__(init_cfg)
         offsets = [0.0] * len(in_channels) if cell_offsets is None else cell_offsets

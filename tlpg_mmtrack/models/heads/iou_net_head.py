@@ -9,6 +9,7 @@ by that vector, and a small network regresses its IoU with the target.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from tlpg_mmtrack.utils.option_rules import CONFIG, checked, each, multiple_of, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked, multiple_of
 
 from ...ops import prroi_pool_boxes
 from ..numerics import rankable
@@ -65,20 +66,16 @@ class IoUNetHead(TemplateHead):
         torch.Size([1, 2])
     """
 
-    @checked(
-        feat_channels=each(multiple_of(CHANNELS_PER_GROUP)),
-        hidden_channels=whole(1),
-        loss_iou=CONFIG,
-    )
+    @checked
     def __init__(
         self,
         in_channels: Sequence[int],
         strides: Sequence[int] = (8, 16),
         cell_offsets: Sequence[float] | None = None,
-        feat_channels: Sequence[int] = (64, 128),
-        hidden_channels: int = 256,
+        feat_channels: Sequence[Annotated[int, multiple_of(CHANNELS_PER_GROUP)]] = (64, 128),
+        hidden_channels: Count = 256,
         loss_iou: dict = MSE,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(in_channels, strides, cell_offsets, init_cfg)
         self.check_levels(feat_channels=feat_channels)

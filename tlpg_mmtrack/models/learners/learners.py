@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.ops import points_to_box
 from tlpg_mmtrack.structures import FilterSamples, TargetModel, TemplateSamples
-from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, PROBABILITY, checked
+from tlpg_mmtrack.utils.option_rules import Probability, checked
 
 from ..deformable_filter import DeformableFilter
 from ..label_assignment import DCCAssigner
@@ -119,7 +119,7 @@ class Learner(BaseModule, ABC):
     learns_offsets = True
     learns_boxes = True
 
-    @checked(filter_optimizer=CONFIG)
+    @checked
     def __init__(self, filter_optimizer: dict = FILTER_OPTIMIZER) -> None:
         super().__init__()
         self.filter_optimizer: SDOptimizer = MODELS.build(filter_optimizer)
@@ -171,12 +171,12 @@ class AlternateLearner(Learner):
             time where only the initial offset kernel is to be trained.
     """
 
-    @checked(offset_optimizer=CONFIG, gradient_scale=PROBABILITY, trains_filter=FLAG)
+    @checked
     def __init__(
         self,
         filter_optimizer: dict = FILTER_OPTIMIZER,
         offset_optimizer: dict = OFFSET_OPTIMIZER,
-        gradient_scale: float = 0.1,
+        gradient_scale: Probability = 0.1,
         trains_filter: bool = True,
     ) -> None:
         super().__init__(filter_optimizer)
@@ -210,12 +210,12 @@ class JointLearner(Learner):
         gradient_scale: As in :class:`Learner`; 1 where no other loss pulls at the points.
     """
 
-    @checked(boxes=FLAG, gradient_scale=PROBABILITY)
+    @checked
     def __init__(
         self,
         filter_optimizer: dict = JOINT_OPTIMIZER,
         boxes: bool = True,
-        gradient_scale: float = 0.1,
+        gradient_scale: Probability = 0.1,
     ) -> None:
         super().__init__(filter_optimizer)
         self.gradient_scale = gradient_scale

@@ -27,7 +27,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import CellGrid
-from tlpg_mmtrack.utils.option_rules import NUMBER, POSITIVE, checked, each, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, Positive, checked
 
 from ..label_assignment import gaussian_labels
 from ..numerics import at_least_float32, in_full_precision
@@ -82,23 +82,16 @@ class SDOptimizer(BaseModule):
             :class:`RepairedPrDiMPClsHead`, whose reading is not.
     """
 
-    @checked(
-        num_iters=whole(0),
-        max_halvings=whole(0),
-        init_step=POSITIVE,
-        init_regularisation=each(POSITIVE),
-        feat_stride=whole(1),
-        cell_offset=NUMBER,
-    )
+    @checked
     def __init__(
         self,
-        num_iters: int = 5,
-        max_halvings: int = 3,
-        init_step: float = 1.0,
-        init_regularisation: Sequence[float] = (0.1,),
-        feat_stride: int = 16,
+        num_iters: Natural = 5,
+        max_halvings: Natural = 3,
+        init_step: Positive = 1.0,
+        init_regularisation: Sequence[Positive] = (0.1,),
+        feat_stride: Count = 16,
         cell_offset: float = 0.0,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_iters = num_iters

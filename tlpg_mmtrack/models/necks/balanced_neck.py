@@ -12,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import checked, each, optional, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, checked
 
 QUIET = 0.1
 """Initial gain of the levels other than the reference."""
@@ -84,17 +84,17 @@ class BalancedNeck(BaseModule):
         [(1, 112, 18, 18)]
     """
 
-    @checked(in_channels=each(whole(1)), out_channels=optional(whole(1)), reference_level=whole(0))
+    @checked
     def __init__(
         self,
-        in_channels: Sequence[int],
-        out_channels: int | None = None,
-        reference_level: int = 1,
-        init_cfg: dict | list[dict] | None = None,
+        in_channels: Sequence[Count],
+        out_channels: Count | None = None,
+        reference_level: Natural = 1,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
-        if not 0 <= reference_level < len(self.in_channels):
+        if reference_level >= len(self.in_channels):
             raise InputError(
                 f'BalancedNeck: reference_level must index in_channels {self.in_channels}, '
                 f'got {reference_level}'

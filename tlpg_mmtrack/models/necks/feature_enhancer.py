@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -11,7 +12,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import checked, each, multiple_of, one_of, optional, whole
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked, multiple_of
 
 from .balanced_neck import resize_map
 
@@ -46,19 +47,14 @@ class FeatureEnhancer(BaseModule):
         torch.Size([1, 112, 18, 18])
     """
 
-    @checked(
-        in_channels=each(whole(1), BRANCHES),
-        channels=multiple_of(GROUPS),
-        out_channels=optional(whole(1)),
-        low_source=one_of('c5', 'conv'),
-    )
+    @checked
     def __init__(
         self,
-        in_channels: Sequence[int],
-        channels: int,
-        out_channels: int | None = None,
-        low_source: str = 'c5',
-        init_cfg: dict | list[dict] | None = None,
+        in_channels: tuple[Count, Count, Count],
+        channels: Annotated[int, multiple_of(GROUPS)],
+        out_channels: Count | None = None,
+        low_source: Literal['c5', 'conv'] = 'c5',
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

@@ -4,23 +4,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import (
-    FLAG,
     NUMBER,
-    PROBABILITY,
-    SHARE,
+    Count,
+    Natural,
+    NonNegative,
+    Probability,
     Rule,
+    Share,
     at_least,
     check_fields,
     each,
     keys,
     multiple_of,
     one_of,
-    optional,
-    whole,
 )
 
 from ..openvino_function import RUNTIMES
@@ -87,34 +87,34 @@ class TrackingOptions:
             ones; ``'torch'``; or ``'auto'``, OpenVINO where it is installed.
     """
 
-    test_mode: Annotated[str, one_of('OPE', 'VOT')] = 'OPE'
+    test_mode: Literal['OPE', 'VOT'] = 'OPE'
     crop_size: Annotated[int, multiple_of(32)] = 288
     search_scale: Annotated[float, at_least(1)] = 5.0
-    warps: Annotated[int, whole(0)] = 24
-    first_iters: Annotated[int, whole(0)] = 10
-    update_interval: Annotated[int, whole(1)] = 25
-    update_iters: Annotated[int, whole(0)] = 2
-    update_offsets: Annotated[bool, FLAG] = False
-    hard_negative_iters: Annotated[int, whole(0)] = 1
-    memory_size: Annotated[int, whole(1)] = 50
-    memory_rate: Annotated[float, SHARE] = 0.01
-    hard_negative_rate: Annotated[float, SHARE] = 0.02
-    first_share: Annotated[float, SHARE] = 0.25
-    not_found_threshold: Annotated[float, NUMBER] = 0.1
-    distractor_threshold: Annotated[float, NUMBER] = 0.8
-    hard_negative_threshold: Annotated[float, NUMBER] = 0.5
-    neighbourhood: Annotated[float, at_least(0)] = 2.2
-    displacement: Annotated[float, at_least(0)] = 0.8
-    postprocess: Annotated[str, one_of('nms', 'iou', 'iou_search', 'regression')] = 'nms'
-    merge_iou: Annotated[float, SHARE] = 0.5
-    box_rate: Annotated[float, PROBABILITY] = 0.15
-    size_penalty: Annotated[float, at_least(0)] = 0.0
-    trusted_iou: Annotated[tuple[float, float] | None, optional(LOW_HIGH)] = None
-    confidence: Annotated[dict[str, float] | None, optional(WEIGHTS)] = None
-    least_confidence: Annotated[float, PROBABILITY] = 0.2
-    sure_confidence: Annotated[float, PROBABILITY] = 0.5
-    found_confidence: Annotated[float, PROBABILITY] = 0.9
-    redetection: Annotated[int | None, optional(whole(1))] = None
+    warps: Natural = 24
+    first_iters: Natural = 10
+    update_interval: Count = 25
+    update_iters: Natural = 2
+    update_offsets: bool = False
+    hard_negative_iters: Natural = 1
+    memory_size: Count = 50
+    memory_rate: Share = 0.01
+    hard_negative_rate: Share = 0.02
+    first_share: Share = 0.25
+    not_found_threshold: float = 0.1
+    distractor_threshold: float = 0.8
+    hard_negative_threshold: float = 0.5
+    neighbourhood: NonNegative = 2.2
+    displacement: NonNegative = 0.8
+    postprocess: Literal['nms', 'iou', 'iou_search', 'regression'] = 'nms'
+    merge_iou: Share = 0.5
+    box_rate: Probability = 0.15
+    size_penalty: NonNegative = 0.0
+    trusted_iou: Annotated[tuple[float, float], LOW_HIGH] | None = None
+    confidence: Annotated[dict[str, float], WEIGHTS] | None = None
+    least_confidence: Probability = 0.2
+    sure_confidence: Probability = 0.5
+    found_confidence: Probability = 0.9
+    redetection: Count | None = None
     runtime: Annotated[str, one_of(*RUNTIMES)] = 'auto'
 
     @property

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.structures import TrackingResult
 from tlpg_mmtrack.utils.errors import InputError
-from tlpg_mmtrack.utils.option_rules import CONFIG, FLAG, NUMBER, POSITIVE, checked, each, optional
+from tlpg_mmtrack.utils.option_rules import InitCfg, Positive, checked
 
 from ..shape_checks import (
     MapShape,
@@ -67,18 +67,7 @@ class TLPG(BaseSingleObjectTracker):
             maps that it will get; names the part and its key.
     """
 
-    @checked(
-        backbone=CONFIG,
-        head=CONFIG,
-        neck=optional(CONFIG),
-        refiner=optional(CONFIG),
-        iou_head=optional(CONFIG),
-        box_head=optional(CONFIG),
-        mean=each(NUMBER, 3),
-        std=each(POSITIVE, 3),
-        bgr_to_rgb=FLAG,
-        test_cfg=optional(CONFIG),
-    )
+    @checked
     def __init__(
         self,
         backbone: dict,
@@ -87,13 +76,13 @@ class TLPG(BaseSingleObjectTracker):
         refiner: dict | None = None,
         iou_head: dict | None = None,
         box_head: dict | None = None,
-        mean: Sequence[float] = (123.675, 116.28, 103.53),
-        std: Sequence[float] = (58.395, 57.12, 57.375),
+        mean: tuple[float, float, float] = (123.675, 116.28, 103.53),
+        std: tuple[Positive, Positive, Positive] = (58.395, 57.12, 57.375),
         bgr_to_rgb: bool = True,
         test_cfg: dict | None = None,
         frozen_modules: Sequence[str] = (),
         data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
