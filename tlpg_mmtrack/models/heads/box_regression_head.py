@@ -58,9 +58,7 @@ class BoxRegressionHead(TemplateHead):
     """Regress the target's box from a proposal that overlaps it.
 
     Args:
-        in_channels: As the next two in :class:`TemplateHead`.
-        strides: Likewise.
-        cell_offsets: Likewise.
+        in_channels: See :class:`TemplateHead`, for ``strides`` and ``cell_offsets`` too.
         channels: Width of the head, a multiple of 16.
         bins: Side of the grid that is pooled from the finest level, a multiple of 4; a coarser
             level's is smaller by the ratio of the strides.

@@ -67,17 +67,12 @@ class CenterBiasRefiner(Refiner):
     def centers(
         self, boxes: Tensor, scores: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Cells to propose at again: centres of the best proposals.
+        """Cells of a score map of (H, W) to propose at again: centres of the best proposals.
 
-        Args:
-            boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
-            scores: (P,), what they are ranked by; one that is not finite does not count.
-            size: (H, W) of the score map.
-
-        Returns:
-            (R,) flat indices in ascending order, R being ``max_proposals`` or P whatever the
-            values, which a GPU would have to be asked for; and (R,) whether each is one that
-            counts, and no duplicate of that before it.
+        Of (P, 4) boxes (x1, y1, x2, y2) in crop pixels and their (P,) scores, of which one that is
+        not finite does not count: (R,) flat indices in ascending order, and (R,) whether each is
+        one that counts, and no duplicate of that before it. R is ``max_proposals`` or P, whatever
+        the values, which a GPU would have to be asked for.
         """
         best = self.best(scores)
         cells = self.head.grid.to_cells(boxes[best])
@@ -94,12 +89,8 @@ class CenterBiasRefiner(Refiner):
     ) -> tuple[Tensor, Tensor]:
         """Proposals of stage 2, (R, 4) in crop pixels, at stage 1's best, and (R,) scores.
 
-        The score is -inf where there is no such centre, or another one is the same.
-
-        Args:
-            prediction: Stage 2's prediction for one frame of one target.
-            boxes: As in :meth:`centers`, as are the scores.
-            scores: Of stage 1.
+        Of stage 2's prediction for one frame of one target; boxes and scores are stage 1's, as in
+        :meth:`centers`. A score is -inf where there is no such centre, or another one is the same.
         """
         cells, new = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
         refined = self.head.proposal_boxes(prediction.distances[0])[0]
