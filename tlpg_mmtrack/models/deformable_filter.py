@@ -95,8 +95,7 @@ class DeformableFilter(nn.Module):
 
     Attributes:
         unit_grid: (2K,), the undisplaced points (dy, dx), in sizes of the grid.
-        affine_moves: (4, 2K), the points' moves for the four affine coordinates: shift along x and
-            y, stretch along x and y.
+        affine_moves: (4, 2K), the points' moves for a shift along x and y, a stretch along both.
         constant: The offset kernel's constant input, as large as a feature vector is on average.
     """
 

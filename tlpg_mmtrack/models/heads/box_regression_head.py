@@ -215,11 +215,10 @@ def _convolve_each(maps: Tensor, kernels: Tensor) -> Tensor:
 
 
 def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a box around each of (B, 4), of mean IoU 0.64 with it.
+    """Draw a box around each of (B, 4), of mean IoU 0.64 with it, as :func:`jitter_boxes` does.
 
-    Each has its own spread, uniform up to 0.3; its centre is moved by that many box sizes times a
-    normal variate, its log size likewise, all within 0.5. Half of them keep their aspect, as most
-    targets do from frame to frame. ``generator`` is torch's own by default.
+    The spread is up to 0.3, and no jitter is beyond 0.5. Half of them keep their aspect, as most
+    targets do from frame to frame.
     """
     device = boxes.device if generator is None else generator.device
     count = len(boxes)

@@ -40,7 +40,6 @@ class BoxRegressionRefiner(Refiner):
     """
 
     head = None
-    """There is no target model of its own."""
 
     @checked
     def __init__(
