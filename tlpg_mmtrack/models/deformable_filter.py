@@ -82,28 +82,20 @@ def _without_tf32(like: Tensor) -> AbstractContextManager:
     if not like.is_cuda:
         return nullcontext()
     cudnn = torch.backends.cudnn
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=False,
-    )
+    kept = {name: getattr(cudnn, name) for name in ('enabled', 'benchmark', 'deterministic')}
+    return cudnn.flags(**kept, allow_tf32=False)
 
 
 class DeformableFilter(nn.Module):
     """What every target's deformable filter has in common; it has no parameters.
 
     Args:
-        kernel_size: Odd side of the filter, at least 3.
-        offset_kernel_size: As the others in :class:`DCCHead`.
-        offset_prior: What the undisplaced grid spans.
-        gradient_scale: Factor on the scores' gradient through the sampling positions.
-        backend: What computes score maps.
+        kernel_size: Odd side of the filter, at least 3; this and others are as in
+            :class:`DCCHead`, ``gradient_scale`` as in :class:`Learner`.
 
     Attributes:
         unit_grid: (2K,), the undisplaced points (dy, dx), in sizes of the grid.
-        affine_moves: (4, 2K), the points' moves for the four affine coordinates: shift along x and
-            y, stretch along x and y.
+        affine_moves: (4, 2K), the points' moves for a shift along x and y, a stretch along both.
         constant: The offset kernel's constant input, as large as a feature vector is on average.
     """
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmtrack.registry import TASK_UTILS
 from torch import Tensor
 
-from tlpg_mmtrack.utils.option_rules import Count, Probability, checked
+from tlpg_mmtrack.utils.option_rules import CheckedOptions, Count, Probability
 
 # theta_lo: a cell with a lower label is a negative, offline only.
 _NEGATIVE_LABEL = 0.5
@@ -46,10 +47,11 @@ def gaussian_labels(
 
 
 @TASK_UTILS.register_module()
-class DCCAssigner:
+@dataclass(frozen=True)
+class DCCAssigner(CheckedOptions):
     """Labels, positives and negatives of deformable central correlation.
 
-    Args:
+    Attributes:
         center_shrink: sigma_c, the centre region's size relative to the box.
         label_band: Between the centre region and the box, where section 3.2 has two labels:
             ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing.
@@ -57,18 +59,10 @@ class DCCAssigner:
         regression_cells: Cells nearest the target at which each frame's box is learned.
     """
 
-    @checked
-    def __init__(
-        self,
-        center_shrink: Probability = 0.3,
-        label_band: Literal['gaussian', 'ignore'] = 'gaussian',
-        positive_iou: Probability = 0.6,
-        regression_cells: Count = 16,
-    ) -> None:
-        self.center_shrink = center_shrink
-        self.label_band = label_band
-        self.positive_iou = positive_iou
-        self.regression_cells = regression_cells
+    center_shrink: Probability = 0.3
+    label_band: Literal['gaussian', 'ignore'] = 'gaussian'
+    positive_iou: Probability = 0.6
+    regression_cells: Count = 16
 
     def labels(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         """:func:`gaussian_labels` with this centre region."""
@@ -81,18 +75,16 @@ class DCCAssigner:
         return ((labels == 0) | (labels == 1)).to(labels.dtype)
 
     def regressed(self, boxes: Tensor, cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The cells, of (P, 2) all cells' (x, y), at which (B, n, 4) boxes are learned.
+        """Of (P, 2) all cells' (x, y) those at which (B, n, 4) boxes are learned: the nearest.
 
-        Returns:
-            (B, n, R) indices of the nearest cells, (B, n, R, 4) distances (l, t, r, b) from each
-            to the box's sides, and (B, n, R) whether it is in the centre region, or the nearest.
+        (B, n, R) indices, (B, n, R, 4) distances (l, t, r, b) from each to the box's sides, and
+        (B, n, R) whether it is in the centre region, or the nearest of all.
         """
         centers = (boxes[..., :2] + boxes[..., 2:]) / 2
         extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-3)
         relative = ((cells - centers.unsqueeze(2)) / extent.unsqueeze(2)).abs().amax(-1)
-        distance, nearest = relative.topk(
-            min(self.regression_cells, len(cells)), dim=-1, largest=False
-        )
+        count = min(self.regression_cells, len(cells))
+        distance, nearest = relative.topk(count, dim=-1, largest=False)
         central = distance <= self.center_shrink / 2
         central[..., 0] = True
         places, corners = cells[nearest], boxes.unsqueeze(2)

@@ -69,5 +69,5 @@ class OverlapLoss(_Loss):
         weight: Tensor | None = None,
         avg_factor: float | None = None,
     ) -> Tensor:
-        """Mean IoU of (N, 4) boxes (x1, y1, x2, y2); the arguments are those of mmdet's losses."""
+        """Mean IoU of (N, 4) boxes (x1, y1, x2, y2)."""
         return self.loss_weight * _overlap(pred, target, weight, avg_factor=avg_factor)

@@ -62,7 +62,7 @@ def neck_shapes(neck: nn.Module, levels: Sequence[MapShape]) -> tuple[MapShape, 
 
 
 def empty_maps(shapes: Sequence[MapShape]) -> list[Tensor]:
-    """Zeros (1, C, H, W) of the given shapes, as of an image of ``PROBE_SIZE``."""
+    """Zeros (1, C, H, W) of these shapes, as of an image of ``PROBE_SIZE``."""
     return [torch.zeros(1, shape.channels, *[PROBE_SIZE // shape.stride] * 2) for shape in shapes]
 
 

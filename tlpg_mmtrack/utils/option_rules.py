@@ -1,9 +1,9 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """What options may be: constructors check their arguments by the rules in the type hints.
 
-These types have a rule: ``bool``, ``dict`` (a component's config), ``float`` (a finite number),
-``Literal``, ``Annotated[type, rule]``, and ``Sequence[...]``, ``tuple[...]`` of a given length and
-``... | None`` of them. An argument of another type is not checked.
+An argument is checked where its type has a rule: ``bool``, ``dict`` (a component's config),
+``float`` (a finite number), ``Literal`` and ``Annotated[type, rule]`` have; and so have, of such a
+type X, ``X | None``, ``Sequence[X]`` and ``tuple[X, X]``.
 """
 
 from __future__ import annotations
@@ -95,6 +95,10 @@ def each(rule: Rule, count: int | None = None) -> Rule:
     return Rule(f'a list of {count or "numbers"}, each {rule.meaning}', accepts)
 
 
+def _or_none(rule: Rule) -> Rule:
+    return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
+
+
 def keys(known: Collection[str], rule: Rule) -> Rule:
     """A dict of some of these keys, whose values follow a rule."""
     return Rule(
@@ -126,7 +130,7 @@ _OF_TYPE = {
 }
 
 
-def rule_of(hint: Any) -> Rule | None:
+def _rule_of(hint: Any) -> Rule | None:
     """The rule in a type hint, if there is one; see the module's docstring."""
     if hint in _OF_TYPE:
         return _OF_TYPE[hint]
@@ -135,18 +139,19 @@ def rule_of(hint: Any) -> Rule | None:
         return args[1]
     if origin is Literal:
         return one_of(*args)
-    rule = rule_of(args[0]) if args else None
-    if rule and origin in (Sequence, tuple):
-        return each(rule, len(args) if origin is tuple else None)
-    if rule and origin in (Union, UnionType) and args[1:] == (NoneType,):
-        return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
+    if origin in (Union, UnionType) and args[1:] == (NoneType,):
+        rule = _rule_of(args[0])
+        return rule and _or_none(rule)
+    if origin is Sequence or (origin is tuple and len(set(args)) == 1):
+        rule = _rule_of(args[0])
+        return rule and each(rule, len(args) if origin is tuple else None)
     return None
 
 
 def _rules(owner: Any) -> dict[str, Rule]:
     """Those of a function's arguments or a dataclass's fields, by name."""
     hints = get_type_hints(owner, include_extras=True)
-    return {name: rule for name, hint in hints.items() if (rule := rule_of(hint))}
+    return {name: rule for name, hint in hints.items() if (rule := _rule_of(hint))}
 
 
 def check_option(owner: str, name: str, value: Any, rule: Rule) -> None:

@@ -16,7 +16,7 @@ from tlpg_mmtrack.utils.option_rules import InitCfg, Natural, checked
 
 from ..heads.center_bias_refiner import CenterBiasRefiner
 from ..numerics import rankable
-from ..shape_checks import MapShape, check_maps, empty_maps
+from ..shape_checks import MapShape
 from .dcc_cls_head import sequences_first
 from .mmtrack_iou_head import check_iou_net_slot
 
@@ -108,7 +108,4 @@ class CenterBiasBoxHead(BaseModule):
     def check_slot(self, levels: Sequence[MapShape]) -> None:
         """Raise an InputError unless both parts fit the two maps that they will get."""
         check_iou_net_slot(self.iou_head, levels)
-        maps = empty_maps(levels)
-        with torch.no_grad():
-            enhanced = self.refiner.enhance(maps[-1], maps)
-        check_maps(self.refiner.head, levels[-1]._replace(channels=enhanced.shape[1]))
+        self.refiner.check_slot(levels[-1], levels)

@@ -119,22 +119,17 @@ class DCCClsHead(BaseModule):
     ) -> tuple[Tensor, Tensor, str]:
         """Find the target on the last map, (1, C, H, W), of a crop around its last place.
 
-        Args:
-            prev_bbox: (4,) last box, (cx, cy, w, h) in frame pixels.
-            sample_center: (2,) the crop's centre, (x, y) in frame pixels.
-            scale_factor: (1,) frame pixels per crop pixel.
-
-        Returns:
-            The centre (x, y) in frame pixels, the score map (1, 1, H, W) and the state's name.
+        ``prev_bbox`` is (4,), (cx, cy, w, h), and ``sample_center`` (2,), the crop's (x, y), in
+        frame pixels; ``scale_factor`` is frame pixels per crop pixel. Gives the centre (x, y) in
+        frame pixels, the score map (1, 1, H, W) and the state's name.
         """
         features = self.head.features(backbone_feats[-1]).unsqueeze(0)
         prediction = self.head.predict(self.model, features)
         self._seen = features, prediction
         grid, crop_size = self.head.grid, self.test_cfg['img_sample_size']
-        width, height = (prev_bbox[2:] / scale_factor / grid.stride).tolist()
+        size = (prev_bbox[2:] / scale_factor / grid.stride).flip(0).tolist()
         scores = prediction.scores[0, 0]
-        middle = grid.middle(crop_size)
-        place = localize(scores.cpu().numpy(), (height, width), middle, self.options)
+        place = localize(scores.cpu().numpy(), size, grid.middle(crop_size), self.options)
         center = self._center(prediction, place.cell[0] * scores.shape[1] + place.cell[1])
         center = (center - crop_size / 2) * scale_factor
         return sample_center.squeeze() + center, prediction.scores, place.state.value

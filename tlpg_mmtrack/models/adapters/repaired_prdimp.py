@@ -42,9 +42,6 @@ class RepairedPrDiMP(PrDiMP):
         backbone: Config of the backbone. Without a neck its maps must be two, of stride 8 and 16.
         neck: Config of the neck; ``in_channels`` may be left out.
         **kwargs: As in ``PrDiMP``.
-
-    Raises:
-        InputError: When a part does not fit what it gets.
     """
 
     @checked
@@ -53,8 +50,7 @@ class RepairedPrDiMP(PrDiMP):
         levels = backbone_shapes(self.backbone)
         self.neck = None
         if neck is not None:
-            channels = [level.channels for level in levels]
-            self.neck = build_with(neck, in_channels=channels)
+            self.neck = build_with(neck, in_channels=[level.channels for level in levels])
             levels = _heads_maps(levels, neck_shapes(self.neck, levels))
             # Upstream calls the backbone in three methods and hands its maps to the heads. A hook
             # changes them in all three and leaves the names in checkpoints alone.

@@ -17,18 +17,18 @@ STEM_STRIDE = 4
 
 @MODELS.register_module()
 class TrackingResNet(ResNet):
-    """The paper's backbone: ResNet with the feature maps C3, C4, C5 (section 3.3).
+    """The paper's backbone: mmdet's ``ResNet`` with the feature maps C3, C4, C5 (section 3.3).
 
     Every kernel is odd and padded symmetrically, so that cell ``j`` is centred on pixel ``stride *
     j``. ImageNet weights come from the config, ``init_cfg=dict(type='Pretrained',
-    checkpoint='torchvision://resnet50')``; state dicts are those of ``mmdet.ResNet``.
+    checkpoint='torchvision://resnet50')``.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
+        depth: As other arguments in ``mmdet.ResNet``.
         out_indices: Stages to return; (1, 2, 3) are C3, C4, C5.
         norm_eval: Keep batch norm in evaluation mode while training: the statistics of a batch,
             of a few sequences whose frames look alike, would be poor.
-        **kwargs: As in ``mmdet.ResNet``, ``frozen_stages`` among them.
+        **kwargs: ``frozen_stages`` among them.
 
     Attributes:
         feature_info: One :class:`MapShape` per returned map.

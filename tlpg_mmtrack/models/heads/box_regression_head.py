@@ -58,9 +58,7 @@ class BoxRegressionHead(TemplateHead):
     """Regress the target's box from a proposal that overlaps it.
 
     Args:
-        in_channels: As the next two in :class:`TemplateHead`.
-        strides: Likewise.
-        cell_offsets: Likewise.
+        in_channels: See :class:`TemplateHead`, for ``strides`` and ``cell_offsets`` too.
         channels: Width of the head, a multiple of 16.
         bins: Side of the grid that is pooled from the finest level, a multiple of 4; a coarser
             level's is smaller by the ratio of the strides.
@@ -217,11 +215,10 @@ def _convolve_each(maps: Tensor, kernels: Tensor) -> Tensor:
 
 
 def draw_proposals(boxes: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a box around each of (B, 4), of mean IoU 0.64 with it.
+    """Draw a box around each of (B, 4), of mean IoU 0.64 with it, as :func:`jitter_boxes` does.
 
-    Each has its own spread, uniform up to 0.3; its centre is moved by that many box sizes times a
-    normal variate, its log size likewise, all within 0.5. Half of them keep their aspect, as most
-    targets do from frame to frame. ``generator`` is torch's own by default.
+    The spread is up to 0.3, and no jitter is beyond 0.5. Half of them keep their aspect, as most
+    targets do from frame to frame.
     """
     device = boxes.device if generator is None else generator.device
     count = len(boxes)

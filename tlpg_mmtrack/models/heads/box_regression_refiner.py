@@ -32,16 +32,14 @@ class BoxRegressionRefiner(Refiner):
 
     Args:
         in_channels: Channels of the map that proposals are pooled from.
-        enhancer: As in :class:`Refiner`.
+        enhancer: As in :class:`Refiner`, as is ``max_proposals``.
         feat_channels: Width of the convolutions, a multiple of 16.
         stride: Crop pixels per cell.
         cell_offset: Crop pixel of the centre of cell 0.
-        max_proposals: As in :class:`Refiner`.
         loss_box: Config of the loss of the residuals.
     """
 
     head = None
-    """There is no target model of its own."""
 
     @checked
     def __init__(
@@ -70,17 +68,14 @@ class BoxRegressionRefiner(Refiner):
         nn.init.zeros_(self.residual.bias)
 
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
-        """What is to be added to (N, R, 4) proposals in crop pixels, in the coder's units.
-
-        ``x`` is (N, C, H, W), what :meth:`enhance` returned.
-        """
+        """Residuals, in the coder's units, of (N, R, 4) proposals in crop pixels on x_E."""
         pooled = prroi_pool_boxes(x, self.grid.to_cells(boxes), _BINS)
         return self.residual(self.convs(pooled.flatten(0, 1)).flatten(1)).view_as(boxes)
 
     def refine(self, x: Tensor, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Stage 1's best proposals moved, (R, 4) in crop pixels, and their (R,) scores.
+        """Of stage 1's (P, 4) proposals the best, moved, (R, 4) in crop pixels, and their scores.
 
-        Of what :meth:`enhance` returned, (1, C, H, W), and stage 1's (P, 4) proposals and scores.
+        ``x`` is x_E of one crop, (1, C, H, W).
         """
         best = self.best(scores)
         return self.coder.decode(boxes[best], self(x, boxes[best][None])[0]), scores[best]

@@ -15,6 +15,8 @@ from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
 from ..necks import FeatureEnhancer
 from ..numerics import rankable
+from ..shape_checks import MapShape, check_maps, empty_maps
+from .dcc_head import DCCHead
 
 
 class Refiner(BaseModule):
@@ -23,7 +25,12 @@ class Refiner(BaseModule):
     Args:
         enhancer: Config of the :class:`FeatureEnhancer`; without it stage 2 sees stage 1's map.
         max_proposals: N_c, the most proposals of stage 1 that are refined (25 in the paper).
+
+    Attributes:
+        head: What has a target model of its own; None: nothing.
     """
+
+    head: DCCHead | None
 
     @checked
     def __init__(self, enhancer: dict | None, max_proposals: Count, init_cfg: InitCfg) -> None:
@@ -34,6 +41,13 @@ class Refiner(BaseModule):
     def enhance(self, x: Tensor, levels: Sequence[Tensor]) -> Tensor:
         """Stage 2's input x_E, of stage 1's, (N, C, H, W), and of C3' and C5'."""
         return x if self.enhancer is None else self.enhancer(x, levels[0], levels[-1])
+
+    def check_slot(self, x: MapShape, levels: Sequence[MapShape]) -> None:
+        """Raise an InputError unless it fits the maps of which :meth:`enhance` will make x_E."""
+        maps = empty_maps((x, *levels))
+        with torch.no_grad():
+            enhanced = self.enhance(maps[0], maps[1:])
+        check_maps(self.head or self, x._replace(channels=enhanced.shape[1]))
 
     def best(self, scores: Tensor) -> Tensor:
         """Indices of the proposals to refine, by (P,) scores of stage 1, the best first."""
@@ -49,8 +63,7 @@ class CenterBiasRefiner(Refiner):
 
     Args:
         head: Config of the second stage's :class:`DCCHead`.
-        enhancer: As in :class:`Refiner`.
-        max_proposals: As in :class:`Refiner`.
+        enhancer: As in :class:`Refiner`, as is ``max_proposals``.
     """
 
     @checked
@@ -67,17 +80,12 @@ class CenterBiasRefiner(Refiner):
     def centers(
         self, boxes: Tensor, scores: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Cells to propose at again: centres of the best proposals.
+        """Cells of a score map of (H, W) to propose at again: centres of the best proposals.
 
-        Args:
-            boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
-            scores: (P,), what they are ranked by; one that is not finite does not count.
-            size: (H, W) of the score map.
-
-        Returns:
-            (R,) flat indices in ascending order, R being ``max_proposals`` or P whatever the
-            values, which a GPU would have to be asked for; and (R,) whether each is one that
-            counts, and no duplicate of that before it.
+        Of (P, 4) boxes (x1, y1, x2, y2) in crop pixels and their (P,) scores, of which one that is
+        not finite does not count: (R,) flat indices in ascending order, and (R,) whether each is
+        one that counts, and no duplicate of that before it. R is ``max_proposals`` or P, whatever
+        the values, which a GPU would have to be asked for.
         """
         best = self.best(scores)
         cells = self.head.grid.to_cells(boxes[best])
@@ -94,12 +102,8 @@ class CenterBiasRefiner(Refiner):
     ) -> tuple[Tensor, Tensor]:
         """Proposals of stage 2, (R, 4) in crop pixels, at stage 1's best, and (R,) scores.
 
-        The score is -inf where there is no such centre, or another one is the same.
-
-        Args:
-            prediction: Stage 2's prediction for one frame of one target.
-            boxes: As in :meth:`centers`, as are the scores.
-            scores: Of stage 1.
+        Of stage 2's prediction for one frame of one target; boxes and scores are stage 1's, as in
+        :meth:`centers`. A score is -inf where there is no such centre, or another one is the same.
         """
         cells, new = self.centers(boxes, scores, tuple(prediction.scores.shape[-2:]))
         refined = self.head.proposal_boxes(prediction.distances[0])[0]

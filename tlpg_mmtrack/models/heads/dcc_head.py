@@ -62,7 +62,6 @@ class DCCHead(BaseModule):
             ``deform_conv2d``; learning is in PyTorch with either.
 
     Raises:
-        InputError: An option is out of its range.
         MissingOperatorError: ``backend`` is ``'mmcv'`` and mmcv has no compiled operators.
 
     Attributes:
@@ -217,10 +216,7 @@ class DCCHead(BaseModule):
     def forward(self, template: Tensor, template_boxes: Tensor, search: Tensor) -> Prediction:
         """Learn target models on template maps, as in training, and find them on search maps.
 
-        Args:
-            template: (B, n, in_channels, H, W).
-            template_boxes: (B, n, 4), (x1, y1, x2, y2) in crop pixels.
-            search: (B, m, in_channels, H, W).
+        Maps are (B, n or m, in_channels, H, W), boxes (B, n, 4), (x1, y1, x2, y2) in crop pixels.
         """
         model = self._learn_from(template, template_boxes).model
         return self.predict(model, self.features(search))
@@ -241,9 +237,8 @@ class DCCHead(BaseModule):
     def loss_by_feat(self, learned: Learned, features: Tensor, boxes: Tensor) -> dict[str, Tensor]:
         """Losses of what was learned on other frames; arguments as of :meth:`samples`.
 
-        Returns:
-            ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on positives),
-            means over the iterates, and ``loss_neg``, of the last iterate's negatives.
+        They are ``loss_cls`` (eq. 3) and, of a head that proposes, ``loss_reg`` (eq. 4 on
+        positives), means over the iterates, and ``loss_neg``, of the last iterate's negatives.
         """
         truth, losses = self.samples(features, boxes), {}
         if self.loss_cls is not None:
@@ -287,5 +282,4 @@ class DCCHead(BaseModule):
 def _cell_centers(size: tuple[int, int], like: Tensor) -> Tensor:
     """(H*W, 2), (x, y) of every cell of a map, in cells."""
     lines = (torch.arange(side, device=like.device, dtype=like.dtype) for side in size)
-    rows, columns = torch.meshgrid(*lines, indexing='ij')
-    return torch.stack((columns, rows), dim=-1).flatten(0, 1)
+    return torch.cartesian_prod(*lines).flip(-1)

@@ -31,7 +31,7 @@ class TemplateHead(BaseModule, ABC):
         cell_offsets: Crop pixel of the centre of cell 0, for each level; zeros by default.
 
     Raises:
-        InputError: An argument is out of its range or has not one entry a level.
+        InputError: An argument has not one entry a level.
     """
 
     @checked
@@ -73,14 +73,10 @@ class TemplateHead(BaseModule, ABC):
         search_boxes: Tensor,
         generator: torch.Generator | None = None,
     ) -> dict[str, Tensor]:
-        """The head's ``loss_by_feat`` of boxes drawn around the true ones.
+        """The head's ``loss_by_feat`` of boxes that the generator draws around the true ones.
 
-        Args:
-            template_feats: The backbone's maps of B template crops, one for each sequence.
-            template_boxes: (B, 4) their targets.
-            search_feats: Maps of B * T search crops, T of each sequence in a row.
-            search_boxes: (B * T, 4) their targets.
-            generator: Draws the boxes; torch's own by default.
+        Of the backbone's maps of B template crops, one for each sequence, and their (B, 4)
+        targets; likewise of B * T search crops, T of each sequence in a row.
         """
         proposals, targets = self.draw(search_boxes, generator)
         template = self.describe(template_feats, template_boxes)

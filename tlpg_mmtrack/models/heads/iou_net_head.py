@@ -50,9 +50,8 @@ class IoUNetHead(TemplateHead):
     and a target tracked alone must be treated as it was in training.
 
     Args:
-        in_channels: As the next two in :class:`TemplateHead`; at most two levels.
-        strides: Likewise.
-        cell_offsets: Likewise.
+        in_channels: See :class:`TemplateHead`, for ``strides`` and ``cell_offsets`` too; at most
+            two levels.
         feat_channels: Width of each level inside the head, multiples of 16.
         hidden_channels: Length of the vector each level of a pooled box is reduced to.
         loss_iou: Config of the loss of IoU scaled to [-1, 1], as in ATOM.
@@ -157,11 +156,10 @@ class IoUNetHead(TemplateHead):
         """Improve (B, 4) boxes: the mean of the best of their variations, coarse, then finer ones.
 
         A round is one prediction; ATOM's gradient ascent takes one, forward and backward, a step.
+        Boxes are of positive size, as is what is returned; the first two arguments are as of
+        :meth:`predict_iou`.
 
         Args:
-            modulation: What :meth:`modulation` returned.
-            features: What :meth:`features` returned.
-            boxes: Of positive size, as is what is returned.
             last_size: (B, 2), width and height in the frame before; needed with a penalty.
             size_penalty: What is taken from a variation's IoU for a change of the last size's
                 logarithm by 1, in width or in height. Targets change slowly, and IoU-Net errs to

@@ -13,12 +13,10 @@ from .learners import (
 from .residual_problems import (
     Evaluation,
     FilterProblem,
-    Line,
     Parameters,
     RegressionProblem,
     ResidualProblem,
     plain_sampler,
-    weighted_hinge,
 )
 from .sd_optimizer import Minimisation, SDOptimizer
 
@@ -31,7 +29,6 @@ __all__ = [
     'JointProblem',
     'Learned',
     'Learner',
-    'Line',
     'Minimisation',
     'Parameters',
     'RegressionProblem',
@@ -39,5 +36,4 @@ __all__ = [
     'SDOptimizer',
     'TargetProblems',
     'plain_sampler',
-    'weighted_hinge',
 ]

@@ -164,9 +164,8 @@ class AlternateLearner(Learner):
     """First the offset kernel, from the boxes; then the filter, at the points that it gives.
 
     Args:
-        filter_optimizer: As in :class:`Learner`.
+        filter_optimizer: As in :class:`Learner`, as is ``gradient_scale``, for training only.
         offset_optimizer: Config of the offset kernel's optimiser.
-        gradient_scale: As in :class:`Learner`; for training only.
         trains_filter: False: in training the filter stays as it starts, which takes a sixth of the
             time where only the initial offset kernel is to be trained.
     """

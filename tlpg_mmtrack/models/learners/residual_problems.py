@@ -39,16 +39,16 @@ TIE_TOLERANCE = 1e-3
 of them at random, since moving one alone changes nothing."""
 
 
+@dataclass(eq=False)
 class Evaluation:
-    """A problem's residual at some parameters, whose prediction is given, and its Jacobian."""
+    """A problem's residual at some parameters, and its Jacobian."""
 
-    def __init__(
-        self, problem: ResidualProblem, parameters: Parameters, prediction: Tensor
-    ) -> None:
-        self.problem = problem
-        self.parameters = parameters
-        self.prediction = prediction
-        self.residual, self._jvp, self._vjp = problem.residual(prediction)
+    problem: ResidualProblem
+    parameters: Parameters
+    prediction: Tensor  #: The problem's at these parameters.
+
+    def __post_init__(self) -> None:
+        self.residual, self._jvp, self._vjp = self.problem.residual(self.prediction)
 
     def vjp(self, cotangent: Tensor) -> Parameters:
         """``J^T u`` for u of shape (B, M)."""
@@ -85,13 +85,9 @@ class Line:
 
 
 class ResidualProblem(ABC):
-    """A nonlinear least-squares problem whose prediction is linear in its parameters.
+    """A nonlinear least-squares problem whose prediction is linear in its parameters."""
 
-    Attributes:
-        weights: Of the squared residuals.
-    """
-
-    weights: Tensor
+    weights: Tensor  #: Of the squared residuals.
 
     @cached_property
     def roots(self) -> Tensor:
@@ -100,9 +96,9 @@ class ResidualProblem(ABC):
 
     def evaluate(self, parameters: Parameters, prediction: Tensor | None = None) -> Evaluation:
         """Residual and Jacobian at the given parameters, whose prediction may be known."""
-        return Evaluation(
-            self, parameters, self.predict(parameters) if prediction is None else prediction
-        )
+        if prediction is None:
+            prediction = self.predict(parameters)
+        return Evaluation(self, parameters, prediction)
 
     @abstractmethod
     def predict(self, parameters: Parameters) -> Tensor:

@@ -164,17 +164,17 @@ class SDOptimizer(BaseModule):
         num_iters: int | None = None,
         sample_weights: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Optimise plain filters, as mmtrack's slot asks.
+        """Optimise plain (B, C, k, k) filters, k odd, as mmtrack's slot asks.
 
         Args:
-            filter_weights: (B, C, k, k) initial filters, k odd.
+            filter_weights: Where they start.
             feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
             bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels.
-            num_iters: Iterations; the constructor's by default.
+            num_iters: The constructor's by default.
             sample_weights: (n,) or (n, B) weight of each frame; equal by default.
 
         Returns:
-            Filters (B, C, k, k); in training, also all iterates and the objectives as scalars.
+            Filters; in training, also all iterates and the objectives as scalars.
         """
         size = filter_weights.shape[-1]
         if size % 2 == 0:

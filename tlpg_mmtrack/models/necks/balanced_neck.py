@@ -35,9 +35,8 @@ def resize_map(level: Tensor, size: tuple[int, int]) -> Tensor:
 class LateralConv(nn.Conv2d):
     """A 1x1 convolution that starts orthogonal, times ``gain``.
 
-    It starts as the identity where that is 1 and the widths are equal. ``reset_parameters`` does
-    it: mmtrack's SiamRPN and STARK call that of each convolution of their neck, where other models
-    call the neck's ``init_weights``.
+    It starts as the identity where that is 1 and the widths are equal. mmtrack's SiamRPN and STARK
+    call ``reset_parameters`` of each convolution of their neck, other models its ``init_weights``.
     """
 
     def __init__(self, in_channels: int, out_channels: int, gain: float) -> None:
@@ -100,8 +99,7 @@ class BalancedNeck(BaseModule):
                 f'got {reference_level}'
             )
         self.reference_level = reference_level
-        reference_channels = self.in_channels[reference_level]
-        self.out_channels = reference_channels if out_channels is None else out_channels
+        self.out_channels = out_channels or self.in_channels[reference_level]
         self.lateral_convs = nn.ModuleList(
             LateralConv(channels, self.out_channels, 1.0 if level == reference_level else QUIET)
             for level, channels in enumerate(self.in_channels)

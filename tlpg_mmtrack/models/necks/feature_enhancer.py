@@ -60,24 +60,20 @@ class FeatureEnhancer(BaseModule):
         self.in_channels = tuple(in_channels)
         self.low_source = low_source
         high, mid, low = self.in_channels
-        self.out_channels = mid if out_channels is None else out_channels
+        self.out_channels = out_channels or mid
         if low_source == 'conv':
             enter_low = nn.Conv2d(mid, channels, 3, stride=2, padding=1, bias=False)
         else:
             enter_low = nn.Conv2d(low, channels, 1, bias=False)
+        enter = [nn.Conv2d(width, channels, 1, bias=False) for width in (high, mid)]
         self.enter = nn.ModuleList(
             nn.Sequential(conv, nn.GroupNorm(GROUPS, channels), nn.ReLU())
-            for conv in (
-                nn.Conv2d(high, channels, 1, bias=False),
-                nn.Conv2d(mid, channels, 1, bias=False),
-                enter_low,
-            )
+            for conv in (*enter, enter_low)
         )
         self.fusion = FullyConnectedFusion(BRANCHES, channels)
         self.combine = ZeroConv(BRANCHES * channels, self.out_channels, 1)
-        self.shortcut = (
-            nn.Identity() if self.out_channels == mid else nn.Conv2d(mid, self.out_channels, 1)
-        )
+        same = self.out_channels == mid
+        self.shortcut = nn.Identity() if same else nn.Conv2d(mid, self.out_channels, 1)
 
     def init_weights(self) -> None:
         """Start as the identity; MMEngine calls this before training."""
@@ -86,12 +82,10 @@ class FeatureEnhancer(BaseModule):
         super().init_weights()
 
     def forward(self, x: Tensor, high: Tensor, low: Tensor | None = None) -> Tensor:
-        """Enhance x to x_E (N, out_channels, H, W).
+        """Enhance x (N, in_channels[1], H, W) of stage 1 to x_E (N, out_channels, H, W).
 
-        Args:
-            x: Features of stage 1 (N, in_channels[1], H, W), stride 16.
-            high: C3' (N, in_channels[0], 2H, 2W), stride 8.
-            low: C5' (N, in_channels[2], H/2, W/2), stride 32; read with ``low_source='c5'`` only.
+        ``high`` is C3', twice as large, and ``low`` C5', half as large, which is read with
+        ``low_source='c5'`` only.
         """
         sources = (high, x, x if self.low_source == 'conv' else low)
         for name, source, enter in zip(('high', 'x', 'low'), sources, self.enter, strict=True):

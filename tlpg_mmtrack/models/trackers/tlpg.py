@@ -24,7 +24,6 @@ from ..shape_checks import (
     build_with,
     check_maps,
     complete,
-    empty_maps,
     neck_shapes,
     require_levels,
 )
@@ -125,10 +124,7 @@ class TLPG(BaseSingleObjectTracker):
         else:
             refiner = complete(refiner, in_channels=width)
         self.refiner = MODELS.build({**refiner, 'enhancer': enhancer})
-        sources = empty_maps((high, x, low))
-        with torch.no_grad():
-            enhanced = self.refiner.enhance(sources[1], (sources[0], sources[2]))
-        check_maps(self.refiner.head or self.refiner, x._replace(channels=enhanced.shape[1]))
+        self.refiner.check_slot(x, (high, low))
 
     def _source_shapes(self, levels: Sequence[MapShape]) -> Sequence[MapShape]:
         """Shapes of C3', x and C5', as :meth:`FrameNetwork.combine` picks them."""
