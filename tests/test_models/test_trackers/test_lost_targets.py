@@ -123,15 +123,6 @@ class TestSearch:
 
 
 class TestEvidence:
-    def test_the_first_model_s_score_is_what_the_whole_map_says(self, model, clip, target):
-        """Of the model as it started, at cells inside and at the border."""
-        seen = model.online.observe(model.online.search_region(target).cut(clip[1]), target)
-        scores = sum(stage.scores[0, 0] for stage in seen.stages) / len(seen.stages)
-        for cell in ((5, 6), (0, 0), (11, 3)):
-            look = target.history.appearance.first
-            score = target.history.similarity(seen.stages, cell, look)[2].item()
-            assert score == pytest.approx(scores[cell].item(), abs=1e-5)
-
     def test_the_look_of_a_face_is_not_that_of_what_is_beside_it(self, model):
         """In a real frame, whitened by itself; the frame after ten looks alike."""
         video = cv2.VideoCapture(str(demo_clip()))

@@ -52,6 +52,10 @@ class Appearance:
         pooled = prroi_pool_boxes(features, boxes, BINS).flatten(3) - self._mean[:, None]
         return F.normalize((self._whitening @ pooled).flatten(2), dim=2)
 
+    def similarity(self, look: Tensor) -> Tensor:
+        """(2,), cosines of a (D,) look with the first one and with the recent ones."""
+        return torch.stack((look @ self.first, look @ self.recent))
+
     def learn(self, look: Tensor) -> None:
         """Take a (D,) look of a sure frame into the recent ones."""
         self.recent = F.normalize(self.recent + RATE * (look - self.recent), dim=0)

@@ -17,22 +17,18 @@ class Evidence:
         level: The same, relative to the mean of sure frames.
         second: The second peak's score, relative to the peak's.
         iou: Predicted IoU of the box.
-        first: Score of the first frame's filters at the peak, relative to the mean of sure frames.
         similarity: Cosine of the box's look and the first frame's.
         recent: Cosine of the box's look and that of sure frames.
         jump: Change of the velocity since the last found frame, in target sizes a frame.
-        growth: Absolute change of the size's logarithm, of width and height together.
     """
 
     score: float
     level: float
     second: float
     iou: float
-    first: float
     similarity: float
     recent: float
     jump: float
-    growth: float
 
 
 class ConfidenceModel:
@@ -58,7 +54,5 @@ def bounded(evidence: Evidence) -> dict[str, float]:
     """The evidence as the confidence reads it: bounded, so that nothing outweighs all else."""
     values = asdict(evidence)
     values['level'] = min(max(evidence.level, 0.0), 1.2)
-    values['first'] = min(max(evidence.first, 0.0), 1.2)
     values['jump'] = min(evidence.jump, 1.5)
-    values['growth'] = min(evidence.growth, 1.0)
     return values

@@ -84,7 +84,7 @@ class OnlineTracker:
             for head, x in zip(network.heads, maps.features, strict=True)
         ]
         appearance = Appearance(maps.features[0], network.head.grid.to_cells(boxes))
-        history = History(appearance, [stage.model for stage in stages])
+        history = History(appearance)
         blank = contrast(crops[0]) < LEAST_CONTRAST
         target = TargetState(box=box, last=box.copy(), stages=stages, history=history, blank=blank)
         if target.blank:
@@ -144,8 +144,10 @@ class OnlineTracker:
         box, iou = self.finder.find(
             seen, look.scores, place.cell, look.last_size, target.modulation, target.template
         )
-        appearance = target.history.look(seen.stages[0], self.network.head.grid.to_cells(box))
-        similarity = target.history.similarity(seen.stages, place.cell, appearance)
+        looks = target.history.appearance
+        cells = self.network.head.grid.to_cells(box).view(1, 1, 4)
+        appearance = looks.look(seen.stages[0].features[0], cells)[0, 0]
+        similarity = looks.similarity(appearance)
         # In one: a GPU is waited for at each transfer.
         values = torch.cat((box, iou.view(1), similarity)).cpu().double().numpy()
         if not np.isfinite(values[:5]).all():
@@ -159,7 +161,6 @@ class OnlineTracker:
             values[5:],
             target.last,
             center,
-            size,
             target.frame - target.last_frame,
         )
         found = Found(seen, place.state, box, center, size, iou, appearance, evidence)
