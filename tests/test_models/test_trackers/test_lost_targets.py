@@ -21,6 +21,11 @@ LOOKS = dict(recent=20.0, bias=-5.0)
 """Sure from a cosine of 0.25 on."""
 
 
+def beside_a_twin(clip: MovingTarget, index: int) -> np.ndarray:
+    """A frame in which the target is there twice."""
+    return MovingTarget(0, start=(180, 130), step=(0, 0)).draw(clip[index], 0)
+
+
 class TestConfidence:
     def test_it_is_high_on_the_target_and_low_on_all_else(self, model, clip, monkeypatch):
         monkeypatch.setattr(model, 'options', replace(model.options, confidence=LOOKS))
@@ -35,20 +40,35 @@ class TestConfidence:
             assert result.confidence < 0.2
 
     def test_an_unsure_frame_is_not_learned(self, model, clip, monkeypatch):
-        """The box follows, its size stays."""
+        """The box follows, its size stays; a twin shows that more than the look may be wrong."""
         options = replace(model.options, confidence=dict(bias=-0.5), update_interval=1)
         monkeypatch.setattr(model, 'options', options)
         target = model.start(clip[0], clip.box(0))
         models = [stage.model for stage in target.stages]
         count = target.stages[0].memory.count
         for index in range(1, 4):
-            result = model.step(clip[index], target)
+            result = model.step(beside_a_twin(clip, index), target)
             assert result.state is TrackingState.UNCERTAIN
             assert result.confidence == pytest.approx(1 / (1 + np.exp(0.5)))
             assert iou(result.box, clip.box(index)) > 0.5
             np.testing.assert_allclose(result.box[2:], clip.box(0)[2:])
         assert [stage.model for stage in target.stages] == models
         assert target.stages[0].memory.count == count
+
+    @pytest.mark.parametrize('alone', [True, False])
+    def test_what_has_only_changed_its_looks_is_not_lost(self, model, clip, monkeypatch, alone):
+        """Where it was expected, alone, it is followed and learned from, however unlike."""
+        options = replace(model.options, confidence=dict(bias=-3.0))
+        monkeypatch.setattr(model, 'options', options)
+        target = model.start(clip[0], clip.box(0))
+        count = target.stages[0].memory.count
+        for index in range(1, 4):
+            frame = clip[index] if alone else beside_a_twin(clip, index)
+            result = model.step(frame, target)
+            assert result.confidence < 0.05
+            lost = TrackingState.UNCERTAIN if alone else TrackingState.NOT_FOUND
+            assert result.state is lost
+        assert target.stages[0].memory.count == count + (3 if alone else 0)
 
     def test_without_weights_it_is_one(self, model, clip, target):
         assert model.step(clip[1], target).confidence == 1.0

@@ -30,6 +30,14 @@ class Evidence:
     recent: float
     jump: float
 
+    @property
+    def steady(self) -> bool:
+        """Whether it fits its box, alone, where the target was expected.
+
+        Then it is the target, whose look has changed (docs/decisions.md, "Test time").
+        """
+        return self.iou >= 0.7 and self.jump < 0.15 and self.second < 0.3
+
 
 class ConfidenceModel:
     """Logistic regression from the evidence to the probability that it is the target.

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tlpg_mmtrack.structures import TargetModel, TrackingResult, TrackingState
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 
 from ...ops.crop import contrast
-from ..heads.dcc_head import DCCHead
 from .appearance import Appearance
 from .augmentation import first_frame_crops
 from .box_finder import BoxFinder
@@ -23,7 +22,8 @@ from .confidence import ConfidenceModel
 from .frame_network import FrameNetwork, Observation
 from .history import History
 from .localization import localize
-from .memory import SampleMemory
+from .look_alikes import Peaks, peak_cells
+from .online_learning import OnlineLearning
 from .options import TrackingOptions
 from .search_region import (
     SearchRegion,
@@ -33,7 +33,7 @@ from .search_region import (
     near,
     scan_boxes,
 )
-from .target_state import Found, Look, Sighting, Stage, TargetState
+from .target_state import Found, Look, Sighting, TargetState
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ SLOWING = 0.6
 LEAST_CONTRAST = 0.25
 """A crop of less contrast is blank: what the filter scores there says nothing (docs/decisions.md,
 "A blank crop is not searched")."""
+STEADY_SHARE = 0.5
+"""Of what a sure frame counts, one that is only steady."""
 LEAST_CONFIDENCE = 0.1
 """A box of no confidence still counts this much, or its size could not recover."""
 
@@ -62,6 +64,7 @@ class OnlineTracker:
         self.options = options
         self.finder = BoxFinder(network, options)
         self.confidence = ConfidenceModel(options.confidence)
+        self.learning = OnlineLearning(network.heads, options)
 
     @torch.inference_mode()
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
@@ -80,7 +83,7 @@ class OnlineTracker:
         maps = network.maps(self._to_tensor(crops))
         boxes = torch.from_numpy(boxes).to(maps.levels[0].device)
         stages = [
-            self._start_stage(head, x.unsqueeze(0), boxes.unsqueeze(0))
+            self.learning.start(head, x.unsqueeze(0), boxes.unsqueeze(0))
             for head, x in zip(network.heads, maps.features, strict=True)
         ]
         appearance = Appearance(maps.features[0], network.head.grid.to_cells(boxes))
@@ -110,13 +113,15 @@ class OnlineTracker:
             # Such a frame says nothing of the target.
             box = bound_by_frame(target.box, frame.shape)
             return TrackingResult(box, 0.0, TrackingState.NOT_FOUND, 0.0)
-        usual = self._measure(target, look)
+        usual = self._measure(target, self._without_look_alikes(target, look))
         if options.redetection is not None and target.missed >= options.redetection:
             sighting = self._search(frame, target, usual)
         else:
             least = options.sure_confidence if target.missed else options.least_confidence
-            sighting = usual if usual.found and usual.confidence >= least else None
+            steady = usual.found is not None and usual.found.evidence.steady
+            sighting = usual if steady or (usual.found and usual.confidence >= least) else None
         if sighting is None:
+            target.look_alikes.follow(None if look is None else look.peaks, target.extent)
             return self._miss(target, usual, frame.shape)
         return self._take(target, sighting, frame.shape)
 
@@ -133,8 +138,20 @@ class OnlineTracker:
         size = box[2:] * region.scale
         last = grid.to_cells(self._target_pixel)
         height_width = tuple(size[::-1] / grid.stride)
-        place = localize(scores.cpu().numpy(), height_width, last, self.options)
-        return Look(region, seen, scores, scores.new_tensor(size), place)
+        values = scores.cpu().numpy()
+        place = localize(values, height_width, last, self.options)
+        cells = peak_cells(values, self.options.not_found_threshold)
+        centers = region.points_to_frame(grid.to_pixels(cells[:, ::-1]))
+        peaks = Peaks(cells, values[tuple(cells.T)], centers)
+        return Look(region, seen, scores, scores.new_tensor(size), peaks, place)
+
+    def _without_look_alikes(self, target: TargetState, look: Look | None) -> Look | None:
+        """The same, of the target's own peak."""
+        if look is None or self.options.confidence is None:
+            return look
+        expected = center_of(target.box) + target.history.velocity
+        place = target.look_alikes.separate(look.place, look.peaks, expected, target.extent)
+        return replace(look, place=place)
 
     def _measure(self, target: TargetState, look: Look | None) -> Sighting:
         """Find the box at the peak, and how sure it is the target's."""
@@ -163,7 +180,7 @@ class OnlineTracker:
             center,
             target.frame - target.last_frame,
         )
-        found = Found(seen, place.state, box, center, size, iou, appearance, evidence)
+        found = Found(seen, place.state, look.peaks, box, center, size, iou, appearance, evidence)
         return Sighting(place.score, found, self.confidence(evidence))
 
     def _search(self, frame: np.ndarray, target: TargetState, usual: Sighting) -> Sighting | None:
@@ -219,17 +236,6 @@ class OnlineTracker:
         models = [stage.model for stage in target.stages]
         return self.network.observe(self._to_tensor(crop[None]), models)
 
-    def _start_stage(self, head: DCCHead, features: Tensor, boxes: Tensor) -> Stage:
-        """Learn from (1, n, C, H, W) filter features of crops and their (1, n, 4) boxes."""
-        options = self.options
-        samples = head.samples(features, boxes)
-        model = head.initialise(features[:, :1], boxes[:, :1])
-        model = head.learn(model, samples, options.first_iters).model
-        if not options.update_offsets:
-            samples = head.filter_samples(features, boxes, head.predict(model, features))
-        memory = (options.memory_size, options.memory_rate, options.first_share)
-        return Stage(model, SampleMemory(samples, *memory))
-
     def _miss(
         self, target: TargetState, sighting: Sighting, shape: tuple[int, ...]
     ) -> TrackingResult:
@@ -257,12 +263,20 @@ class OnlineTracker:
         sure = sighting.confidence >= self.options.sure_confidence
         state = found.state if sure else TrackingState.UNCERTAIN
         confidence = self._box_confidence(found.iou)
+        if not sure:
+            confidence *= STEADY_SHARE if found.evidence.steady else 0.0
         shift = found.center - center_of(target.last)
-        self._move(target, found, confidence if sure else 0.0, shape)
+        self._move(target, found, confidence, shape)
         target.history.moved(shift / (target.frame - target.last_frame))
         target.missed, target.last, target.last_frame = 0, target.box.copy(), target.frame
-        if state is not TrackingState.UNCERTAIN:
-            self._update(target, found, confidence, state)
+        if found.state is not TrackingState.UNCERTAIN and confidence > 0:
+            self.learning.update(target, found, confidence, state)
+        if state is TrackingState.UNCERTAIN:
+            target.look_alikes.forget()
+        else:
+            target.look_alikes.remember(
+                found.peaks, sighting.score, center_of(target.box), target.extent
+            )
             target.history.learn(found.evidence, found.appearance)
         return TrackingResult(target.box.copy(), sighting.score, state, sighting.confidence)
 
@@ -284,42 +298,6 @@ class OnlineTracker:
         size = np.clip(found.size, 0.5 * last, 2.0 * last)
         size = last + self.options.box_rate * confidence * (size - last)
         target.box = bound_by_frame(box_around(found.center, size), shape)
-
-    # ------------------------------------------------------------- learning
-
-    def _update(
-        self, target: TargetState, found: Found, confidence: float, state: TrackingState
-    ) -> None:
-        """Store the frame and learn from the memory, when it is due or a distractor shows."""
-        options = self.options
-        hard = state is TrackingState.HARD_NEGATIVE
-        iterations = options.hard_negative_iters if hard else 0
-        if target.schedule.is_due(target.frame, options.update_interval):
-            iterations = options.update_iters
-        box = found.box.view(1, 1, 4)
-        heads, views = self.network.heads, found.seen.stages
-        for head, stage, view in zip(heads, target.stages, views, strict=True):
-            if options.update_offsets:
-                sample = head.samples(view.features, box)
-            else:
-                sample = head.filter_samples(view.features, box, view)
-            stage.memory.add(sample, options.hard_negative_rate if hard else None, confidence)
-        wanted = [*range(len(target.stages))] * iterations
-        if len(target.due) < len(wanted):
-            target.due += wanted
-        # One at a time: a frame with a whole update would take three times as long as others.
-        if target.due:
-            index = target.due.pop(0)
-            stage = target.stages[index]
-            stage.model = self._learn(heads[index], stage)
-
-    def _learn(self, head: DCCHead, stage: Stage) -> TargetModel:
-        """The target model after an iteration on the memory."""
-        samples = stage.memory.samples
-        if self.options.update_offsets:
-            return head.learn(stage.model, samples, 1).model
-        course = head.learn_filter(stage.model, samples, 1)
-        return replace(stage.model, filter=course.parameters[0])
 
     def _to_tensor(self, crops: np.ndarray) -> Tensor:
         """(n, S, S, 3) to (n, 3, S, S) on the network's device."""

@@ -60,12 +60,11 @@ class SearchRegion:
         Args:
             box: (4,), (x1, y1, x2, y2) in crop pixels.
         """
-        scale = self.side / self.size
-        x1, y1, x2, y2 = box * scale
-        middle = (self.size - 1) / 2 * scale
-        return self.center + np.array([x1 + x2, y1 + y2]) / 2 - middle, np.array(
-            [x2 - x1, y2 - y1]
-        )
+        return self.points_to_frame((box[:2] + box[2:]) / 2), (box[2:] - box[:2]) / self.scale
+
+    def points_to_frame(self, points: np.ndarray) -> np.ndarray:
+        """(..., 2), (x, y) in frame pixels, of points (..., 2), (x, y) in crop pixels."""
+        return self.center + (points - (self.size - 1) / 2) / self.scale
 
 
 def center_of(box: np.ndarray) -> np.ndarray:

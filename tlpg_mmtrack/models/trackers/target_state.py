@@ -15,6 +15,7 @@ from .confidence import Evidence
 from .frame_network import Observation
 from .history import History
 from .localization import Localization
+from .look_alikes import LookAlikes, Peaks
 from .memory import SampleMemory, Schedule
 from .search_region import SearchRegion, box_around
 
@@ -36,6 +37,7 @@ class TargetState:
         last: (4,), the box when the target was last found.
         stages: Stage 1 and, with a :class:`CenterBiasRefiner`, stage 2.
         history: What was usual in sure frames.
+        look_alikes: What is beside the target.
         modulation: IoU-Net's view of the template, (1, ...) for each level; empty where boxes are
             picked by score alone.
         template: The box regression's view of the template; None without it.
@@ -52,6 +54,7 @@ class TargetState:
     last: np.ndarray
     stages: list[Stage]
     history: History
+    look_alikes: LookAlikes = field(default_factory=LookAlikes)
     modulation: tuple[Tensor, ...] = ()
     template: Template | None = None
     blank: bool = False
@@ -61,6 +64,11 @@ class TargetState:
     candidate: np.ndarray | None = None
     schedule: Schedule = field(default_factory=Schedule)
     due: list[int] = field(default_factory=list)
+
+    @property
+    def extent(self) -> float:
+        """Its size when it was last found, the root of its area, in frame pixels."""
+        return float(np.sqrt(np.prod(self.last[2:])))
 
 
 @dataclass(frozen=True)
@@ -72,13 +80,15 @@ class Look:
         seen: What network and target models say of it.
         scores: (H, W), mean of the stages' score maps.
         last_size: (2,), the target's (width, height) in crop pixels.
-        place: The peak.
+        peaks: All that are found or not.
+        place: That of the target.
     """
 
     region: SearchRegion
     seen: Observation
     scores: Tensor
     last_size: Tensor
+    peaks: Peaks
     place: Localization
 
 
@@ -89,6 +99,7 @@ class Found:
     Attributes:
         seen: What network and target models say of the crop.
         state: How sure the score map is.
+        peaks: Of the score map.
         box: (4,), (x1, y1, x2, y2) in crop pixels.
         center: (2,), (x, y) in frame pixels.
         size: (2,), (width, height) in frame pixels.
@@ -99,6 +110,7 @@ class Found:
 
     seen: Observation
     state: TrackingState
+    peaks: Peaks
     box: Tensor
     center: np.ndarray
     size: np.ndarray
