@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+STEADY = 0.5
+"""The least confidence in what is steady."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -34,13 +37,13 @@ class Evidence:
     def steady(self) -> bool:
         """Whether it fits its box, alone, where the target was expected.
 
-        Then it is the target, whose look has changed (docs/decisions.md, "Test time").
+        Then it is the target, whose look has changed (docs/decisions.md, "Steady").
         """
         return self.iou >= 0.7 and self.jump < 0.15 and self.second < 0.3
 
 
 class ConfidenceModel:
-    """Logistic regression from the evidence to the probability that it is the target.
+    """The probability that it is the target: logistic regression, and at least even if steady.
 
     Args:
         weights: By name of the evidence, and ``bias``; none of them: the confidence is 1.
@@ -55,7 +58,10 @@ class ConfidenceModel:
             return 1.0
         values = {**bounded(evidence), 'bias': 1.0}
         logit = sum(weight * values[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0))) if math.isfinite(logit) else 0.0
+        if not math.isfinite(logit):
+            return 0.0
+        probability = 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
+        return max(probability, STEADY) if evidence.steady else probability
 
 
 def bounded(evidence: Evidence) -> dict[str, float]:

@@ -45,8 +45,6 @@ SLOWING = 0.6
 LEAST_CONTRAST = 0.25
 """A crop of less contrast is blank: what the filter scores there says nothing (docs/decisions.md,
 "A blank crop is not searched")."""
-STEADY_SHARE = 0.5
-"""Of what a sure frame counts, one that is only steady."""
 LEAST_CONFIDENCE = 0.1
 """A box of no confidence still counts this much, or its size could not recover."""
 
@@ -117,9 +115,7 @@ class OnlineTracker:
         if options.redetection is not None and target.missed >= options.redetection:
             sighting = self._search(frame, target, usual)
         else:
-            least = options.sure_confidence if target.missed else options.least_confidence
-            steady = usual.found is not None and usual.found.evidence.steady
-            sighting = usual if steady or (usual.found and usual.confidence >= least) else None
+            sighting = usual if self._accepts(target, usual) else None
         if sighting is None:
             target.look_alikes.follow(None if look is None else look.peaks, target.extent)
             return self._miss(target, usual, frame.shape)
@@ -203,11 +199,8 @@ class OnlineTracker:
             boxes = [target.candidate]
         looks = [look for box in boxes if (look := self._look(frame, target, box)) is not None]
         best = max(looks, key=lambda look: np.nan_to_num(look.place.score), default=None)
-        # Near the last place it need not be as sure.
-        sure = [usual] if usual.confidence >= options.sure_confidence else []
-        elsewhere = self._measure(target, best)
-        if elsewhere.confidence >= options.found_confidence:
-            sure.append(elsewhere)
+        sightings = usual, self._measure(target, best)
+        sure = [sighting for sighting in sightings if self._accepts(target, sighting)]
         known, target.candidate = target.candidate, None
         if not sure:
             return None
@@ -217,6 +210,17 @@ class OnlineTracker:
             return None
         target.box = best.found.frame_box
         return best
+
+    def _accepts(self, target: TargetState, sighting: Sighting) -> bool:
+        """Whether it is sure enough; after a miss, away from the last place, it must be surer."""
+        if sighting.found is None:
+            return False
+        options = self.options
+        least = options.least_confidence
+        if target.missed:
+            back = near(target.last, sighting.found.frame_box)
+            least = options.sure_confidence if back else options.found_confidence
+        return sighting.confidence >= least
 
     def search_region(self, target: TargetState) -> SearchRegion:
         """Where the next frame is searched."""
@@ -263,17 +267,14 @@ class OnlineTracker:
         sure = sighting.confidence >= self.options.sure_confidence
         state = found.state if sure else TrackingState.UNCERTAIN
         confidence = self._box_confidence(found.iou)
-        if not sure:
-            confidence *= STEADY_SHARE if found.evidence.steady else 0.0
         shift = found.center - center_of(target.last)
-        self._move(target, found, confidence, shape)
+        self._move(target, found, confidence if sure else 0.0, shape)
         target.history.moved(shift / (target.frame - target.last_frame))
         target.missed, target.last, target.last_frame = 0, target.box.copy(), target.frame
-        if found.state is not TrackingState.UNCERTAIN and confidence > 0:
-            self.learning.update(target, found, confidence, state)
         if state is TrackingState.UNCERTAIN:
             target.look_alikes.forget()
         else:
+            self.learning.update(target, found, confidence, state)
             target.look_alikes.remember(
                 found.peaks, sighting.score, center_of(target.box), target.extent
             )

@@ -79,7 +79,8 @@ class TrackingOptions:
             gives the probability that the box is on the target. None: it is always 1.
         least_confidence: Below it the target is lost.
         sure_confidence: Below it a frame is uncertain: neither size nor look are learned.
-        found_confidence: What a target that is searched for must have, in two frames, to be found.
+        found_confidence: What a lost target must have to be found away from its last place, where
+            ``sure_confidence`` is enough; in two frames, once it is searched for.
         redetection: Frames after which a lost target is searched in the whole frame, a part in
             each; None: only around its last place.
         runtime: What computes the maps of a crop on a CPU: ``'openvino'``; ``'openvino_bf16'``,
