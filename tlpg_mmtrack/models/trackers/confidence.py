@@ -7,8 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-STEADY = 0.5
-"""The least confidence in what is steady."""
+LEAST = 0.2
+"""Below it the target is lost."""
+SURE = 0.5
+"""Below it a frame is uncertain: neither size nor look are learned."""
+FOUND = 0.9
+"""What a lost target must have to be found away from its last place, where :data:`SURE` is enough;
+in two frames, once it is searched for."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class ConfidenceModel:
         if not math.isfinite(logit):
             return 0.0
         probability = 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
-        return max(probability, STEADY) if evidence.steady else probability
+        return max(probability, SURE) if evidence.steady else probability
 
 
 def bounded(evidence: Evidence) -> dict[str, float]:

@@ -18,7 +18,7 @@ from ...ops.crop import contrast
 from .appearance import Appearance
 from .augmentation import first_frame_crops
 from .box_finder import BoxFinder
-from .confidence import ConfidenceModel
+from .confidence import FOUND, LEAST, SURE, ConfidenceModel
 from .frame_network import FrameNetwork, Observation
 from .history import History
 from .localization import localize
@@ -215,11 +215,9 @@ class OnlineTracker:
         """Whether it is sure enough; after a miss, away from the last place, it must be surer."""
         if sighting.found is None:
             return False
-        options = self.options
-        least = options.least_confidence
+        least = LEAST
         if target.missed:
-            back = near(target.last, sighting.found.frame_box)
-            least = options.sure_confidence if back else options.found_confidence
+            least = SURE if near(target.last, sighting.found.frame_box) else FOUND
         return sighting.confidence >= least
 
     def search_region(self, target: TargetState) -> SearchRegion:
@@ -248,7 +246,7 @@ class OnlineTracker:
         Only the report is bounded: after one small frame the search goes on where it was.
         """
         target.missed += 1
-        if sighting.found is not None and sighting.confidence >= self.options.least_confidence:
+        if sighting.found is not None and sighting.confidence >= LEAST:
             center = sighting.found.center
         else:
             center = center_of(target.box) + target.history.velocity
@@ -264,7 +262,7 @@ class OnlineTracker:
     ) -> TrackingResult:
         """Take what was found for the target; learn from it if that is sure."""
         found = sighting.found
-        sure = sighting.confidence >= self.options.sure_confidence
+        sure = sighting.confidence >= SURE
         state = found.state if sure else TrackingState.UNCERTAIN
         confidence = self._box_confidence(found.iou)
         shift = found.center - center_of(target.last)

@@ -77,10 +77,6 @@ class TrackingOptions:
             ``box_rate`` and on the frame's weight in memory. None: it is always 1.
         confidence: Weights of the :class:`Evidence` and ``bias``, of a logistic regression that
             gives the probability that the box is on the target. None: it is always 1.
-        least_confidence: Below it the target is lost.
-        sure_confidence: Below it a frame is uncertain: neither size nor look are learned.
-        found_confidence: What a lost target must have to be found away from its last place, where
-            ``sure_confidence`` is enough; in two frames, once it is searched for.
         redetection: Frames after which a lost target is searched in the whole frame, a part in
             each; None: only around its last place.
         runtime: What computes the maps of a crop on a CPU: ``'openvino'``; ``'openvino_bf16'``,
@@ -112,9 +108,6 @@ class TrackingOptions:
     size_penalty: NonNegative = 0.0
     trusted_iou: Annotated[tuple[float, float], LOW_HIGH] | None = None
     confidence: Annotated[dict[str, float], WEIGHTS] | None = None
-    least_confidence: Probability = 0.2
-    sure_confidence: Probability = 0.5
-    found_confidence: Probability = 0.9
     redetection: Count | None = None
     runtime: Annotated[str, one_of(*RUNTIMES)] = 'auto'
 
