@@ -28,6 +28,8 @@ class Evidence:
         similarity: Cosine of the box's look and the first frame's.
         recent: Cosine of the box's look and that of sure frames.
         jump: Change of the velocity since the last found frame, in target sizes a frame.
+        growth: Absolute change of the size's logarithm, of width and height together.
+        since: Number of frames since the last found one.
     """
 
     score: float
@@ -37,6 +39,8 @@ class Evidence:
     similarity: float
     recent: float
     jump: float
+    growth: float
+    since: int
 
     @property
     def steady(self) -> bool:
@@ -44,7 +48,8 @@ class Evidence:
 
         Then it is the target, whose look has changed (docs/decisions.md, "Steady").
         """
-        return self.iou >= 0.7 and self.jump < 0.15 and self.second < 0.3
+        in_place = self.jump * self.since < 0.15 and self.growth < 1.0
+        return in_place and self.iou >= 0.7 and self.second < 0.3
 
 
 class ConfidenceModel:
@@ -74,4 +79,5 @@ def bounded(evidence: Evidence) -> dict[str, float]:
     values = asdict(evidence)
     values['level'] = min(max(evidence.level, 0.0), 1.2)
     values['jump'] = min(evidence.jump, 1.5)
+    values['growth'] = min(evidence.growth, 1.0)
     return values

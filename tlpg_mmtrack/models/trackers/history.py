@@ -44,6 +44,7 @@ class History:
         similarity: np.ndarray,
         last: np.ndarray,
         center: np.ndarray,
+        size: np.ndarray,
         frames: int,
     ) -> Evidence:
         """What speaks for a box.
@@ -54,6 +55,7 @@ class History:
             similarity: (2,), of :meth:`Appearance.similarity`.
             last: (4,), the last box, (x, y, width, height) in frame pixels.
             center: (2,), its (x, y) in frame pixels.
+            size: (2,), its (width, height) in frame pixels.
             frames: Number of frames since the last box was found.
         """
         way = (center - center_of(last)) / frames - self.velocity
@@ -65,6 +67,8 @@ class History:
             similarity=float(similarity[0]),
             recent=float(similarity[1]),
             jump=float(np.linalg.norm(way) / np.sqrt(np.prod(last[2:]))),
+            growth=float(np.abs(np.log(np.maximum(size, 1e-3) / last[2:])).sum()),
+            since=frames,
         )
 
     def moved(self, shift: np.ndarray) -> None:

@@ -174,6 +174,7 @@ class OnlineTracker:
             values[5:],
             target.last,
             center,
+            size,
             target.frame - target.last_frame,
         )
         found = Found(seen, place.state, look.peaks, box, center, size, iou, appearance, evidence)
@@ -199,8 +200,10 @@ class OnlineTracker:
             boxes = [target.candidate]
         looks = [look for box in boxes if (look := self._look(frame, target, box)) is not None]
         best = max(looks, key=lambda look: np.nan_to_num(look.place.score), default=None)
-        sightings = usual, self._measure(target, best)
-        sure = [sighting for sighting in sightings if self._accepts(target, sighting)]
+        sure = [usual] if self._accepts(target, usual) else []
+        elsewhere = self._measure(target, best)
+        if elsewhere.confidence >= FOUND:
+            sure.append(elsewhere)
         known, target.candidate = target.candidate, None
         if not sure:
             return None
