@@ -69,6 +69,32 @@ class TestConfidence:
             assert (result.state is TrackingState.NOT_FOUND) != alone
         assert target.stages[0].memory.count == count + (3 if alone else 0)
 
+    @pytest.mark.parametrize(('shift', 'found'), [(10, True), (-70, False)])
+    def test_a_lost_target_must_be_surer_away_from_its_last_place(
+        self, model, monkeypatch, shift, found
+    ):
+        """Of about 0.7, after two frames without it; both places are searched."""
+        options = replace(model.options, confidence=dict(level=5.0, bias=-4.15))
+        monkeypatch.setattr(model, 'options', options)
+        before, after = (MovingTarget(0, start=(x, 90), step=(0, 0)) for x in (130, 130 + shift))
+        target = model.start(before[0], before.box(0))
+        results = [
+            model.step(frame, target)
+            for frame in (*[before[0]] * 3, *[before.background] * 2, after[0])
+        ]
+        lost = [result.state is TrackingState.NOT_FOUND for result in results]
+        assert lost == [False, False, False, True, True, not found]
+        assert 0.5 < results[-1].confidence < 0.9
+
+    @pytest.mark.parametrize(
+        'change',
+        [dict(), dict(iou=0.6), dict(second=0.4), dict(jump=0.2), dict(growth=1.2), dict(since=9)],
+    )
+    def test_steady_evidence_is_at_least_even_odds(self, change):
+        evidence = Evidence(0.2, 0.3, 0.1, 0.8, 0.0, 0.1, jump=0.03, growth=0.2, since=1)
+        confidence = ConfidenceModel(dict(bias=-2.0))(replace(evidence, **change))
+        assert confidence == (pytest.approx(1 / (1 + np.exp(2.0))) if change else 0.5)
+
     def test_without_weights_it_is_one(self, model, clip, target):
         assert model.step(clip[1], target).confidence == 1.0
 
