@@ -80,8 +80,8 @@ class Look:
         seen: What network and target models say of it.
         scores: (H, W), mean of the stages' score maps.
         last_size: (2,), the target's (width, height) in crop pixels.
-        peaks: All that are found or not.
-        place: That of the target.
+        peaks: Of the score map.
+        place: The peak that is taken for the target.
     """
 
     region: SearchRegion
