@@ -41,20 +41,14 @@ def neck_shapes(neck: nn.Module, levels: Sequence[MapShape]) -> tuple[MapShape, 
     Raises:
         InputError: If the neck does not take these maps; names the neck, its key and the maps.
     """
-    name = type(neck).__name__
-    got = tuple(level.channels for level in levels)
-    declared = getattr(neck, 'in_channels', None)
-    if declared is not None and tuple(declared) != got:
-        raise InputError(
-            f'{name}: in_channels is {tuple(declared)}, but the backbone returns {len(got)} maps '
-            f"of {got} channels; set neck.in_channels to these, or the backbone's levels"
-        )
     try:
         maps = _run(neck, empty_maps(levels))
-    except (AssertionError, IndexError, RuntimeError) as error:
+    except (AssertionError, IndexError, RuntimeError, InputError) as error:
+        got = tuple(level.channels for level in levels)
         raise InputError(
-            f'{name}: in_channels does not fit, the backbone returns {len(got)} maps of {got} '
-            f'channels: {error}'
+            f'{type(neck).__name__}: in_channels is {getattr(neck, "in_channels", None)}, but the '
+            f'backbone returns {len(got)} maps of {got} channels; set neck.in_channels to these, '
+            f"or the backbone's levels ({error})"
         ) from error
     # A neck leaves the cells of a stride where they are.
     offsets = {level.stride: level.cell_offset for level in levels}
