@@ -11,21 +11,23 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, wraps
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from .errors import InputError
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What one option may be: ``meaning``, after "must be", and whether a value ``accepts``."""
 
     meaning: str
-    accepts: Callable[[Any], bool] = field(repr=False)
+    accepts: Callable[[Any], bool]
+
+    def __repr__(self) -> str:
+        """The meaning, as documentation shows it in a signature."""
+        return repr(self.meaning)
 
 
 def _number(meaning: str, within: Callable[[float], bool] = lambda value: True) -> Rule:
