@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import torch
@@ -14,14 +13,16 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.structures import Prediction, TargetModel
+from tlpg_mmtrack.structures import Prediction
 from tlpg_mmtrack.utils.option_rules import InitCfg, Rule, checked, keys
 
 from ..heads.dcc_head import DCCHead
 from ..shape_checks import MapShape, check_maps
 from ..trackers.localization import localize
-from ..trackers.memory import SampleMemory, Schedule
+from ..trackers.memory import Schedule
+from ..trackers.online_learning import OnlineLearning
 from ..trackers.options import TrackingOptions
+from ..trackers.target_state import Stage
 
 USED = keys(
     (
@@ -77,8 +78,8 @@ class DCCClsHead(BaseModule):
         self.head: DCCHead = MODELS.build(head)
         self.options = TrackingOptions(**(options or {}))
         self.test_cfg = test_cfg
-        self.model: TargetModel | None = None
-        self.memory: SampleMemory | None = None
+        self.learning = OnlineLearning([self.head], self.options)
+        self.stage: Stage | None = None
         self._seen: tuple[Tensor, Prediction] | None = None
         self._schedule = Schedule()
 
@@ -97,17 +98,8 @@ class DCCClsHead(BaseModule):
         dropped = [F.dropout2d(features[:1], rate) for rate in dropout_probs or ()]
         features = torch.cat((features, *dropped)).unsqueeze(0)
         boxes = bbox_cxcywh_to_xyxy(target_bboxes).unsqueeze(0)
-        samples = self.head.samples(features, boxes)
-        model = self.head.initialise(features[:, :1], boxes[:, :1])
-        self.model = self.head.learn(model, samples, self.options.first_iters).model
-        prediction = self.head.predict(self.model, features)
+        self.stage = self.learning.start(self.head, features, boxes)
         self._schedule = Schedule()
-        self.memory = SampleMemory(
-            self.head.filter_samples(features, boxes, prediction),
-            self.options.memory_size,
-            self.options.memory_rate,
-            self.options.first_share,
-        )
 
     def predict(
         self,
@@ -124,7 +116,7 @@ class DCCClsHead(BaseModule):
         frame pixels, the score map (1, 1, H, W) and the state's name.
         """
         features = self.head.features(backbone_feats[-1]).unsqueeze(0)
-        prediction = self.head.predict(self.model, features)
+        prediction = self.head.predict(self.stage.model, features)
         self._seen = features, prediction
         grid, crop_size = self.head.grid, self.test_cfg['img_sample_size']
         size = (prev_bbox[2:] / scale_factor / grid.stride).flip(0).tolist()
@@ -152,15 +144,12 @@ class DCCClsHead(BaseModule):
         ``target_bbox`` is (4,), (cx, cy, w, h) in crop pixels; the first ``frame_num`` is 1.
         """
         options = self.options
-        features, prediction = self._seen
         box = bbox_cxcywh_to_xyxy(target_bbox).view(1, 1, 4)
-        sample = self.head.filter_samples(features, box, prediction)
-        self.memory.add(sample, options.hard_negative_rate if hard_neg_flag else None)
+        self.learning.store(self.head, self.stage, *self._seen, box, hard_neg_flag)
         due = self._schedule.is_due(frame_num - 1, options.update_interval)
         if due or hard_neg_flag:
             iterations = options.update_iters if due else options.hard_negative_iters
-            course = self.head.learn_filter(self.model, self.memory.samples, iterations)
-            self.model = replace(self.model, filter=course.parameters[0])
+            self.learning.learn(self.head, self.stage, iterations)
 
     def loss(
         self,

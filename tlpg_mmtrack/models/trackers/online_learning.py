@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from tlpg_mmtrack.structures import TargetModel, TrackingState
+from tlpg_mmtrack.structures import Prediction, TrackingState
 
 from ..heads.dcc_head import DCCHead
 from .memory import SampleMemory
@@ -51,11 +51,7 @@ class OnlineLearning:
         box = found.box.view(1, 1, 4)
         views = found.seen.stages
         for head, stage, view in zip(self.heads, target.stages, views, strict=True):
-            if options.update_offsets:
-                sample = head.samples(view.features, box)
-            else:
-                sample = head.filter_samples(view.features, box, view)
-            stage.memory.add(sample, options.hard_negative_rate if hard else None, confidence)
+            self.store(head, stage, view.features, view, box, hard, confidence)
         wanted = [*range(len(target.stages))] * iterations
         if len(target.due) < len(wanted):
             target.due += wanted
@@ -63,12 +59,40 @@ class OnlineLearning:
         if target.due:
             index = target.due.pop(0)
             stage = target.stages[index]
-            stage.model = self._learn(self.heads[index], stage)
+            self.learn(self.heads[index], stage)
 
-    def _learn(self, head: DCCHead, stage: Stage) -> TargetModel:
-        """The target model after an iteration on the memory."""
+    def store(
+        self,
+        head: DCCHead,
+        stage: Stage,
+        features: Tensor,
+        prediction: Prediction,
+        box: Tensor,
+        hard: bool,
+        confidence: float = 1.0,
+    ) -> None:
+        """Add a frame to a stage's memory.
+
+        Args:
+            head: The stage's head.
+            stage: The stage.
+            features: (1, 1, C, H, W), the frame's filter features.
+            prediction: What the stage said of them.
+            box: (1, 1, 4), (x1, y1, x2, y2) in crop pixels.
+            hard: Whether a distractor shows.
+            confidence: In the box; a factor on the frame's weight.
+        """
+        if self.options.update_offsets:
+            sample = head.samples(features, box)
+        else:
+            sample = head.filter_samples(features, box, prediction)
+        stage.memory.add(sample, self.options.hard_negative_rate if hard else None, confidence)
+
+    def learn(self, head: DCCHead, stage: Stage, iterations: int = 1) -> None:
+        """Learn a stage's target model from its memory."""
         samples = stage.memory.samples
         if self.options.update_offsets:
-            return head.learn(stage.model, samples, 1).model
-        course = head.learn_filter(stage.model, samples, 1)
-        return replace(stage.model, filter=course.parameters[0])
+            stage.model = head.learn(stage.model, samples, iterations).model
+        else:
+            course = head.learn_filter(stage.model, samples, iterations)
+            stage.model = replace(stage.model, filter=course.parameters[0])
