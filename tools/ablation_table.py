@@ -127,7 +127,7 @@ def video_scores(folder: Path, convention: str) -> dict[str, float]:
             for it ``'otb'`` is taken.
 
     Raises:
-        InputError: If the folder has no results, or the convention is unknown.
+        InputError: If the folder has no results.
     """
     rules = CONVENTIONS['otb' if convention == 'mmtrack' else convention]
     scores = {name: score_video(video, rules) for name, video in load_run(folder).videos.items()}

@@ -43,6 +43,7 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # OpenCV takes it as a C int.
 MAX_SEED = 2**31 - 1
+MAX_PORT = 2**16 - 1
 
 CONVENTIONS = ('otb', 'lasot', 'got10k')
 
@@ -74,6 +75,14 @@ def seed(text: str) -> int:
     number = int(text)
     if not 0 <= number <= MAX_SEED:
         raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_SEED}, got {number}')
+    return number
+
+
+def port(text: str) -> int:
+    """Read the number of a port; 0 is any that is free."""
+    number = int(text)
+    if not 0 <= number <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_PORT}, got {number}')
     return number
 
 

@@ -87,6 +87,8 @@ def read_starts(path: Path, source: Any) -> Starts:
         raise InputError(f'--boxes: {path} names no box; {example}')
     if isinstance(boxes, dict) and not any(map(_has_objects, boxes.values())):
         return Starts(boxes)
+    if isinstance(boxes, list) and not _has_objects(boxes):
+        raise InputError(f'--boxes: {path} has boxes without names; {example}')
     video = source if Path(str(source)).exists() else None
     frames: dict[int, dict[str, Any]] = {}
     for name, record in read_boxes_of_video(path, video=video).starts().items():

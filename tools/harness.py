@@ -169,9 +169,11 @@ def _checked_finished(
             f'results: {folder.path} holds {unknown[0]!r} of other data; pass another folder '
             '(--out), or remove this one'
         )
-    for video in videos:
-        if video.name in finished and not _is_of(folder.read(video.name), video):
-            raise folder.other_data(video.name)
+    usable = {video.name: video for video in videos}
+    for name in sorted(finished):
+        # One that cannot be used any more has changed since it was tracked.
+        if name not in usable or not _is_of(folder.read(name), usable[name]):
+            raise folder.other_data(name)
     return finished
 
 

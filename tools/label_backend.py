@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from command_line import command, describe
+from command_line import command, describe, port
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -109,7 +109,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--host', default='127.0.0.1', help='address to listen on (default: %(default)s)'
     )
-    parser.add_argument('--port', type=int, default=9090, help='(default: %(default)s)')
+    parser.add_argument('--port', type=port, default=9090, help='(default: %(default)s)')
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU if any)")
     return parser.parse_args(arguments)
 

@@ -24,7 +24,7 @@ def main() -> None:
     """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
     from allocator import keep_freed_memory
     from mmengine.device import get_device
-    from training import TrainingRunner
+    from train_runner import TrainingRunner
 
     keep_freed_memory()
     tool = mmtrack_tool.load_mmtrack_tool('train.py')

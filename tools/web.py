@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import add_tracker, command, describe
+from command_line import add_tracker, command, describe, port
 
 from tlpg_mmtrack.utils.errors import InputError, PackageError
 
@@ -29,7 +29,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default='127.0.0.1',
         help='address to listen on; whoever reaches it may use the page (default: %(default)s)',
     )
-    parser.add_argument('--port', type=int, default=7860, help='(default: %(default)s)')
+    parser.add_argument('--port', type=port, default=7860, help='(default: %(default)s)')
     parser.add_argument(
         '--max-upload', type=int, default=1000, help='in MB, for each file (default: %(default)s)'
     )

@@ -17,7 +17,7 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from mmengine.runner import Runner, set_random_seed
 from torch import nn
 from toy_training import Numbers
-from training import CPUAmpOptimWrapper
+from train_runner import CPUAmpOptimWrapper
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SCHEDULES = sorted((CONFIGS / '_base_' / 'schedules').glob('*.py'))

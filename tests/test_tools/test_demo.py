@@ -287,6 +287,7 @@ class TestBadInput:
         [
             ('{', 'cannot be read'),
             ('{}', 'names no box'),
+            ('[120, 80, 64, 48]', 'boxes without names; write such as {"car": [120, 80, 64, 48]'),
             ('{"car": [1, 2]}', 'car: box: must be 4 numbers'),
         ],
     )

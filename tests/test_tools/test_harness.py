@@ -101,6 +101,8 @@ def test_results_of_frames_that_have_changed_are_refused(frame, videos, tmp_path
     with pytest.raises(ValueError, match=r"holds 'B' of other data: .* remove .*videos/B\.json"):
         run_tracker(Drifter(), videos, tmp_path / 'run')
     assert written.read_text() == before
+    with pytest.raises(ValueError, match="holds 'B' of other data"):
+        run_tracker(Drifter(), videos[:1], tmp_path / 'run', problems={'B': 'a frame is missing'})
     written.unlink()
     tracker = Drifter()
     assert run_tracker(tracker, videos, tmp_path / 'run')['videos'] == 2

@@ -184,6 +184,13 @@ def test_options(options: list[str], message: str, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == message
 
 
+def test_a_number_that_is_no_port_is_refused(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(['--videos', '.', '--port', '70000'])
+    assert stop.value.code == 2
+    assert 'argument --port: must be from 0 to 65535, got 70000' in capsys.readouterr().err
+
+
 def test_a_port_in_use_is_named(backend, capsys, monkeypatch):
     monkeypatch.setattr(Tracker, 'from_pretrained', lambda **_: Tracker(FakeModel(), 'cpu'))
     assert main(['--videos', '.', '--port', str(backend.server_port)]) == 2

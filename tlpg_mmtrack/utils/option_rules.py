@@ -94,7 +94,8 @@ def each(rule: Rule, count: int | None = None) -> Rule:
         right = len(value) > 0 if count is None else len(value) == count
         return right and all(map(rule.accepts, value))
 
-    return Rule(f'a list of {count or "numbers"}, each {rule.meaning}', accepts)
+    of = '' if count is None else f' of {count}'
+    return Rule(f'a list{of}, each {rule.meaning}', accepts)
 
 
 def _or_none(rule: Rule) -> Rule:
