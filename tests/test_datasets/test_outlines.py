@@ -58,6 +58,6 @@ def test_a_code_of_another_image_is_refused(code: dict) -> None:
         ('1 2 3', 'cannot reshape'),
     ],
 )
-def test_a_malformed_segmentation_is_an_error(segmentation: object, message: str) -> None:
-    with pytest.raises((TypeError, ValueError), match=message):
+def test_a_malformed_segmentation_is_named(segmentation: object, message: str) -> None:
+    with pytest.raises(InputError, match=f'segmentation: .*{message}.*; give a list of polygons'):
         outline_of(segmentation, 20, 30)

@@ -81,6 +81,31 @@ def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
         StoredFeatureDataset(str(tmp_path))
 
 
+def _shorter(path: Path) -> None:
+    np.save(path, np.load(path)[:4])
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize(
+    ('name', 'damage', 'message'),
+    [
+        ('level1.npy', _shorter, r'expected shape \(5, 4, 3, 2, 2\), found \(4, 4, 3, 2, 2\)'),
+        ('level0.npy', _truncated, 'mmap length'),
+        ('boxes.npy', lambda path: path.write_bytes(b''), 'ValueError'),
+        ('written.npy', Path.unlink, 'No such file'),
+        ('manifest.json', _truncated, 'JSONDecodeError'),
+        ('manifest.json', lambda path: path.write_text('{"samples": 5}'), 'KeyError'),
+    ],
+)
+def test_a_damaged_store_is_refused(folder: Path, name, damage, message) -> None:
+    damage(folder / name)
+    with pytest.raises(InputError, match=f'{name} is .*damaged .*{message}.*store_features'):
+        StoredFeatureDataset(str(folder))
+
+
 @pytest.mark.parametrize(('template', 'search'), [(4, 1), (0, 1), (2, 3), (3, 0)])
 def test_crops_that_are_not_stored_are_refused(folder: Path, template: int, search: int) -> None:
     with pytest.raises(InputError, match=r'num_(template|search)_frames.* got'):

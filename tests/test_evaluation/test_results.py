@@ -125,8 +125,12 @@ def test_results_without_a_manifest_are_refused(folder: ResultsFolder) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(NotADirectoryError, match='results/videos'):
-        ResultsFolder(tmp_path / 'file' / 'results').prepare(IDENTITY, RUN)
+    folder = ResultsFolder(tmp_path / 'file' / 'results')
+    for make in (folder.lock, lambda: folder.prepare(IDENTITY, RUN)):
+        with pytest.raises(
+            InputError, match=r'results: the folder .* cannot be made \(.+\); pass another folder$'
+        ):
+            make()
 
 
 #: What another run does; without the package, whose import takes seconds.

@@ -26,15 +26,15 @@ class FeatureStore:
     lost by rounding. What was written stays valid when the writing is interrupted.
 
     Attributes:
-        manifest: How many ``samples`` there are, each of so many ``template_frames``, which come
-            first, and ``search_frames``; the ``shapes`` (C, H, W) of the backbone's maps; and what
-            they are of (``source``).
+        manifest: Dict of ``samples``, their number; ``template_frames`` and ``search_frames``, the
+            numbers of crops of each sample, templates first; ``shapes``, (C, H, W) of each of the
+            backbone's maps; and ``source``, the SHA-256 of the configuration that made them.
         boxes: (samples, frames, 4) in crop pixels.
         written: (samples,), whether a sample is there.
         maps: Of each level (samples, frames, C, H, W).
 
     Raises:
-        InputError: If the folder is no store.
+        InputError: If the folder is no store, or a file is damaged or not as the manifest says.
     """
 
     def __init__(self, folder: Path | str, writable: bool = False) -> None:
@@ -43,16 +43,43 @@ class FeatureStore:
             raise InputError(
                 f'{folder} holds no stored features; make them with tools/store_features.py'
             )
-        self.manifest = json.loads(path.read_text())
-        levels = [f'level{number}' for number in range(len(self.manifest['shapes']))]
+        try:
+            self.manifest = json.loads(path.read_text())
+            samples, templates, search, levels = (
+                self.manifest[key]
+                for key in ('samples', 'template_frames', 'search_frames', 'shapes')
+            )
+            head = (samples, templates + search)
+            shapes = {'boxes': (*head, 4), 'written': (samples,)}
+            shapes |= {f'level{number}': (*head, *level) for number, level in enumerate(levels)}
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path, error) from error
+        mode = 'r+' if writable else 'r'
         self.boxes, self.written, *self.maps = (
-            np.load(path.with_name(f'{name}.npy'), mmap_mode='r+' if writable else 'r')
-            for name in ('boxes', 'written', *levels)
+            _mapped(path.with_name(f'{name}.npy'), shape, mode) for name, shape in shapes.items()
         )
 
     def missing(self) -> np.ndarray:
         """Numbers of the samples that are not written yet."""
         return np.flatnonzero(~self.written)
+
+
+def _mapped(path: Path, shape: tuple[int, ...], mode: str) -> np.memmap:
+    """A memory-mapped array; InputError unless it has this shape."""
+    try:
+        array = np.lib.format.open_memmap(path, mode)
+        if array.shape != shape:
+            raise InputError(f'expected shape {shape}, found {array.shape}')
+        return array
+    except (FileNotFoundError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f'{path} is missing or damaged ({type(error).__name__}: {error}); delete the folder, and '
+        'make it again with tools/store_features.py'
+    )
 
 
 @DATASETS.register_module()

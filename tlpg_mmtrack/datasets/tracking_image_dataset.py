@@ -20,6 +20,10 @@ from ..evaluation.one_pass import box_overlaps
 from .geometry import bounding_box
 from .tracking_source import TrackingSource
 
+NO_IMAGE = 'have the image_id of no image', 'give the id of its image, of the same type'
+CROWD = 'are of crowds', 'annotate each on its own, with iscrowd 0'
+"""What annotations can have wrong that is counted rather than named one by one, and the fix."""
+
 
 @DATASETS.register_module()
 class TrackingImageDataset(TrackingSource):
@@ -61,24 +65,28 @@ class TrackingImageDataset(TrackingSource):
                 f'ann_file: {self.ann_file} is no COCO annotation file '
                 f'({type(error).__name__}: {error})'
             ) from error
-        for fault, count in faults.items():
-            message = f'{count} of {len(content["annotations"])} annotations {fault}'
-            self.leave_out(f'{count} that {fault}', f'{self.ann_file}: {message}; left out', count)
+        for (fault, fix), count in faults.items():
+            share = f'{count} of {len(content["annotations"])}'
+            message = f'{self.ann_file}: {share} annotations {fault}; left out; {fix}'
+            self.leave_out(f'{count} that {fault}; {fix}', message, count)
         objects = [item for pair in pairs if (item := self._parse(*pair))]
         return self.check_loaded(objects, 'object', 'COCO images with boxes')
 
-    def _selected(self, content: dict) -> tuple[list[tuple[dict, dict]], Counter[str]]:
+    def _selected(self, content: dict) -> tuple[list[tuple[dict, dict]], Counter]:
         """Annotations of single objects, each with its image; counts of others by their fault."""
         images = {image['id']: image for image in content.get('images', ())}
         pairs, faults = [], Counter()
         for annotation in content.get('annotations', ()):
-            image = images.get(annotation.get('image_id'))
+            try:
+                image = images.get(annotation['image_id'])
+            except (KeyError, TypeError):  # It has none, or one that no image can have.
+                image = None
             if image is None:
-                faults['have the image_id of no image (or of another type than its id)'] += 1
+                faults[NO_IMAGE] += 1
             elif not self.is_selected(image['file_name']):
                 continue
             elif annotation.get('iscrowd', 0):
-                faults['are of crowds (iscrowd); a target is one object'] += 1
+                faults[CROWD] += 1
             else:
                 pairs.append((annotation, image))
         return pairs, faults
@@ -144,13 +152,17 @@ class TrackingImageDataset(TrackingSource):
 
 def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
     """An annotation's box (x, y, w, h), (4,) float64; raises if it is of no use."""
-    box = np.asarray(annotation.get('bbox', ()), dtype=np.float64)
+    values = annotation.get('bbox')
+    try:
+        box = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
-        raise InputError(f'box {box.tolist()} is not four finite numbers')
+        raise InputError(f'bbox: {values} is not four finite numbers [x, y, width, height]')
     if (box[2:] <= 0).any():
-        raise InputError(f'box {box.tolist()} has no area')
+        raise InputError(f'bbox: {values} has no area')
     if (box[:2] >= (width, height)).any() or (box[:2] + box[2:] <= 0).any():
-        raise InputError(f'box {box.tolist()} is outside the {width} x {height} image')
+        raise InputError(f'bbox: {values} is outside the {width} x {height} image')
     return box
 
 
@@ -169,14 +181,18 @@ def outline_of(segmentation: list | dict | None, height: int, width: int) -> lis
         outermost pixels.
 
     Raises:
-        InputError: If a run-length code is of an image of another size.
-        ValueError: If the segmentation is malformed; or TypeError.
+        InputError: If it is malformed, or a run-length code of an image of another size.
     """
-    if isinstance(segmentation, dict) and segmentation:
-        polygons = _contours(segmentation, height, width)
-    else:
-        parts = segmentation or ()
-        polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in parts]
+    try:
+        if isinstance(segmentation, dict) and segmentation:
+            polygons = _contours(segmentation, height, width)
+        else:
+            parts = segmentation or ()
+            polygons = [np.asarray(part, dtype=np.float32).reshape(-1, 2) for part in parts]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f'segmentation: {error}; give a list of polygons or a run-length code'
+        ) from error
     return [polygon for polygon in polygons if len(polygon) >= 3]
 
 

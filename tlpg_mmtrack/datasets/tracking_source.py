@@ -102,9 +102,10 @@ class TrackingSource(ListedFrames):
         where, count = self.ann_file or self.data_root, sum(self._left_out.values())
         reasons = shorten('; '.join(self._left_out), 300)
         if not items:
+            lost = f'{count} left out: {reasons}; ' if count else ''
             raise InputError(
                 f'{where}: no {kind} to train on (include={self.include}, exclude={self.exclude}, '
-                f'min_size={self.min_size}); {count} left out ({reasons}); expected {expected}'
+                f'min_size={self.min_size}); {lost}expected {expected}'
             )
         print_log(
             f'{where}: {len(items)} {kind}s, {count} left out'

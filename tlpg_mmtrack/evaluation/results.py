@@ -131,7 +131,7 @@ class ResultsFolder:
             InputError: If the folder holds results of another identity, or cannot be written to.
         """
         identity, run = (json.loads(json.dumps(part)) for part in (identity, run))
-        self._videos.mkdir(parents=True, exist_ok=True)
+        self._make()
         manifest = self._read_manifest() or dict(identity=identity, runs=[])
         differences = _differences(manifest['identity'], identity)
         if differences:
@@ -150,9 +150,9 @@ class ResultsFolder:
         """Keep other runs off the folder while the context lasts.
 
         Raises:
-            InputError: If another one has it.
+            InputError: If another one has it, or the folder cannot be made.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self._make()
         try:
             return FileLock(self.path / '.lock').acquire(blocking=False)
         except Timeout:
@@ -208,6 +208,15 @@ class ResultsFolder:
 
     def _file(self, name: str) -> Path:
         return self._videos / f'{name}.json'
+
+    def _make(self) -> None:
+        try:
+            self._videos.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f'results: the folder {self._videos} cannot be made ({error.strerror}); pass '
+                'another folder'
+            ) from error
 
     def _read_manifest(self) -> dict[str, Any] | None:
         try:

@@ -117,11 +117,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # A damaged pickle can raise nearly anything.
         raise InputError(
             f'checkpoint: {path} is truncated, no checkpoint, or holds more than tensors and '
-            f'plain values ({type(error).__name__}); copy it again, or train one'
+            f'plain values ({type(error).__name__}); copy it again, or pass another '
+            'checkpoint'
         ) from error
     state_dict = content.get('state_dict', content) if isinstance(content, dict) else None
     if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
-        raise InputError(f'checkpoint: {path} holds no state dict; pass what tools/train.py wrote')
+        raise InputError(f'checkpoint: {path} holds no state dict; pass a checkpoint of a model')
     return dict(state_dict)
 
 

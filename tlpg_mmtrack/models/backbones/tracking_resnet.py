@@ -24,11 +24,11 @@ class TrackingResNet(ResNet):
     checkpoint='torchvision://resnet50')``.
 
     Args:
-        depth: As other arguments in ``mmdet.ResNet``.
+        depth: 18, 34, 50, 101 or 152.
         out_indices: Stages to return; (1, 2, 3) are C3, C4, C5.
         norm_eval: Keep batch norm in evaluation mode while training: the statistics of a batch,
             of a few sequences whose frames look alike, would be poor.
-        **kwargs: ``frozen_stages`` among them.
+        **kwargs: See ``mmdet.ResNet``, such as ``frozen_stages``.
 
     Attributes:
         feature_info: One :class:`MapShape` per returned map.

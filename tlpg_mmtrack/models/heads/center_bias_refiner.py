@@ -80,12 +80,17 @@ class CenterBiasRefiner(Refiner):
     def centers(
         self, boxes: Tensor, scores: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Cells of a score map of (H, W) to propose at again: centres of the best proposals.
+        """Cells at which stage 2 proposes: the centres of stage 1's best proposals.
 
-        Of (P, 4) boxes (x1, y1, x2, y2) in crop pixels and their (P,) scores, of which one that is
-        not finite does not count: (R,) flat indices in ascending order, and (R,) whether each is
-        one that counts, and no duplicate of that before it. R is ``max_proposals`` or P, whatever
-        the values, which a GPU would have to be asked for.
+        Args:
+            boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
+            scores: (P,) of stage 1; proposals whose score is not finite are not used.
+            size: (H, W) of the score map.
+
+        Returns:
+            (R,) flat indices of cells in ascending order, and (R,) whether to use each: False for
+            a duplicate and in place of an unused proposal. R is the smaller of ``max_proposals``
+            and P; it does not depend on values, so that a GPU need not be waited for.
         """
         best = self.best(scores)
         cells = self.head.grid.to_cells(boxes[best])

@@ -164,10 +164,11 @@ class AlternateLearner(Learner):
     """First the offset kernel, from the boxes; then the filter, at the points that it gives.
 
     Args:
-        filter_optimizer: As in :class:`Learner`, as is ``gradient_scale``, for training only.
+        filter_optimizer: As in :class:`Learner`.
         offset_optimizer: Config of the offset kernel's optimiser.
-        trains_filter: False: in training the filter stays as it starts, which takes a sixth of the
-            time where only the initial offset kernel is to be trained.
+        gradient_scale: As in :class:`Learner`; used in training only.
+        trains_filter: Whether the filter also learns in training. False makes training six times
+            as fast, and is enough where only the initial offset kernel is to be trained.
     """
 
     @checked
