@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import VideoReformatter
+from demo_clip import demo_clip
 
 from tlpg_mmtrack.apis import frames as frames_module
 from tlpg_mmtrack.apis.frames import (
@@ -210,3 +215,23 @@ class TestCamera:
         assert capture.isOpened()
         frames.close()
         assert not capture.isOpened()
+
+
+def test_a_forked_process_that_collects_garbage_ends():
+    """FFmpeg's threads, which a converted frame waits for at its end, are the parent's alone."""
+    with av.open(str(demo_clip())) as container:
+        frame = next(container.decode(video=0))
+    converter = VideoReformatter()
+    converter.reformat(frame, width=1280, height=960, format='bgr24', threads=4)
+    cycle = [converter]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del converter, cycle
+        child = multiprocessing.get_context('fork').Process(target=gc.collect)
+        child.start()
+    finally:
+        gc.enable()
+    child.join(20)
+    child.kill()
+    assert child.exitcode == 0

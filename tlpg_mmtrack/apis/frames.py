@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,9 @@ from tlpg_mmtrack.utils.images import (
 )
 
 logger = logging.getLogger(__name__)
+
+# A forked process that collects a decoded frame waits for threads of FFmpeg that it does not have.
+os.register_at_fork(after_in_child=gc.freeze)
 
 DEFAULT_FPS = 25.0
 """Frames a second where a source does not say."""
