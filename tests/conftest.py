@@ -76,7 +76,7 @@ def _open_log():
 
 @pytest.fixture(scope='session', autouse=True)
 def _plain_configs():
-    """Each run writes its config down three times; to lay it out well takes seconds."""
+    """Each run writes its config down; to lay it out well takes seconds."""
     with patch('mmengine.config.config.FormatCode', lambda text, **_: (text, True)):
         yield
 

@@ -20,4 +20,5 @@ mmcls or ``mmcv.ops`` is first imported, by whomever. Each does nothing where it
 - :func:`.checkpoints.allow_mmengine_checkpoints`: torch 2.6 and later refuse mmengine's
   checkpoints.
 - :func:`.patches.allow_distributed_on_cpu`: mmengine's launchers need CUDA.
+- :func:`.patches.lay_out_configs_once`: mmengine lays a config out three times for each runner.
 """

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Functions of mmengine and mmtrack that are given other arguments."""
+"""Functions of mmengine and mmtrack that are wrapped."""
 
 from __future__ import annotations
 
@@ -51,6 +51,29 @@ def _without_device_ids(init: Callable[..., None]) -> Callable[..., None]:
         init(self, module, *args, **kwargs)
 
     return __init__
+
+
+def lay_out_configs_once() -> None:
+    """Let mmengine lay out the text of a config once, not three times for each runner.
+
+    yapf takes a second or more each time. The last text alone is kept.
+    """
+    from mmengine.config import config
+
+    config.FormatCode = _remembering(config.FormatCode)
+
+
+def _remembering(lay_out: Callable[..., Any]) -> Callable[..., Any]:
+    """A function (text, **style) that answers at once where it is asked for the same again."""
+    last: list[Any] = [None, None]
+
+    @functools.wraps(lay_out)
+    def wrapped(text: str, **style: Any) -> Any:
+        if last[0] != (text, style):
+            last[:] = (text, style), lay_out(text, **style)
+        return last[1]
+
+    return wrapped
 
 
 class _ScalarLike(np.ndarray):

@@ -63,12 +63,17 @@ def prepare() -> None:
         ) from error
     from .checkpoints import allow_mmengine_checkpoints
     from .compiled_ops import give_mmtrack_prroi_pool
-    from .patches import allow_distributed_on_cpu, allow_one_element_arrays
+    from .patches import (
+        allow_distributed_on_cpu,
+        allow_one_element_arrays,
+        lay_out_configs_once,
+    )
     from .vot import stand_in_for_vot_toolkit
 
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()
     allow_one_element_arrays()
+    lay_out_configs_once()
     give_mmtrack_prroi_pool()
     stand_in_for_vot_toolkit()
     _announce_components()
