@@ -133,6 +133,22 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
             make()
 
 
+@pytest.mark.parametrize('read_only', [True, False])
+def test_a_folder_that_cannot_be_written_to_is_named(folder: ResultsFolder, read_only) -> None:
+    """A read-only one; and one in whose lock's place lies something else."""
+    if read_only:
+        folder.path.chmod(0o500)
+        if os.access(folder.path, os.W_OK):
+            pytest.skip('this user writes to a read-only folder')
+    else:
+        (folder.path / '.lock').mkdir()
+    with pytest.raises(
+        InputError,
+        match=r'results: the folder .* cannot be written to \(.+\); pass another folder$',
+    ):
+        folder.lock()
+
+
 #: What another run does; without the package, whose import takes seconds.
 HOLD_THE_LOCK = """
 import os, sys, time

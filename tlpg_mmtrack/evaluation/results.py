@@ -150,7 +150,7 @@ class ResultsFolder:
         """Keep other runs off the folder while the context lasts.
 
         Raises:
-            InputError: If another one has it, or the folder cannot be made.
+            InputError: If another one has it, or the folder cannot be made or written to.
         """
         self._make()
         try:
@@ -160,6 +160,11 @@ class ResultsFolder:
                 f'results: another run is writing to {self.path}; wait for it, or pass another '
                 'folder'
             ) from None
+        except OSError as error:
+            raise InputError(
+                f'results: the folder {self.path} cannot be written to ({error.strerror}); pass '
+                'another folder'
+            ) from error
 
     def write(self, result: VideoResult) -> None:
         """Write one video's result; InputError, which names the file, if that fails."""
