@@ -20,6 +20,7 @@ from torch import Tensor
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.ops.crop import crop_patch
 from tlpg_mmtrack.structures import TrackingResult
+from tlpg_mmtrack.utils.errors import InputError
 
 
 class TestMmtrack:
@@ -72,6 +73,17 @@ class TestMmtrack:
         config.test_cfg.postprocess = postprocess
         message = rf"postprocess is '{postprocess}', which needs .*: {name}=dict"
         with pytest.raises(ValueError, match=message):
+            MODELS.build(config)
+
+    @pytest.mark.parametrize(
+        ('key', 'write'), [('crop_sice', 'crop_size'), ('zzz', 'test_mode, crop_size, .*runtime')]
+    )
+    def test_an_unknown_option_is_named(self, key, write):
+        config = Config.fromfile(CONFIG).model
+        config.test_cfg[key] = 1
+        with pytest.raises(
+            InputError, match=rf"^TLPG: test_cfg: unknown key '{key}'; write {write}, or leave"
+        ):
             MODELS.build(config)
 
     @pytest.mark.parametrize('names', [['nek'], 'nek', ['neck', 'box_head']])

@@ -76,7 +76,7 @@ class DCCClsHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.head: DCCHead = MODELS.build(head)
-        self.options = TrackingOptions(**(options or {}))
+        self.options = TrackingOptions.from_config('DCCClsHead: options', options)
         self.test_cfg = test_cfg
         self.learning = OnlineLearning([self.head], self.options)
         self.stage: Stage | None = None

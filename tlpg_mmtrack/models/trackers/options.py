@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Literal
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import (
@@ -110,6 +112,16 @@ class TrackingOptions:
     confidence: Annotated[dict[str, float], WEIGHTS] | None = None
     redetection: Count | None = None
     runtime: Annotated[str, one_of(*RUNTIMES)] = 'auto'
+
+    @classmethod
+    def from_config(cls, where: str, config: Mapping[str, Any] | None) -> TrackingOptions:
+        """Those of a config; an InputError names a key that is none, where, and those like it."""
+        known = [field.name for field in fields(cls)]
+        for key in config or {}:
+            if key not in known:
+                like = ' or '.join(get_close_matches(str(key), known)) or ', '.join(known)
+                raise InputError(f'{where}: unknown key {key!r}; write {like}, or leave it out')
+        return cls(**(config or {}))
 
     @property
     def uses_iou(self) -> bool:

@@ -90,7 +90,7 @@ class TLPG(BaseSingleObjectTracker):
         self._build_stages(levels, neck, head, refiner)
         self.iou_head = _build_on_levels(levels, iou_head)
         self.box_head = _build_on_levels(levels, box_head)
-        self.options = TrackingOptions(**(test_cfg or {}))
+        self.options = TrackingOptions.from_config('TLPG: test_cfg', test_cfg)
         # mmtrack's base class reads the protocol from here.
         self.test_cfg = dict(test_mode=self.options.test_mode)
         self._check_postprocess()
