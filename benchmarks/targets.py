@@ -4,9 +4,9 @@
 
 `several` is MultiTracker, `single` one Tracker for each target with a model of its own; they take
 turns frame by frame, so that a busy machine hits both alike. `one lost` is MultiTracker again,
-with one more target that is never found. `backbone` is the time of backbone and neck, each crop
-alone and all of them in one batch: what batching could save. Medians, in ms a target (or crop).
-The clip is the one of `make demo`, 640 x 480.
+with one more target that is never found; `half lost` with as many more. `backbone` is the time of
+backbone and neck, each crop alone and all of them in one batch: what batching could save. Medians,
+in ms for each target that is found (or crop). The clip is the one of `make demo`, 640 x 480.
 """
 
 from __future__ import annotations
@@ -52,30 +52,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     clip = islice(open_source(demo_clip()), args.frames + 1)
     frames = [cv2.resize(frame, (640, 480)) for _, frame in clip]
     print(f'torch {torch.__version__}, {torch.get_num_threads()} thread(s); ms for each target')
-    print('targets  several  single  one lost  backbone alone  in one batch')
+    print('targets  several  single  one lost  half lost  backbone alone  in one batch')
     for count in args.targets:
         tracking = compare_trackers(frames, count)
         backbone = compare_batches(count)
-        print(f'{count:7}' + '{:9.1f}{:8.1f}{:10.1f}'.format(*tracking), end='')
+        print(f'{count:7}' + '{:9.1f}{:8.1f}{:10.1f}{:11.1f}'.format(*tracking), end='')
         print('{:16.1f}{:14.1f}'.format(*backbone), flush=True)
 
 
 def compare_trackers(frames: list[np.ndarray], count: int) -> list[float]:
-    """Medians of several, single and one lost; ms for each target that is found."""
+    """Medians of several, single, one lost and half lost; ms for each target that is found."""
     boxes = {n: (20 + 150 * (n % 4), 20 + 110 * (n // 4), SIDE, SIDE) for n in range(count)}
-    several, lost = MultiTracker.from_pretrained(), MultiTracker.from_pretrained()
+    several, one_lost, half_lost = (MultiTracker.from_pretrained() for _ in range(3))
     several.init(frames[0], boxes)
     single = [Tracker.from_pretrained() for _ in boxes]
     for tracker, box in zip(single, boxes.values(), strict=True):
         tracker.init(frames[0], box)
-    lost.init(frames[0], boxes)
-    lost.add(with_patch(frames[0]), {'lost': (280, 200, SIDE, SIDE)})
+    for tracker, lost in ((one_lost, 1), (half_lost, count)):
+        tracker.init(frames[0], boxes)
+        tracker.add(
+            with_patch(frames[0]), {f'lost {n}': (280, 200, SIDE, SIDE) for n in range(lost)}
+        )
 
     def track_single(frame: np.ndarray) -> None:
         for tracker in single:
             tracker.track(frame)
 
-    return turns([several.track, track_single, lost.track], frames[1:], count)
+    calls = [several.track, track_single, one_lost.track, half_lost.track]
+    return turns(calls, frames[1:], count)
 
 
 def with_patch(frame: np.ndarray) -> np.ndarray:

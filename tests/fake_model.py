@@ -23,7 +23,7 @@ class FakeModel(nn.Module):
         self.starts.append((frame.shape, box, seed))
         return {'box': box, 'random': np.random.default_rng(seed)}
 
-    def step(self, frame: np.ndarray, target: dict) -> TrackingResult:
+    def step(self, frame: np.ndarray, target: dict, search: bool = True) -> TrackingResult:
         assert torch.from_numpy(frame).shape == frame.shape
         if self.answer is not None:
             return self.answer

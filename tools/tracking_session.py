@@ -18,6 +18,7 @@ from recording import Recording
 
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
+from tlpg_mmtrack.apis.multi_tracker import longest_waiting
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
@@ -63,14 +64,14 @@ class Target:
         box = self.marks.get(index)
         return None if box is None else TrackingResult(box, 1.0, TrackingState.NORMAL)
 
-    def step(self, index: int, frame: np.ndarray | None) -> None:
-        """Go on to frame ``index``, which is ``next``."""
+    def step(self, index: int, frame: np.ndarray | None, search: bool) -> None:
+        """Go on to frame ``index``, which is ``next``; ``search`` is for :meth:`Tracker.track`."""
         result = self.at(index)
         if index in self.marks:
             if result is not None:
                 self.tracker.init(frame, result.box)
         elif self.results[-1] is not None:
-            result = self.tracker.track(frame)
+            result = self.tracker.track(frame, search)
         self.results.append(result)
 
 
@@ -181,9 +182,10 @@ class TrackingSession:
                         return
                     due = [each for each in self.targets.values() if each.next == index]
                     frame = self.frames[index]
+                    turn = longest_waiting(each.tracker for each in due)
                     with _MODEL:
                         for target in due:
-                            target.step(index, frame)
+                            target.step(index, frame, target.tracker is turn)
                 yield index
         finally:
             self._busy.release()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_model import FakeModel, white_square
-from moving_target import MovingTarget, build_tlpg
+from moving_target import MovingTarget, build_tlpg, iou
 
 from tlpg_mmtrack import MultiTracker
 from tlpg_mmtrack.apis.tracker import Tracker
@@ -43,6 +43,38 @@ def test_as_many_single_trackers_find_the_same():
             expected = single[name].track(picture)
             assert np.array_equal(result.box, expected.box)
             assert (result.score, result.state) == (expected.score, expected.state)
+
+
+def test_lost_ones_take_turns(monkeypatch):
+    """A frame costs no more than with one lost, and each is found when it comes back."""
+    model = build_tlpg(confidence=dict(recent=20.0, bias=-5.0), redetection=1)
+    observe, regions = model.network.observe, []
+    monkeypatch.setattr(
+        model.network, 'observe', lambda *inputs: regions.append(1) or observe(*inputs)
+    )
+    early, late = (
+        [MovingTarget(seed, (x, y), (0, 0)) for seed, x in ((3, 10), (5, 130), (6, 250))]
+        for y in (10, 180)
+    )
+
+    def frame(clips: list[MovingTarget]) -> np.ndarray:
+        picture = early[0].background
+        for clip in clips:
+            picture = clip.draw(picture, 0)
+        return picture
+
+    several = MultiTracker(Tracker(model, 'cpu'))
+    several.init(frame(early), {number: clip.box(0) for number, clip in enumerate(early)})
+    lost, counts = [], []
+    for picture in [frame(early)] * 2 + [frame([])] * 6 + [frame(late)] * 20:
+        regions.clear()
+        results = several.track(picture)
+        lost.append([result.state is TrackingState.NOT_FOUND for result in results.values()])
+        counts.append(len(regions))
+    assert lost[1] == [False] * 3
+    assert lost[7] == [True] * 3
+    assert max(counts) == counts[7] == 3 + 2
+    assert all(iou(results[number].box, clip.box(0)) > 0.5 for number, clip in enumerate(late))
 
 
 def test_objects_come_and_go(tracker):

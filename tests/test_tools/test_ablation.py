@@ -90,8 +90,8 @@ def test_figures_are_means_over_the_trainings(arguments, tmp_path, models, monke
     shutil.copytree(tmp_path / 'work_dirs/dcc_iou', tmp_path / 'seed1/dcc_iou')
     first = FakeModel.step
 
-    def step(model: FakeModel, frame: np.ndarray, target: object) -> TrackingResult:
-        result = first(model, frame, target)
+    def step(model: FakeModel, *inputs: object) -> TrackingResult:
+        result = first(model, *inputs)
         second_training = models.index(model) in (2, 4)
         return replace(result, box=np.array([0.0, 0, 2, 2])) if second_training else result
 

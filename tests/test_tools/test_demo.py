@@ -38,11 +38,11 @@ class FailingModel(FakeModel):
         super().__init__()
         self._call, self._steps = call, 0
 
-    def step(self, frame, target):
+    def step(self, frame, target, search=True):
         self._steps += 1
         if self._steps == 3:
             self._call()
-        return super().step(frame, target)
+        return super().step(frame, target, search)
 
 
 def write_video(path: Path, count: int = 8) -> str:

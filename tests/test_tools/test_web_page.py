@@ -43,10 +43,10 @@ class SlowModel(FakeModel):
 
     steps = 0
 
-    def step(self, frame, target):
+    def step(self, frame, target, search=True):
         self.steps += 1
         time.sleep(0.05)
-        return super().step(frame, target)
+        return super().step(frame, target, search)
 
 
 @pytest.fixture(scope='module')

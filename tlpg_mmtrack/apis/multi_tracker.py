@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,18 @@ from tlpg_mmtrack.utils.errors import InputError
 from .tracker import Tracker
 
 
+def longest_waiting(trackers: Iterable[Tracker]) -> Tracker | None:
+    """The one whose lost object has its turn to be looked for all over the next frame."""
+    return max(trackers, key=lambda tracker: tracker.waiting, default=None)
+
+
 class MultiTracker:
     """Tracks named objects through a video; each as a :class:`Tracker` of its own would.
 
-    They share the model's weights alone: none changes another's boxes. A frame takes the sum of
-    their times; one that is lost takes about twice its own. Objects may come and go at any frame.
+    They share the model's weights, and none changes another's boxes but so: of several that are
+    lost, one in each frame is looked for all over it, the others around their last place. A frame
+    takes the sum of their times, and once that of one or two more. Objects may come and go at any
+    frame.
 
     Args:
         tracker: Whose model, device and seed are used; it is not changed.
@@ -73,7 +80,8 @@ class MultiTracker:
 
     def track(self, frame: np.ndarray | None) -> dict[Hashable, TrackingResult]:
         """Find every object in the next frame, as :meth:`Tracker.track` does: a result by name."""
-        return {name: target.track(frame) for name, target in self._targets.items()}
+        turn = longest_waiting(self._targets.values())
+        return {name: each.track(frame, each is turn) for name, each in self._targets.items()}
 
     def manifest(self) -> dict[str, Any]:
         """What determines the boxes; see :meth:`Tracker.manifest`."""

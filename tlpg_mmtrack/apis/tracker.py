@@ -34,8 +34,12 @@ class TrackingModel(Protocol):
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> Any:
         """Learn a target from its first frame (H, W, 3) and box (4,), (x, y, width, height)."""
 
-    def step(self, frame: np.ndarray, target: Any) -> TrackingResult:
-        """Find the target in the next frame, and learn from it."""
+    def step(self, frame: np.ndarray, target: Any, search: bool = True) -> TrackingResult:
+        """Find the target in the next frame, and learn from it.
+
+        Where the target has an attribute ``waiting`` that is not 0, ``search`` says whether it may
+        be looked for far away.
+        """
 
 
 class Tracker:
@@ -143,11 +147,21 @@ class Tracker:
         self._last_box = checked
         self._warned = False
 
-    def track(self, frame: np.ndarray | None) -> TrackingResult:
-        """Find the object in the next frame, (H, W, 3) uint8, BGR, whose size may change.
+    @property
+    def waiting(self) -> float:
+        """How long a lost object was not looked for elsewhere; 0 where it is not lost."""
+        return getattr(self._target, 'waiting', 0)
+
+    def track(self, frame: np.ndarray | None, search: bool = True) -> TrackingResult:
+        """Find the object in the next frame.
 
         A frame that cannot be used (None, or anything that :meth:`init` refuses) is answered with
         the last box, score 0 and ``NOT_FOUND``, and the first one is logged.
+
+        Args:
+            frame: (H, W, 3) uint8, BGR; its size may change.
+            search: Whether a lost object may be looked for elsewhere in the frame, too, which
+                takes about as long again.
 
         Raises:
             RuntimeError: If :meth:`init` was not called before.
@@ -162,7 +176,7 @@ class Tracker:
         except (TypeError, ValueError) as error:
             self._warn(f'unusable frame, the target counts as not found: {error}')
             return self._not_found()
-        result = self.model.step(frame, self._target)
+        result = self.model.step(frame, self._target, search)
         return self._checked(result, _size(frame))
 
     def manifest(self) -> dict[str, Any]:

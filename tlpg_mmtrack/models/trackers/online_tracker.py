@@ -102,20 +102,18 @@ class OnlineTracker:
         return target
 
     @torch.inference_mode()
-    def step(self, frame: np.ndarray, target: TargetState) -> TrackingResult:
+    def step(self, frame: np.ndarray, target: TargetState, search: bool = True) -> TrackingResult:
         """Find the target in the next frame and learn from it; see :meth:`TLPG.step`."""
         target.frame += 1
-        options = self.options
         look = self._look(frame, target, target.box)
         if look is None and (target.blank or contrast(frame) < LEAST_CONTRAST):
             # Such a frame says nothing of the target.
             box = bound_by_frame(target.box, frame.shape)
             return TrackingResult(box, 0.0, TrackingState.NOT_FOUND, 0.0)
         usual = self._measure(target, self._without_look_alikes(target, look))
-        if options.redetection is not None and target.missed >= options.redetection:
-            sighting = self._search(frame, target, usual)
-        else:
-            sighting = usual if self._accepts(target, usual) else None
+        sighting = usual if self._accepts(target, usual) else None
+        if target.waiting:
+            sighting = self._search(frame, target, sighting, search)
         if sighting is None:
             target.look_alikes.follow(None if look is None else look.peaks, target.extent)
             return self._miss(target, usual, frame.shape)
@@ -180,39 +178,47 @@ class OnlineTracker:
         found = Found(seen, place.state, look.peaks, box, center, size, iou, appearance, evidence)
         return Sighting(place.score, found, self.confidence(evidence))
 
-    def _search(self, frame: np.ndarray, target: TargetState, usual: Sighting) -> Sighting | None:
-        """Look elsewhere in the frame, too, for a target that was lost.
+    def _search(
+        self, frame: np.ndarray, target: TargetState, usual: Sighting | None, search: bool
+    ) -> Sighting | None:
+        """Find a target that was lost; what was seen in two frames in a row, else None.
 
         Args:
             frame: The frame.
             target: The target.
-            usual: What is seen around the box.
-
-        Returns:
-            What was seen in two frames; else None.
+            usual: What is accepted around the box.
+            search: Whether to look elsewhere in the frame, too.
         """
-        options = self.options
-        if target.candidate is None:
-            boxes = scan_boxes(target.last, frame.shape, options.search_scale)
-            first = REGIONS * (target.missed - options.redetection)
-            boxes = [boxes[(first + i) % len(boxes)] for i in range(REGIONS)]
+        sure = [] if usual is None else [usual]
+        if search:
+            elsewhere = self._elsewhere(frame, target)
+            if elsewhere.confidence >= FOUND:
+                sure.append(elsewhere)
+        known, target.candidate = target.candidate, None
+        best = max(sure, key=lambda sighting: sighting.confidence, default=None)
+        if best is not None and known is not None and near(known, best.found.frame_box):
+            target.box = best.found.frame_box
+            return best
+        if best is not None:
+            target.candidate = best.found.frame_box
+        if not search:
+            target.waiting += 1
         else:
-            boxes = [target.candidate]
+            # What is seen must be seen again; once more, since others may wait.
+            target.waiting = math.inf if known is None and best is not None else 1
+        return None
+
+    def _elsewhere(self, frame: np.ndarray, target: TargetState) -> Sighting:
+        """What looks most like the target at the candidate, or else in the next regions."""
+        boxes = [target.candidate]
+        if target.candidate is None:
+            regions = scan_boxes(target.last, frame.shape, self.options.search_scale)
+            first = REGIONS * target.searches
+            boxes = [regions[(first + i) % len(regions)] for i in range(REGIONS)]
+        target.searches += 1
         looks = [look for box in boxes if (look := self._look(frame, target, box)) is not None]
         best = max(looks, key=lambda look: np.nan_to_num(look.place.score), default=None)
-        sure = [usual] if self._accepts(target, usual) else []
-        elsewhere = self._measure(target, best)
-        if elsewhere.confidence >= FOUND:
-            sure.append(elsewhere)
-        known, target.candidate = target.candidate, None
-        if not sure:
-            return None
-        best = max(sure, key=lambda sighting: sighting.confidence)
-        if known is None or not near(known, best.found.frame_box):
-            target.candidate = best.found.frame_box
-            return None
-        target.box = best.found.frame_box
-        return best
+        return self._measure(target, best)
 
     def _accepts(self, target: TargetState, sighting: Sighting) -> bool:
         """Whether it is sure enough; after a miss, away from the last place, it must be surer."""
@@ -249,6 +255,8 @@ class OnlineTracker:
         Only the report is bounded: after one small frame the search goes on where it was.
         """
         target.missed += 1
+        if target.missed == self.options.redetection:
+            target.waiting = 1
         if sighting.found is not None and sighting.confidence >= LEAST:
             center = sighting.found.center
         else:
@@ -271,7 +279,8 @@ class OnlineTracker:
         shift = found.center - center_of(target.last)
         self._move(target, found, confidence if sure else 0.0, shape)
         target.history.moved(shift / (target.frame - target.last_frame))
-        target.missed, target.last, target.last_frame = 0, target.box.copy(), target.frame
+        target.last, target.last_frame = target.box.copy(), target.frame
+        target.missed = target.searches = target.waiting = 0
         if state is TrackingState.UNCERTAIN:
             target.look_alikes.forget()
         else:

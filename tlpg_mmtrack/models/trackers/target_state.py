@@ -45,7 +45,11 @@ class TargetState:
         frame: Number of frames seen after the first.
         last_frame: Number of that frame.
         missed: Number of frames since then; those that show nothing are not counted.
-        candidate: (4,), the box that may be the target when it is searched for; or None.
+        searches: Number of frames since then in which it was looked for elsewhere, too.
+        waiting: 0 until it is lost; from then on, of several targets the one with the highest
+            should be looked for elsewhere.
+        candidate: (4,), the box that may be the target when it is lost, of the last frame; or
+            None.
         schedule: When the target models learn.
         due: Stages that have an iteration to run, in order.
     """
@@ -61,6 +65,8 @@ class TargetState:
     frame: int = 0
     last_frame: int = 0
     missed: int = 0
+    searches: int = 0
+    waiting: float = 0
     candidate: np.ndarray | None = None
     schedule: Schedule = field(default_factory=Schedule)
     due: list[int] = field(default_factory=list)

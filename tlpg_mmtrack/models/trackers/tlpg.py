@@ -213,14 +213,16 @@ class TLPG(BaseSingleObjectTracker):
         """
         return self.online.start(frame, box, seed)
 
-    def step(self, frame: np.ndarray, target: TargetState) -> TrackingResult:
+    def step(self, frame: np.ndarray, target: TargetState, search: bool = True) -> TrackingResult:
         """Find the target in the next frame and learn from it.
 
         Args:
             frame: (H, W, 3) uint8, BGR; its size may differ from the last frame's.
             target: State from :meth:`start`; updated in place.
+            search: Whether one that is lost is looked for elsewhere in the frame, too
+                (``redetection``), or has to wait.
         """
-        return self.online.step(frame, target)
+        return self.online.step(frame, target, search)
 
     def init(self, img: Tensor) -> None:
         """Start on mmtrack's first frame (1, 3, H, W); ``self.memo.bbox`` is (cx, cy, w, h)."""
