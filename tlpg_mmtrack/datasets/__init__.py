@@ -11,22 +11,3 @@ from .transforms.frames import LoadFrame, LoadTrackingFrames, SampleTrackingFram
 from .transforms.pasting import CutAndPaste, PasteDistractors, PasteOccluders
 from .transforms.photometric import TrackingPhotometric
 from .weighted_tracking_dataset import WeightedTrackingDataset
-
-__all__ = [
-    'CropLikeTracker',
-    'CutAndPaste',
-    'GOT10kValidationDataset',
-    'LoadFrame',
-    'LoadTrackingFrames',
-    'PasteDistractors',
-    'PasteOccluders',
-    'SampleTrackingFrames',
-    'StoredFeatureDataset',
-    'TrackingCrop',
-    'TrackingImageDataset',
-    'TrackingPhotometric',
-    'TrackingSource',
-    'TrackingVideoDataset',
-    'VideoFolderDataset',
-    'WeightedTrackingDataset',
-]

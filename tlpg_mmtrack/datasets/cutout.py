@@ -18,15 +18,10 @@ _SUBPIXEL_BITS = 4
 
 @dataclass(frozen=True)
 class Cutout:
-    """An object and the image that shows it.
+    """An object and the image that shows it."""
 
-    Attributes:
-        image: (H, W, 3) uint8.
-        outline: Polygons, each (P, 2), as annotated (counted from pixel edges).
-    """
-
-    image: np.ndarray
-    outline: list[np.ndarray]
+    image: np.ndarray  #: (H, W, 3) uint8.
+    outline: list[np.ndarray]  #: Polygons, each (P, 2), as annotated (counted from pixel edges).
 
     @property
     def points(self) -> np.ndarray:

@@ -93,23 +93,17 @@ class StoredFeatureDataset(CheckedOptions, Dataset):
     W), one a level) and ``data_samples``, a ``TrackDataSample`` with ``gt_instances.bboxes`` and
     ``search_gt_instances.bboxes``, (frames, 4) each, (x1, y1, x2, y2) in crop pixels.
 
-    Args:
-        folder: Folder that tools/store_features.py wrote.
-        num_template_frames: Template crops of a sample.
-        num_search_frames: Search crops; beyond the stored ones, template crops that are not used
-            as templates.
-        seed: Seed of the choice of crops.
-
     Raises:
         InputError: If the folder is no store, it is incomplete or has too few crops a sample.
     """
 
     NUM_SAMPLES: ClassVar = 2**20
 
-    folder: str
-    num_template_frames: Count = 2
+    folder: str  #: Folder that tools/store_features.py wrote.
+    num_template_frames: Count = 2  #: Template crops of a sample.
+    #: Search crops; beyond the stored ones, template crops that are not used as templates.
     num_search_frames: Count = 1
-    seed: Natural = 0
+    seed: Natural = 0  #: Seed of the choice of crops.
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -31,20 +31,14 @@ BOX_FILES = ('groundtruth.txt', 'groundtruth_rect.txt')
 
 @dataclass(frozen=True)
 class FolderVideo:
-    """One target in one video.
+    """One target in one video."""
 
-    Attributes:
-        name: Its name; several targets of one folder are ``Jogging-1`` and ``Jogging-2``.
-        images: Its frames' files, in order.
-        truth: (n, 4) float64 boxes (x, y, width, height) in pixels, 0-based; NaN, or without area,
-            where the target is absent.
-        annotation: The file of the boxes, if there is one.
-    """
-
-    name: str
-    images: list[Path]
+    name: str  #: Its name; several targets of one folder are ``Jogging-1`` and ``Jogging-2``.
+    images: list[Path]  #: Its frames' files, in order.
+    #: (n, 4) float64 boxes (x, y, width, height) in pixels, 0-based; NaN, or without area, where
+    #: the target is absent.
     truth: np.ndarray
-    annotation: Path | None = None
+    annotation: Path | None = None  #: The file of the boxes, if there is one.
 
 
 #: Videos that can be used, and by name why others cannot: the reason names the file, and the line.

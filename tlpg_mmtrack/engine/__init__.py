@@ -3,13 +3,3 @@
 
 from .checkpoints import FittingCheckpointHook, GuardedCheckpointHook, load_shipped_checkpoint
 from .hooks import EpochSeedHook, InterruptHook, MainProcessLoggerHook, NonEmptyEpochLoop
-
-__all__ = [
-    'EpochSeedHook',
-    'FittingCheckpointHook',
-    'GuardedCheckpointHook',
-    'InterruptHook',
-    'MainProcessLoggerHook',
-    'NonEmptyEpochLoop',
-    'load_shipped_checkpoint',
-]

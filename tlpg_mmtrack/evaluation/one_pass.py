@@ -25,27 +25,18 @@ _REPORTED = 20
 
 @dataclass(frozen=True)
 class Convention:
-    """Which frames count in one benchmark, and how they are averaged.
+    """Which frames count in one benchmark, and how they are averaged."""
 
-    Attributes:
-        visible_only: Count only frames in which the target is visible.
-        limit_to_image: Limit both boxes to the image before their overlap is taken.
-        pooled: Average over all frames of all videos at once, not over each video's average.
-        first_counts: Whether the first frame counts, as right, whatever box was tracked.
-        success_bins: Number of overlap thresholds, evenly from 0 to 1.
-        without_truth: A counted frame whose true box is not usable: ``'failure'``; ``'skipped'``,
-            it does not count after all; ``'near'``, its overlap is a failure and its centre error
-            a hit, and a box is usable only if all its four numbers are positive.
-        share_of_all: Divide by all frames of the video, not by the counted ones.
-    """
-
-    visible_only: bool = False
-    limit_to_image: bool = False
-    pooled: bool = False
-    first_counts: bool = True
-    success_bins: int = 21
+    visible_only: bool = False  #: Count only frames in which the target is visible.
+    limit_to_image: bool = False  #: Limit both boxes to the image before their overlap is taken.
+    pooled: bool = False  #: Average over all videos' frames at once, not over videos' averages.
+    first_counts: bool = True  #: Whether the first frame counts, as right, whatever was tracked.
+    success_bins: int = 21  #: Number of overlap thresholds, evenly from 0 to 1.
+    #: A counted frame whose true box is not usable: ``'failure'``; ``'skipped'``, it does not
+    #: count after all; ``'near'``, its overlap is a failure and its centre error a hit, and a box
+    #: is usable only if all its four numbers are positive.
     without_truth: Literal['failure', 'skipped', 'near'] = 'failure'
-    share_of_all: bool = False
+    share_of_all: bool = False  #: Divide by all frames of the video, not by the counted ones.
 
 
 #: ``otb``: OTB's success and precision as the GOT-10k toolkit computes them. ``lasot``: LaSOT's,
@@ -66,21 +57,13 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class TrackedVideo:
-    """One pass over a video. Boxes are (x, y, width, height) in pixels.
+    """One pass over a video. Boxes are (x, y, width, height) in pixels."""
 
-    Attributes:
-        name: The video's name.
-        boxes: (n, 4) tracked boxes; the first is what the tracker was given.
-        truth: (n, 4) true boxes; NaN or without size where there is none.
-        visible: (n,) bool, whether the target can be seen; None for always.
-        size: (width, height) of the frames; needed by conventions that limit boxes to the image.
-    """
-
-    name: str
-    boxes: np.ndarray
-    truth: np.ndarray
-    visible: np.ndarray | None = None
-    size: tuple[int, int] | None = None
+    name: str  #: The video's name.
+    boxes: np.ndarray  #: (n, 4) tracked boxes; the first is what the tracker was given.
+    truth: np.ndarray  #: (n, 4) true boxes; NaN or without size where there is none.
+    visible: np.ndarray | None = None  #: (n,), whether the target can be seen; None for always.
+    size: tuple[int, int] | None = None  #: (width, height), for conventions that limit boxes.
 
 
 @dataclass(frozen=True)
@@ -89,24 +72,15 @@ class OnePassScores:
 
     The curves have a value for each overlap threshold, for each of ``PIXEL_THRESHOLDS`` and for
     each of ``NORMALISED_THRESHOLDS``.
-
-    Attributes:
-        success: Area under the success curve (AUC).
-        precision: Frames with a centre error of at most 20 pixels (P20).
-        norm_precision: Frames with an error of at most 0.2 target sizes.
-        norm_precision_auc: Mean from 0 to 0.5 target sizes, TrackingNet's normalised precision.
-        average_overlap: Mean overlap (AO).
-        success_50: Frames with an overlap above 0.5 (SR.5).
-        success_75: Frames with an overlap above 0.75 (SR.75).
     """
 
-    success: float
-    precision: float
-    norm_precision: float
-    norm_precision_auc: float
-    average_overlap: float
-    success_50: float
-    success_75: float
+    success: float  #: Area under the success curve (AUC).
+    precision: float  #: Frames with a centre error of at most 20 pixels (P20).
+    norm_precision: float  #: Frames with an error of at most 0.2 target sizes.
+    norm_precision_auc: float  #: Mean from 0 to 0.5 target sizes, as TrackingNet has it.
+    average_overlap: float  #: Mean overlap (AO).
+    success_50: float  #: Frames with an overlap above 0.5 (SR.5).
+    success_75: float  #: Frames with an overlap above 0.75 (SR.75).
     success_curve: np.ndarray
     precision_curve: np.ndarray
     norm_precision_curve: np.ndarray

@@ -38,26 +38,19 @@ _SHORTEST_TIME = 1e-8
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What was tracked in one video; plain numbers, as they are written.
+    """What was tracked in one video; plain numbers, as they are written."""
 
-    Attributes:
-        name: The video's name, unique in its data set.
-        size: (width, height) of the frames.
-        regions: Of each frame 4 numbers, (x1, y1, x2, y2) in pixels; or, in VOT's protocol, one of
-            :mod:`~tlpg_mmtrack.compat.vot`'s codes.
-        truth: Of each frame 4 numbers (x1, y1, x2, y2) or 8, four corners; only of the first frame
-            where the data set gives no more.
-        visible: Of each frame whether the target can be seen.
-        times: Of each frame the seconds that tracking took, without reading the image.
-        fingerprint: :func:`~.provenance.data_fingerprint` of the data; None if not known.
-    """
-
-    name: str
-    size: tuple[int, int]
+    name: str  #: The video's name, unique in its data set.
+    size: tuple[int, int]  #: (width, height) of the frames.
+    #: Of each frame 4 numbers, (x1, y1, x2, y2) in pixels; or, in VOT's protocol, one of
+    #: :mod:`~tlpg_mmtrack.compat.vot`'s codes.
     regions: list[list[float]]
+    #: Of each frame 4 numbers (x1, y1, x2, y2) or 8, four corners; only of the first frame where
+    #: the data set gives no more.
     truth: list[list[float]]
-    visible: list[bool]
-    times: list[float]
+    visible: list[bool]  #: Of each frame whether the target can be seen.
+    times: list[float]  #: Of each frame the seconds that tracking took, without reading the image.
+    #: :func:`~.provenance.data_fingerprint` of the data; None if not known.
     fingerprint: str | None = None
 
     def tracked(self) -> TrackedVideo:

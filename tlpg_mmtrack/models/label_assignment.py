@@ -49,20 +49,14 @@ def gaussian_labels(
 @TASK_UTILS.register_module()
 @dataclass(frozen=True)
 class DCCAssigner(CheckedOptions):
-    """Labels, positives and negatives of deformable central correlation.
+    """Labels, positives and negatives of deformable central correlation."""
 
-    Attributes:
-        center_shrink: sigma_c, the centre region's size relative to the box.
-        label_band: Between the centre region and the box, where section 3.2 has two labels:
-            ``'gaussian'``, smoothed; or ``'ignore'``, such cells count for nothing.
-        positive_iou: theta_hi; a cell whose proposal overlaps the box this much is a positive.
-        regression_cells: Cells nearest the target at which each frame's box is learned.
-    """
-
-    center_shrink: Probability = 0.3
+    center_shrink: Probability = 0.3  #: sigma_c, the centre region's size relative to the box.
+    #: Between the centre region and the box, where section 3.2 has two labels: ``'gaussian'``,
+    #: smoothed; or ``'ignore'``, such cells count for nothing.
     label_band: Literal['gaussian', 'ignore'] = 'gaussian'
-    positive_iou: Probability = 0.6
-    regression_cells: Count = 16
+    positive_iou: Probability = 0.6  #: theta_hi; a cell whose proposal overlaps so is a positive.
+    regression_cells: Count = 16  #: Cells nearest the target at which each frame's box is learned.
 
     def labels(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         """:func:`gaussian_labels` with this centre region."""

@@ -12,21 +12,5 @@ from .deformable_correlation import (
     project,
     project_transpose,
 )
-from .points_to_box import ExtremeWeights, distances_to_boxes, extreme_weights, points_to_box
+from .points_to_box import distances_to_boxes, extreme_weights, points_to_box
 from .prroi_pool import PrRoIPool, prroi_pool, prroi_pool_boxes
-
-__all__ = [
-    'BilinearSampler',
-    'ExtremeWeights',
-    'PrRoIPool',
-    'deformable_correlation',
-    'distances_to_boxes',
-    'extreme_weights',
-    'kernel_points',
-    'kernel_sampler',
-    'points_to_box',
-    'project',
-    'project_transpose',
-    'prroi_pool',
-    'prroi_pool_boxes',
-]

@@ -26,17 +26,12 @@ NOTE = 'last_checkpoint'
 
 @dataclass(frozen=True)
 class WeightsManifest:
-    """What a weights file is: the JSON file beside it, with exactly these keys.
+    """What a weights file is: the JSON file beside it, with exactly these keys."""
 
-    Attributes:
-        sha256: Hash of the weights file, in hexadecimal.
-        config: Name of the config the weights were trained with: its file name without ``.py``.
-        seed: Random seed of that training.
-    """
-
-    sha256: str
+    sha256: str  #: Hash of the weights file, in hexadecimal.
+    #: Name of the config the weights were trained with: its file name without ``.py``.
     config: str
-    seed: int
+    seed: int  #: Random seed of that training.
 
 
 def read_manifest(weights: Path) -> WeightsManifest:

@@ -38,18 +38,12 @@ class CropTransform(CheckedOptions, BaseTransform):
     size (size / search_scale). Its second is the standard deviation of the logarithm of the crop's
     side. DiMP's pairs are (3, 0.25 / sqrt 2) and (4.5, 0.5 / sqrt 2): it draws width and height
     apart, and the side is their geometric mean.
-
-    Args:
-        size: Side of the crops in pixels.
-        search_scale: Side of the crop before jitter, in units of the target's size.
-        template_jitter: Jitter of template frames.
-        search_jitter: Jitter of search frames.
     """
 
-    size: Count = 288
-    search_scale: Annotated[float, at_least(1)] = 5.0
-    template_jitter: tuple[NonNegative, NonNegative] = (3.0, 0.18)
-    search_jitter: tuple[NonNegative, NonNegative] = (4.5, 0.35)
+    size: Count = 288  #: Side of the crops in pixels.
+    search_scale: Annotated[float, at_least(1)] = 5.0  #: Side before jitter, in target sizes.
+    template_jitter: tuple[NonNegative, NonNegative] = (3.0, 0.18)  #: Jitter of template frames.
+    search_jitter: tuple[NonNegative, NonNegative] = (4.5, 0.35)  #: Jitter of search frames.
 
     def place(
         self, rng: np.random.Generator, points: np.ndarray, linear: np.ndarray, is_template: bool
@@ -103,17 +97,11 @@ class TrackingCrop(CropTransform):
 
     Replaces ``img`` by crops (size, size, 3) and adds ``gt_bboxes``, for each frame (1, 4) float32
     in (x1, y1, x2, y2) crop pixels, not clipped to the crop. Leaves ``CutAndPaste``'s crops alone.
-
-    Args:
-        flip_prob: Probability of mirroring left and right.
-        still_aspect: Frames of a still image are stretched by exp(+-still_aspect / 2) along x and
-            the inverse along y.
-        still_rotation: Frames of a still image are rotated by up to this many degrees.
     """
 
-    flip_prob: Probability = 0.5
-    still_aspect: NonNegative = 0.2
-    still_rotation: NonNegative = 10.0
+    flip_prob: Probability = 0.5  #: Of mirroring left and right.
+    still_aspect: NonNegative = 0.2  #: Stretch of still images, see :func:`draw_linear`.
+    still_rotation: NonNegative = 10.0  #: Still images are rotated by up to this many degrees.
 
     def transform(self, results: dict) -> dict | None:
         """Make the crops."""

@@ -24,17 +24,11 @@ class SampleTrackingFrames(CheckedOptions, BaseTransform):
     ``img_path``, ``frame_id``, ``video_id``, ``video_length``, ``instances`` (``bbox`` in (x1, y1,
     x2, y2) frame pixels) and ``outlines``; and ``rng``, ``is_still``, ``paste_only``,
     ``num_template_frames``, ``img_shape`` (None if unknown), ``peer`` and ``other``.
-
-    Args:
-        num_template_frames: Template frames of a sample.
-        num_search_frames: Search frames of a sample.
-        max_gap: Templates are taken from this many frames up to a random one, search frames from
-            as many after it.
     """
 
     num_template_frames: Count = 2
     num_search_frames: Count = 2
-    max_gap: Count = 30
+    max_gap: Count = 30  #: Most frames from a random one back to templates, on to search frames.
 
     def _choose(self, visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Indices of the frames, templates first."""

@@ -35,28 +35,19 @@ class CutAndPaste(CropTransform):
     frame the target has its own place, scale, aspect, rotation, colour and motion blur. Replaces
     ``img`` and adds ``gt_bboxes`` as ``TrackingCrop`` does; where it does not act (by chance, or
     for want of a mask), it leaves the sample to that transform.
-
-    Args:
-        prob: Probability of acting on a target that has a mask. Targets marked ``paste_only`` are
-            always pasted.
-        min_size: Least sqrt(width * height) of a target, in pixels of its image.
-        flip_prob: Probability of mirroring the target, in all frames together.
-        aspect: The target is stretched by up to exp(+-aspect / 2) along x and the inverse along y.
-        rotation: The target is rotated by up to this many degrees.
-        colour: Strength of the target's own change of colour, see ``random_table``.
-        motion_blur_prob: Probability of motion blur, for each frame.
-        drift: The background's window moves by up to this share of its side between frames.
     """
 
     MAX_BLUR: ClassVar = 15
 
+    #: Of acting on a target that has a mask. Targets marked ``paste_only`` are always pasted.
     prob: Probability = 0.6
-    min_size: NonNegative = 24.0
-    flip_prob: Probability = 0.5
-    aspect: NonNegative = 0.4
-    rotation: NonNegative = 15.0
-    colour: NonNegative = 0.15
-    motion_blur_prob: Probability = 0.2
+    min_size: NonNegative = 24.0  #: Least sqrt(width * height) of a target, in pixels.
+    flip_prob: Probability = 0.5  #: Of mirroring the target, in all frames together.
+    aspect: NonNegative = 0.4  #: The target is stretched by up to this, see :func:`draw_linear`.
+    rotation: NonNegative = 15.0  #: The target is rotated by up to this many degrees.
+    colour: NonNegative = 0.15  #: Strength of its own change of colour, see ``random_table``.
+    motion_blur_prob: Probability = 0.2  #: Of motion blur, for each frame.
+    #: The background's window moves by up to this share of its side between frames.
     drift: NonNegative = 0.2
 
     def _acts_on(self, results: dict) -> bool:
@@ -118,20 +109,14 @@ class PasteDistractors(CheckedOptions, BaseTransform):
     Where the set holds no such object with a mask, any object of ``other`` that has a mask serves.
     A copy of the target itself is recoloured and stretched: of an equal one nothing would tell
     which of the two is meant.
-
-    Args:
-        prob: Probability that a sample has distractors.
-        frame_prob: Probability that a distractor shows in a frame of such a sample.
-        max_count: Largest number of distractors of a sample; 1 up to this are equally likely.
-        copy_prob: Probability that a distractor is a changed copy of a target that has a mask.
     """
 
     ATTEMPTS: ClassVar = 10
 
-    prob: Probability = 0.3
-    frame_prob: Probability = 0.8
-    max_count: Count = 1
-    copy_prob: Probability = 0.0
+    prob: Probability = 0.3  #: That a sample has distractors.
+    frame_prob: Probability = 0.8  #: That a distractor shows in a frame of such a sample.
+    max_count: Count = 1  #: Most distractors of a sample; 1 up to this are equally likely.
+    copy_prob: Probability = 0.0  #: That one is a changed copy of a target that has a mask.
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""
@@ -189,14 +174,10 @@ class PasteOccluders(CheckedOptions, BaseTransform):
     """Pastes an object over a part of the target in search frames; its box stays whole.
 
     The occluder is the object of ``other``, along its mask or, without one, as its box.
-
-    Args:
-        prob: Probability, for each search frame, of an occluder.
-        max_size: Largest size, sqrt(width * height), of an occluder in units of the target's.
     """
 
-    prob: Probability = 0.15
-    max_size: Positive = 0.9
+    prob: Probability = 0.15  #: Of an occluder, for each search frame.
+    max_size: Positive = 0.9  #: Largest sqrt(width * height) of one, in units of the target's.
 
     def transform(self, results: dict) -> dict:
         """Paste into ``img``; ``gt_bboxes`` stays as it is."""

@@ -20,25 +20,16 @@ _SUBPIXEL_BITS = 4
 @TRANSFORMS.register_module()
 @dataclass
 class TrackingPhotometric(CheckedOptions, BaseTransform):
-    """Changes the look of the crops in ``img``: once for the sample, then a little for each frame.
-
-    Args:
-        shared_colour: Strength of the change shared by all frames, see ``random_table``.
-        frame_colour: Strength of each frame's own change.
-        grey_prob: Probability that the whole sample is grey.
-        blur_prob: Probability, for each frame, of camera blur (out of focus or motion).
-        jpeg_prob: Probability, for each frame, of coarse JPEG compression.
-        noise_prob: Probability, for each frame, of sensor noise.
-    """
+    """Changes the look of the crops in ``img``: once for all, then a little for each frame."""
 
     NOISE_LENGTH: ClassVar = 1_000_000
 
-    shared_colour: NonNegative = 0.25
-    frame_colour: NonNegative = 0.15
-    grey_prob: Probability = 0.05
-    blur_prob: Probability = 0.15
-    jpeg_prob: Probability = 0.1
-    noise_prob: Probability = 0.1
+    shared_colour: NonNegative = 0.25  #: Strength of the shared change, see ``random_table``.
+    frame_colour: NonNegative = 0.15  #: Strength of each frame's own change.
+    grey_prob: Probability = 0.05  #: That the whole sample is grey.
+    blur_prob: Probability = 0.15  #: Of camera blur (out of focus or motion), for each frame.
+    jpeg_prob: Probability = 0.1  #: Of coarse JPEG compression, for each frame.
+    noise_prob: Probability = 0.1  #: Of sensor noise, for each frame.
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,12 +6,3 @@ from .dcc_cls_head import DCCClsHead
 from .enhanced_neck import EnhancedNeck
 from .mmtrack_iou_head import MMTrackIoUHead
 from .repaired_prdimp import RepairedPrDiMP, RepairedPrDiMPClsHead
-
-__all__ = [
-    'CenterBiasBoxHead',
-    'DCCClsHead',
-    'EnhancedNeck',
-    'MMTrackIoUHead',
-    'RepairedPrDiMP',
-    'RepairedPrDiMPClsHead',
-]

@@ -4,5 +4,3 @@
 from .detnet import DetNet
 from .efficientnet_lite import EfficientNetLite
 from .tracking_resnet import TrackingResNet
-
-__all__ = ['DetNet', 'EfficientNetLite', 'TrackingResNet']

@@ -6,11 +6,3 @@ from .box_regression_refiner import BoxRegressionRefiner
 from .center_bias_refiner import CenterBiasRefiner
 from .dcc_head import DCCHead
 from .iou_net_head import IoUNetHead
-
-__all__ = [
-    'BoxRegressionHead',
-    'BoxRegressionRefiner',
-    'CenterBiasRefiner',
-    'DCCHead',
-    'IoUNetHead',
-]

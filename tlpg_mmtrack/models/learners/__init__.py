@@ -19,21 +19,3 @@ from .residual_problems import (
     plain_sampler,
 )
 from .sd_optimizer import Minimisation, SDOptimizer
-
-__all__ = [
-    'AlternateLearner',
-    'Evaluation',
-    'FilterLearner',
-    'FilterProblem',
-    'JointLearner',
-    'JointProblem',
-    'Learned',
-    'Learner',
-    'Minimisation',
-    'Parameters',
-    'RegressionProblem',
-    'ResidualProblem',
-    'SDOptimizer',
-    'TargetProblems',
-    'plain_sampler',
-]

@@ -3,5 +3,3 @@
 
 from .balanced_neck import BalancedNeck, resize_map
 from .feature_enhancer import FeatureEnhancer
-
-__all__ = ['BalancedNeck', 'FeatureEnhancer', 'resize_map']

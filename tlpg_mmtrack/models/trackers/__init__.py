@@ -5,5 +5,3 @@ from .frame_network import FrameNetwork
 from .options import TrackingOptions
 from .target_state import TargetState
 from .tlpg import TLPG
-
-__all__ = ['TLPG', 'FrameNetwork', 'TargetState', 'TrackingOptions']

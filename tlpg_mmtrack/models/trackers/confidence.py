@@ -18,29 +18,17 @@ in two frames, once it is searched for."""
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for and against one found box, against what was usual.
+    """What speaks for and against one found box, against what was usual."""
 
-    Attributes:
-        score: The peak's score.
-        level: The same, relative to the mean of sure frames.
-        second: The second peak's score, relative to the peak's.
-        iou: Predicted IoU of the box.
-        similarity: Cosine of the box's look and the first frame's.
-        recent: Cosine of the box's look and that of sure frames.
-        jump: Change of the velocity since the last found frame, in target sizes a frame.
-        growth: Absolute change of the size's logarithm, of width and height together.
-        since: Number of frames since the last found one.
-    """
-
-    score: float
-    level: float
-    second: float
-    iou: float
-    similarity: float
-    recent: float
-    jump: float
-    growth: float
-    since: int
+    score: float  #: The peak's score.
+    level: float  #: The same, relative to the mean of sure frames.
+    second: float  #: The second peak's score, relative to the peak's.
+    iou: float  #: Predicted IoU of the box.
+    similarity: float  #: Cosine of the box's look and the first frame's.
+    recent: float  #: Cosine of the box's look and that of sure frames.
+    jump: float  #: Change of the velocity since the last found frame, in target sizes a frame.
+    growth: float  #: Absolute change of the size's logarithm, of width and height together.
+    since: int  #: Number of frames since the last found one.
 
     @property
     def steady(self) -> bool:

@@ -28,62 +28,38 @@ BOX_LEVELS = 2
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed of a batch of crops.
+    """What is computed of a batch of crops."""
 
-    Attributes:
-        levels: The backbone's maps C3, C4, C5.
-        x: (N, C, H, W), the neck's map of stride 16.
-        sources: C3' and C5', the feature enhancer's other two inputs.
-    """
-
-    levels: tuple[Tensor, ...]
-    x: Tensor
-    sources: tuple[Tensor, ...]
+    levels: tuple[Tensor, ...]  #: The backbone's maps C3, C4, C5.
+    x: Tensor  #: (N, C, H, W), the neck's map of stride 16.
+    sources: tuple[Tensor, ...]  #: C3' and C5', the feature enhancer's other two inputs.
 
 
 @dataclass(frozen=True)
 class Maps:
-    """What a batch of crops shows, whatever the target.
+    """What a batch of crops shows, whatever the target."""
 
-    Attributes:
-        features: (N, C, H, W), filter features of every stage.
-        levels: The backbone's C3 and C4, which box heads read.
-        enhanced: (N, C, H, W), x_E, for a second stage without a target model; else None.
-    """
-
-    features: list[Tensor]
-    levels: tuple[Tensor, ...]
-    enhanced: Tensor | None
+    features: list[Tensor]  #: (N, C, H, W), filter features of every stage.
+    levels: tuple[Tensor, ...]  #: The backbone's C3 and C4, which box heads read.
+    enhanced: Tensor | None  #: (N, C, H, W), x_E, for a second stage without a target model.
 
 
 @dataclass(frozen=True)
 class StageOutput(Prediction):
-    """What one stage says of one crop; with the fields of :class:`Prediction`.
+    """What one stage says of one crop; with the fields of :class:`Prediction`."""
 
-    Attributes:
-        features: (1, 1, C, H, W), filter features, which the target model is learned from.
-        boxes: (H*W, 4), the proposal of every cell, (x1, y1, x2, y2) in crop pixels.
-    """
-
-    features: Tensor
-    boxes: Tensor
+    features: Tensor  #: (1, 1, C, H, W), filter features, which the target model is learned from.
+    boxes: Tensor  #: (H*W, 4), the proposal of every cell, (x1, y1, x2, y2) in crop pixels.
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What the network and a target's models say of one crop.
+    """What the network and a target's models say of one crop."""
 
-    Attributes:
-        stages: Of stage 1 and, with a :class:`CenterBiasRefiner`, of stage 2.
-        iou_features: IoU-Net's maps; empty where boxes are picked by score alone.
-        levels: The backbone's C3 and C4, for the box regression; else empty.
-        enhanced: (1, C, H, W), x_E, for a second stage without a target model; else None.
-    """
-
-    stages: list[StageOutput]
-    iou_features: tuple[Tensor, ...]
-    levels: tuple[Tensor, ...]
-    enhanced: Tensor | None
+    stages: list[StageOutput]  #: Of stage 1 and, with a :class:`CenterBiasRefiner`, of stage 2.
+    iou_features: tuple[Tensor, ...]  #: IoU-Net's maps; empty where it is not asked.
+    levels: tuple[Tensor, ...]  #: The backbone's C3 and C4, for the box regression; else empty.
+    enhanced: Tensor | None  #: As in :class:`Maps`.
 
 
 MODEL_FIELDS = tuple(field.name for field in fields(TargetModel))

@@ -23,19 +23,13 @@ VELOCITY_RATE = 0.3
 
 @dataclass
 class History:
-    """What was usual in sure frames.
+    """What was usual in sure frames."""
 
-    Attributes:
-        appearance: Looks of the target.
-        velocity: (2,), (x, y), mean shift of the centre in frame pixels a frame.
-        score: Mean peak score.
-        frames: Number of sure frames.
-    """
-
-    appearance: Appearance
+    appearance: Appearance  #: Looks of the target.
+    #: (2,), (x, y), mean shift of the centre in frame pixels a frame.
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
-    score: float = 0.8
-    frames: int = 0
+    score: float = 0.8  #: Mean peak score.
+    frames: int = 0  #: Number of sure frames.
 
     def evidence(
         self,

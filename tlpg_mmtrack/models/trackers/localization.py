@@ -14,19 +14,12 @@ from .options import TrackingOptions
 
 @dataclass(frozen=True)
 class Localization:
-    """One reading of a score map.
+    """One reading of a score map."""
 
-    Attributes:
-        cell: (row, column) of the peak that is taken for the target.
-        score: Its score.
-        state: How sure it is.
-        second: Score of the second peak.
-    """
-
-    cell: tuple[int, int]
-    score: float
-    state: TrackingState
-    second: float = 0.0
+    cell: tuple[int, int]  #: (row, column) of the peak that is taken for the target.
+    score: float  #: Its score.
+    state: TrackingState  #: How sure it is.
+    second: float = 0.0  #: Score of the second peak.
 
 
 def localize(

@@ -31,17 +31,11 @@ MOST = 6
 
 @dataclass(frozen=True)
 class Peaks:
-    """The highest peaks of a score map, the highest first.
+    """The highest peaks of a score map, the highest first."""
 
-    Attributes:
-        cells: (n, 2), (row, column).
-        scores: (n,).
-        centers: (n, 2), (x, y) in frame pixels.
-    """
-
-    cells: np.ndarray
-    scores: np.ndarray
-    centers: np.ndarray
+    cells: np.ndarray  #: (n, 2), (row, column).
+    scores: np.ndarray  #: (n,).
+    centers: np.ndarray  #: (n, 2), (x, y) in frame pixels.
 
 
 def peak_cells(scores: np.ndarray, least: float) -> np.ndarray:

@@ -19,14 +19,10 @@ class Schedule:
     At every multiple of an interval; where that frame was not to be learned from, soon after. The
     first frame after such a one does not count: what is found first after a loss is often
     something else.
-
-    Attributes:
-        last: The last frame that was learned from, the first being 0.
-        updated: The last one at which the models learned on schedule.
     """
 
-    last: int = 0
-    updated: int = 0
+    last: int = 0  #: The last frame that was learned from, the first being 0.
+    updated: int = 0  #: The last one at which the models learned on schedule.
 
     def is_due(self, frame: int, interval: int) -> bool:
         """Whether the models learn at a frame; to be asked once at each that is learned from.

@@ -20,16 +20,11 @@ class SearchRegion:
 
     Centre and side are whole numbers, so that boxes that differ by rounding errors look at the
     same crop: else the errors of another machine or backend grow from frame to frame.
-
-    Attributes:
-        center: (2,), (x, y) in frame pixels.
-        side: In frame pixels.
-        size: Side of the crop in crop pixels.
     """
 
-    center: np.ndarray
-    side: float
-    size: int
+    center: np.ndarray  #: (2,), (x, y) in frame pixels.
+    side: float  #: In frame pixels.
+    size: int  #: Side of the crop in crop pixels.
 
     @classmethod
     def around(cls, box: np.ndarray, options: TrackingOptions, place: float) -> SearchRegion:

@@ -30,46 +30,25 @@ class Stage:
 
 @dataclass
 class TargetState:
-    """Everything that belongs to one tracked object; several may share one network.
+    """Everything that belongs to one tracked object; several may share one network."""
 
-    Attributes:
-        box: (4,) float64, (x, y, width, height) in frame pixels.
-        last: (4,), the box when the target was last found.
-        stages: Stage 1 and, with a :class:`CenterBiasRefiner`, stage 2.
-        history: What was usual in sure frames.
-        look_alikes: What is beside the target.
-        modulation: IoU-Net's view of the template, (1, ...) for each level; empty where boxes are
-            picked by score alone.
-        template: The box regression's view of the template; None without it.
-        blank: Whether there was nothing to learn from around the first box.
-        frame: Number of frames seen after the first.
-        last_frame: Number of that frame.
-        missed: Number of frames since then; those that show nothing are not counted.
-        searches: Number of frames since then in which it was looked for elsewhere, too.
-        waiting: 0 until it is lost; from then on, of several targets the one with the highest
-            should be looked for elsewhere.
-        candidate: (4,), the box that may be the target when it is lost, of the last frame; or
-            None.
-        schedule: When the target models learn.
-        due: Stages that have an iteration to run, in order.
-    """
-
-    box: np.ndarray
-    last: np.ndarray
-    stages: list[Stage]
-    history: History
-    look_alikes: LookAlikes = field(default_factory=LookAlikes)
-    modulation: tuple[Tensor, ...] = ()
-    template: Template | None = None
-    blank: bool = False
-    frame: int = 0
-    last_frame: int = 0
-    missed: int = 0
-    searches: int = 0
+    box: np.ndarray  #: (4,) float64, (x, y, width, height) in frame pixels.
+    last: np.ndarray  #: (4,), the box when the target was last found.
+    stages: list[Stage]  #: Stage 1 and, with a :class:`CenterBiasRefiner`, stage 2.
+    history: History  #: What was usual in sure frames.
+    look_alikes: LookAlikes = field(default_factory=LookAlikes)  #: What is beside the target.
+    modulation: tuple[Tensor, ...] = ()  #: IoU-Net's view of the template, if it is asked.
+    template: Template | None = None  #: The box regression's view of the template, if it is used.
+    blank: bool = False  #: Whether there was nothing to learn from around the first box.
+    frame: int = 0  #: Number of frames seen after the first.
+    last_frame: int = 0  #: Number of the one in which the target was last found.
+    missed: int = 0  #: Number of frames since then; those that show nothing are not counted.
+    searches: int = 0  #: Number of frames since then in which it was looked for elsewhere, too.
+    #: 0 until it is lost; then, of several targets the highest should be looked for elsewhere.
     waiting: float = 0
-    candidate: np.ndarray | None = None
-    schedule: Schedule = field(default_factory=Schedule)
-    due: list[int] = field(default_factory=list)
+    candidate: np.ndarray | None = None  #: (4,), what may be the target, seen in the last frame.
+    schedule: Schedule = field(default_factory=Schedule)  #: When the target models learn.
+    due: list[int] = field(default_factory=list)  #: Stages with an iteration to run, in order.
 
     @property
     def extent(self) -> float:
@@ -79,50 +58,29 @@ class TargetState:
 
 @dataclass(frozen=True)
 class Look:
-    """One search region.
+    """One search region."""
 
-    Attributes:
-        region: Where it is.
-        seen: What network and target models say of it.
-        scores: (H, W), mean of the stages' score maps.
-        last_size: (2,), the target's (width, height) in crop pixels.
-        peaks: Of the score map.
-        place: The peak that is taken for the target.
-    """
-
-    region: SearchRegion
-    seen: Observation
-    scores: Tensor
-    last_size: Tensor
-    peaks: Peaks
-    place: Localization
+    region: SearchRegion  #: Where it is.
+    seen: Observation  #: What network and target models say of it.
+    scores: Tensor  #: (H, W), mean of the stages' score maps.
+    last_size: Tensor  #: (2,), the target's (width, height) in crop pixels.
+    peaks: Peaks  #: Of the score map.
+    place: Localization  #: The peak that is taken for the target.
 
 
 @dataclass(frozen=True)
 class Found:
-    """A box that was found.
+    """A box that was found."""
 
-    Attributes:
-        seen: What network and target models say of the crop.
-        state: How sure the score map is.
-        peaks: Of the score map.
-        box: (4,), (x1, y1, x2, y2) in crop pixels.
-        center: (2,), (x, y) in frame pixels.
-        size: (2,), (width, height) in frame pixels.
-        iou: Its predicted IoU.
-        appearance: (D,), what it looks like.
-        evidence: What speaks for it.
-    """
-
-    seen: Observation
-    state: TrackingState
-    peaks: Peaks
-    box: Tensor
-    center: np.ndarray
-    size: np.ndarray
-    iou: float
-    appearance: Tensor
-    evidence: Evidence
+    seen: Observation  #: What network and target models say of the crop.
+    state: TrackingState  #: How sure the score map is.
+    peaks: Peaks  #: Of the score map.
+    box: Tensor  #: (4,), (x1, y1, x2, y2) in crop pixels.
+    center: np.ndarray  #: (2,), (x, y) in frame pixels.
+    size: np.ndarray  #: (2,), (width, height) in frame pixels.
+    iou: float  #: Its predicted IoU.
+    appearance: Tensor  #: (D,), what it looks like.
+    evidence: Evidence  #: What speaks for it.
 
     @property
     def frame_box(self) -> np.ndarray:
@@ -132,14 +90,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Sighting:
-    """What looks most like the target in one search region.
+    """What looks most like the target in one search region."""
 
-    Attributes:
-        score: The peak's.
-        found: What is there; None where the score says that there is nothing.
-        confidence: Probability that it is the target; 0 without a box.
-    """
-
-    score: float
-    found: Found | None = None
-    confidence: float = 0.0
+    score: float  #: The peak's.
+    found: Found | None = None  #: What is there; None where the score says that there is nothing.
+    confidence: float = 0.0  #: Probability that it is the target; 0 without a box.
