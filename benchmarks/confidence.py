@@ -38,7 +38,7 @@ from matplotlib.figure import Figure
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
-from tlpg_mmtrack.models.trackers.confidence import ConfidenceModel, Evidence, bounded
+from tlpg_mmtrack.models.trackers.confidence import Evidence, bounded, confidence_in
 from tlpg_mmtrack.models.trackers.online_tracker import OnlineTracker
 from tlpg_mmtrack.structures import TrackingResult
 
@@ -151,8 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = fit(np.stack(columns, axis=1), right)
     pairs = zip([*args.evidence, 'bias'], weights, strict=True)
     print('confidence=dict(' + ', '.join(f'{name}={value:.2f}' for name, value in pairs) + ')')
-    model_confidence = ConfidenceModel(model.options.confidence)
-    confidence = np.array([model_confidence(each) for each in evidence])
+    confidence = np.array([confidence_in(each, model.options.confidence) for each in evidence])
     print(f'the config: {roc_area(confidence, right):.3f}')
     if args.plot is not None:
         draw_reliability(confidence, right, args.plot)

@@ -13,7 +13,7 @@ from demo_clip import DEMO_BOX, demo_clip
 from moving_target import MovingTarget, iou
 
 from tlpg_mmtrack.models.trackers.appearance import Appearance
-from tlpg_mmtrack.models.trackers.confidence import ConfidenceModel, Evidence
+from tlpg_mmtrack.models.trackers.confidence import Evidence, confidence_in
 from tlpg_mmtrack.models.trackers.search_region import near, scan_boxes
 from tlpg_mmtrack.structures import TrackingState
 
@@ -92,7 +92,7 @@ class TestConfidence:
     )
     def test_steady_evidence_is_at_least_even_odds(self, change):
         evidence = Evidence(0.2, 0.3, 0.1, 0.8, 0.0, 0.1, jump=0.03, growth=0.2, since=1)
-        confidence = ConfidenceModel(dict(bias=-2.0))(replace(evidence, **change))
+        confidence = confidence_in(replace(evidence, **change), dict(bias=-2.0))
         assert confidence == (pytest.approx(1 / (1 + np.exp(2.0))) if change else 0.5)
 
     def test_without_weights_it_is_one(self, model, clip, target):
@@ -194,4 +194,4 @@ class TestEvidence:
         appearance = Appearance(features, boxes)
         cosine = float(appearance.look(features[:1], boxes[:1, None])[0, 0] @ appearance.first)
         nothing = Evidence(*[cosine] * len(fields(Evidence)))
-        assert ConfidenceModel(dict(recent=20.0, bias=-5.0))(nothing) < 0.01
+        assert confidence_in(nothing, dict(recent=20.0, bias=-5.0)) < 0.01

@@ -40,26 +40,20 @@ class Evidence:
         return in_place and self.iou >= 0.7 and self.second < 0.3
 
 
-class ConfidenceModel:
-    """The probability that it is the target: logistic regression, and at least even if steady.
+def confidence_in(evidence: Evidence, weights: Mapping[str, float] | None) -> float:
+    """The probability, 0..1, that it is the target; at least even if it is steady.
 
-    Args:
-        weights: By name of the evidence, and ``bias``; none of them: the confidence is 1.
+    A logistic regression, with ``weights`` by name of the evidence, and ``bias``; without them the
+    confidence is 1. It is 0 where the evidence is not finite.
     """
-
-    def __init__(self, weights: Mapping[str, float] | None) -> None:
-        self.weights = weights
-
-    def __call__(self, evidence: Evidence) -> float:
-        """The probability, 0..1; 0 where the evidence is not finite."""
-        if self.weights is None:
-            return 1.0
-        values = {**bounded(evidence), 'bias': 1.0}
-        logit = sum(weight * values[name] for name, weight in self.weights.items())
-        if not math.isfinite(logit):
-            return 0.0
-        probability = 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
-        return max(probability, SURE) if evidence.steady else probability
+    if weights is None:
+        return 1.0
+    values = {**bounded(evidence), 'bias': 1.0}
+    logit = sum(weight * values[name] for name, weight in weights.items())
+    if not math.isfinite(logit):
+        return 0.0
+    probability = 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
+    return max(probability, SURE) if evidence.steady else probability
 
 
 def bounded(evidence: Evidence) -> dict[str, float]:

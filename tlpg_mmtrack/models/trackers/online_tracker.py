@@ -17,8 +17,8 @@ from tlpg_mmtrack.utils.errors import InputError
 from ...ops.crop import contrast
 from .appearance import Appearance
 from .augmentation import first_frame_crops
-from .box_finder import BoxFinder
-from .confidence import FOUND, LEAST, SURE, ConfidenceModel
+from .box_finder import find_box
+from .confidence import FOUND, LEAST, SURE, confidence_in
 from .frame_network import FrameNetwork, Observation
 from .history import History
 from .localization import localize
@@ -60,8 +60,6 @@ class OnlineTracker:
     def __init__(self, network: FrameNetwork, options: TrackingOptions) -> None:
         self.network = network
         self.options = options
-        self.finder = BoxFinder(network, options)
-        self.confidence = ConfidenceModel(options.confidence)
         self.learning = OnlineLearning(network.heads, options)
 
     @torch.inference_mode()
@@ -152,9 +150,7 @@ class OnlineTracker:
         if look is None or look.place.state is TrackingState.NOT_FOUND:
             return Sighting(0.0 if look is None else look.place.score)
         seen, place = look.seen, look.place
-        box, iou = self.finder.find(
-            seen, look.scores, place.cell, look.last_size, target.modulation, target.template
-        )
+        box, iou = find_box(self.network, look, target)
         looks = target.history.appearance
         cells = self.network.head.grid.to_cells(box).view(1, 1, 4)
         appearance = looks.look(seen.stages[0].features[0], cells)[0, 0]
@@ -176,7 +172,7 @@ class OnlineTracker:
             target.frame - target.last_frame,
         )
         found = Found(seen, place.state, look.peaks, box, center, size, iou, appearance, evidence)
-        return Sighting(place.score, found, self.confidence(evidence))
+        return Sighting(place.score, found, confidence_in(evidence, self.options.confidence))
 
     def _search(
         self, frame: np.ndarray, target: TargetState, usual: Sighting | None, search: bool
