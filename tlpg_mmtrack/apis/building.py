@@ -25,8 +25,7 @@ def build_model(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Build a model and load its weights; see :meth:`.Tracker.from_pretrained`.
 
-    Returns:
-        The model, and the names and hashes of what it was made from.
+    Returns the model, and the names and hashes of what it was made from.
     """
     if config is not None and not isinstance(config, (str, Path, Config)):
         raise TypeError(

@@ -36,11 +36,7 @@ NEEDED = {
 
 
 def check_releases() -> None:
-    """Look at the packages that are installed, before the first of them is imported.
-
-    Raises:
-        PackageError: If any is missing or does not fit; it says what to install.
-    """
+    """Raise a PackageError that says what to install, if a package is missing or does not fit."""
     wrong = {name: there for name in NEEDED if (there := _misfit(name))}
     if wrong:
         needs = ', '.join(f'{name}{NEEDED[name].releases} ({wrong[name]})' for name in wrong)

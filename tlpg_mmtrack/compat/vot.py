@@ -79,13 +79,8 @@ def pixel_overlaps(
     included. So a box from 10.2 to 12.6 covers the three pixels 10, 11 and 12: small regions come
     out larger than they are, and regions that nearly touch overlap.
 
-    Args:
-        first: (n, 4, 2) corners.
-        second: Likewise.
-        size: (width, height) of the image; pixels outside do not count. None for no limit.
-
-    Returns:
-        (n,) in 0..1; 0 where no pixel is covered.
+    Of (n, 4, 2) corners each, within an image (width, height) if it is given: (n,) in 0..1, 0
+    where no pixel is covered.
     """
     first, second = np.floor(first), np.floor(second)
     tops = np.minimum(first[..., 1].min(axis=1), second[..., 1].min(axis=1))

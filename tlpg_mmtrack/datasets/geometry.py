@@ -21,11 +21,9 @@ def place_matrix(
 ) -> np.ndarray:
     """The affine map, (2, 3) float64, that shows an object at a chosen place and size.
 
-    Args:
-        linear: (2, 2) stretch and rotation of the object; its overall scale is replaced.
-        points: (P, 2) outline of the object in pixel coordinates of the frame.
-        center: (2,) where the centre of the object's tight box lands, in crop pixels.
-        size: Square root of the area of the object's tight box in crop pixels.
+    The (P, 2) outline in frame pixels is stretched and rotated by the (2, 2) ``linear``, whose
+    scale is replaced. Its tight box then has this centre, (x, y), and root of its area, in crop
+    pixels.
     """
     box = bounding_box(points @ linear.T)
     width, height = box[2:] - box[:2]

@@ -167,21 +167,11 @@ def _box_of(annotation: dict, height: int, width: int) -> np.ndarray:
 
 
 def outline_of(segmentation: list | dict | None, height: int, width: int) -> list[np.ndarray]:
-    """Turn a COCO segmentation into polygons.
+    """Polygons, each (P, 2) float32 with P >= 3, of a COCO segmentation; empty without a mask.
 
-    Args:
-        segmentation: Polygons [x1, y1, x2, y2, ...], or a run-length code (compressed or not), or
-            None.
-        height: Height of the image, which a run-length code must have.
-        width: Width of the image, likewise.
-
-    Returns:
-        Polygons, each (P, 2) float32 with P >= 3, counted from pixel edges like a COCO box; empty
-        if there is no mask. Those of run-length codes pass through the centres of the object's
-        outermost pixels.
-
-    Raises:
-        InputError: If it is malformed, or a run-length code of an image of another size.
+    It is polygons [x1, y1, x2, y2, ...], or a run-length code (compressed or not) of an image of
+    this size; an InputError if it is neither. They are counted from pixel edges like a COCO box;
+    those of run-length codes pass through the centres of the object's outermost pixels.
     """
     try:
         if isinstance(segmentation, dict) and segmentation:

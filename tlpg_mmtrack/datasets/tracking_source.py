@@ -94,11 +94,7 @@ class TrackingSource(ListedFrames):
         warnings.warn(message, CorpusWarning, stacklevel=2)
 
     def check_loaded(self, items: list[dict], kind: str, expected: str) -> list[dict]:
-        """Log in one line what is trained on, and what was left out; the items.
-
-        Raises:
-            InputError: If there is none.
-        """
+        """Log in one line what is trained on, and what was left out; InputError if no item is."""
         where, count = self.ann_file or self.data_root, sum(self._left_out.values())
         reasons = shorten('; '.join(self._left_out), 300)
         if not items:

@@ -48,10 +48,8 @@ Videos: TypeAlias = tuple[list[FolderVideo], dict[str, str]]
 def read_video_folder(folder: str | Path, one_based: bool | None = None) -> Videos:
     """Read the videos of a folder, in natural order, to track each from its first box.
 
-    ``one_based``: whether the top left pixel is (1, 1), in all files; None: as their names say.
-
-    Raises:
-        InputError: If there is no such folder, or no video in it.
+    ``one_based``: whether the top left pixel is (1, 1), in all files; None: as their names say. An
+    InputError if there is no such folder, or no video in it.
     """
     videos, problems = find_videos(folder, one_based)
     if not videos and not problems:
@@ -73,9 +71,7 @@ def find_videos(
 
     Where frames and boxes of one of OTB-100's videos differ in number, the frames are taken that
     the benchmark uses. A folder without frames and boxes is no video: a ``CorpusWarning`` says so.
-
-    Raises:
-        InputError: If there is no such folder.
+    An InputError if there is no such folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -111,9 +107,7 @@ def read_video_list(path: str | Path, root: str | Path, one_based: bool | None =
     Its lines are ``frames,boxes,first,last``: a folder, a file, both below ``root``, and the
     numbers that end the names of the first and the last frame. A first line of another form is a
     comment. ``one_based`` is that of :func:`read_video_folder`; files of other names are 0-based.
-
-    Raises:
-        InputError: If it is missing, names no video, or a line, which it names, is malformed.
+    An InputError if it is missing, names no video, or a line, which it names, is malformed.
     """
     if not Path(path).is_file():
         raise InputError(f'ann_file: {path} is no list of videos; check the path, or leave it out')

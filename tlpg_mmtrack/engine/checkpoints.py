@@ -31,11 +31,7 @@ KEPT = Rule(
 
 @CheckpointLoader.register_scheme(prefixes='tlpg://')
 def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> dict:
-    """Read shipped weights, ``tlpg://`` and a config's name, for ``--checkpoint``, ``load_from``.
-
-    Raises:
-        InputError: If none come with the package for that config.
-    """
+    """Read shipped weights, ``tlpg://CONFIG``, for ``--checkpoint`` and ``load_from``."""
     return dict(state_dict=read_weights(checkpoint_path(filename)))
 
 
@@ -117,11 +113,7 @@ class FittingCheckpointHook(Hook):
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare it with the model.
-
-        Raises:
-            InputError: If a parameter is missing from the checkpoint or has another shape.
-        """
+        """Raise an InputError if a parameter is missing from it or has another shape."""
         # A training builds its loop before it loads.
         if not isinstance(runner._train_loop, BaseLoop):
             weights = checkpoint.get('state_dict', checkpoint)

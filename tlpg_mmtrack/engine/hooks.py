@@ -64,11 +64,7 @@ class InterruptHook(Hook):
         self._restore()
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """Stop if Ctrl-C was pressed.
-
-        Raises:
-            KeyboardInterrupt: Saying what training can be resumed from.
-        """
+        """Raise a KeyboardInterrupt that says what to resume from, if Ctrl-C was pressed."""
         if not self._pending:
             return
         last = last_checkpoint(runner.work_dir)

@@ -98,8 +98,7 @@ class _Frames(NamedTuple):
 def score_video(video: TrackedVideo, convention: Convention) -> OnePassScores | None:
     """Score one video; None where no frame counts.
 
-    Raises:
-        InputError: If the numbers of boxes differ, or one is not finite; it names the video.
+    An InputError, which names the video, if the numbers of boxes differ, or one is not finite.
     """
     frames = _counted(video, convention)
     return _score(frames, convention) if len(frames.overlaps) else None
@@ -108,8 +107,7 @@ def score_video(video: TrackedVideo, convention: Convention) -> OnePassScores | 
 def score_videos(videos: Sequence[TrackedVideo], convention: Convention) -> OnePassScores:
     """Score several videos together; one of which no frame counts is left out.
 
-    Raises:
-        InputError: If no frame counts at all, or as in :func:`score_video`.
+    An InputError if no frame counts at all, or as in :func:`score_video`.
     """
     frames = [_counted(video, convention) for video in videos]
     frames = [part for part in frames if len(part.overlaps)]
@@ -142,13 +140,11 @@ def box_overlaps(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def center_errors(
     boxes: np.ndarray, truth: np.ndarray, scale: np.ndarray | None = None
 ) -> np.ndarray:
-    """Distance of the centre of each of (n, 4) boxes from the true one, in pixels.
+    """(n,) distances of the centres of (n, 4) boxes from the true ones, in pixels.
 
     With the true width and height as ``scale``, (n, 2) units of the distance in x and y, it is the
-    normalised error of TrackingNet and LaSOT.
-
-    Returns:
-        (n,), infinite where a box holds a NaN or a unit is not positive.
+    normalised error of TrackingNet and LaSOT. Infinite where a box holds a NaN or a unit is not
+    positive.
     """
     # Grouped so that equal boxes have no distance, not one of a rounding error.
     difference = (boxes[:, :2] + boxes[:, 2:] / 2) - (truth[:, :2] + truth[:, 2:] / 2)

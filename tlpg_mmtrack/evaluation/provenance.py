@@ -43,9 +43,7 @@ def video_names(dataset: BaseSOTDataset) -> list[str]:
 
     Several of OTB's and UAV123's videos share a folder of frames, which mmtrack's metric takes:
     ``Jogging/groundtruth_rect.2.txt`` is ``Jogging-2``, ``anno/UAV123/bird1_3.txt`` ``bird1_3``.
-
-    Raises:
-        InputError: If two videos have the same name.
+    An InputError if two videos have the same name.
     """
     infos = [dataset.get_data_info(index) for index in range(dataset.num_videos)]
     names = [_name(info['video_path'], info['ann_path']) for info in infos]
@@ -71,18 +69,12 @@ def _name(video_path: str, annotation_path: str) -> str:
 def data_fingerprint(
     images: Sequence[str | Path], annotations: Sequence[np.ndarray] = ()
 ) -> str | None:
-    """Hash of a video's data: all frames' names, some files' sizes, the content of the first.
+    """SHA-256 of all frames' names, some files' sizes, the first's content, and annotations.
 
     A copy of the data has the same; data encoded anew, renumbered or cut have another. Benchmarks
     have hundreds of gigabytes: a single later frame that was replaced goes unnoticed unless it is
-    one of ``SIZES``, evenly spread, and of another size.
-
-    Args:
-        images: The frames' files, in order.
-        annotations: What else belongs to the video, such as its true boxes.
-
-    Returns:
-        SHA-256 in hexadecimal; None where the first frame cannot be read.
+    one of ``SIZES``, evenly spread, and of another size. None where the first frame, of the
+    ``images`` in order, cannot be read.
     """
     try:
         digest = hashlib.sha256(Path(images[0]).read_bytes())

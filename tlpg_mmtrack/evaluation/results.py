@@ -113,15 +113,9 @@ class ResultsFolder:
     def prepare(self, identity: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
         """Make the folder, or check that what it holds belongs to this run; note the run.
 
-        Args:
-            identity: What decides the results: config, weights, seed. Values that JSON has.
-            run: What does not decide them but is worth noting: versions, hardware.
-
-        Returns:
-            How ``run`` differs from the last one's.
-
-        Raises:
-            InputError: If the folder holds results of another identity, or cannot be written to.
+        ``identity`` decides the results: config, weights, seed; ``run`` does not, but is worth
+        noting: versions, hardware. Both are values of JSON. Returns how ``run`` differs from the
+        last one's; an InputError if the folder holds results of another identity.
         """
         identity, run = (json.loads(json.dumps(part)) for part in (identity, run))
         self._make()
@@ -165,12 +159,7 @@ class ResultsFolder:
         write_text(self._file(result.name), json.dumps(asdict(result)) + '\n')
 
     def read(self, name: str) -> VideoResult:
-        """Read one video's result.
-
-        Raises:
-            FileNotFoundError: If there is none.
-            InputError: If the file, which it names, is damaged.
-        """
+        """Read one video's result; FileNotFoundError if there is none, InputError if damaged."""
         path = self._file(name)
         try:
             result = VideoResult(**json.loads(path.read_text(encoding='utf-8')))

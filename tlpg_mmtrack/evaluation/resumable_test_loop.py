@@ -7,18 +7,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
-from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop, autocast, set_random_seed
 from mmtrack.datasets.samplers import VideoSampler
 from mmtrack.registry import LOOPS
 from mmtrack.structures import TrackDataSample
-from torch.utils.data import DataLoader
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import truncated_image
@@ -37,26 +36,16 @@ class ResumableTestLoop(TestLoop):
     out; the others go on.
 
     Args:
-        runner: The runner.
-        dataloader: Data loader, or its config, of one of mmtrack's SOT data sets with its
-            ``VideoSampler``.
-        evaluator: Evaluator, or its config, with one :class:`TLPGSOTMetric`.
-        fp16: Whether to run the model in half precision.
         results_dir: Folder of the results; default: ``results`` in the runner's work folder.
+        **kwargs: Of mmengine's ``TestLoop``. The data loader is of one of mmtrack's SOT data sets,
+            with its ``VideoSampler``; the evaluator has one :class:`TLPGSOTMetric`.
 
     Raises:
         InputError: If the evaluator or the sampler is another.
     """
 
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoader | dict,
-        evaluator: Evaluator | dict | list,
-        fp16: bool = False,
-        results_dir: str | None = None,
-    ) -> None:
-        super().__init__(runner, dataloader, evaluator, fp16)
+    def __init__(self, runner: Runner, results_dir: str | None = None, **kwargs: Any) -> None:
+        super().__init__(runner, **kwargs)
         metrics = self.evaluator.metrics
         if len(metrics) != 1 or not isinstance(metrics[0], TLPGSOTMetric):
             raise InputError(

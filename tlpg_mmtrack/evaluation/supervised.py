@@ -29,13 +29,10 @@ INTERVALS = {'vot2018': (100, 356), 'vot2019': (46, 291)}
 def score_runs(runs: Sequence[VideoResult], challenge: str) -> dict[str, float]:
     """Score supervised runs over several videos by one of ``INTERVALS``.
 
-    Returns:
-        ``eao``, expected average overlap, 0..1; ``accuracy``, mean overlap while the target is
-        tracked, 0..1, of each video, weighted by its length; ``failures``, their number;
-        ``robustness``, failures for every 100 frames.
-
-    Raises:
-        InputError: If one is malformed, or all are too short; it names the video.
+    ``eao``, expected average overlap, 0..1; ``accuracy``, mean overlap while the target is
+    tracked, 0..1, of each video, weighted by its length; ``failures``, their number;
+    ``robustness``, failures for every 100 frames. An InputError if a run is malformed, or all are
+    too short.
     """
     videos = [_codes_and_overlaps(run) for run in runs]
     lengths = [len(codes) for codes, _ in videos]
@@ -52,14 +49,9 @@ def score_runs(runs: Sequence[VideoResult], challenge: str) -> dict[str, float]:
 def split(codes: np.ndarray, overlaps: np.ndarray) -> list[tuple[np.ndarray, bool]]:
     """Cut a video's run into fragments, from each start to the failure or the video's end.
 
-    A failure so near the end that no frame is left to start again from does not count.
-
-    Args:
-        codes: (n,) what each frame is: ``SKIPPED``, ``STARTED``, ``FAILED``, or -1, tracked.
-        overlaps: (n,) overlap of each frame; only those of tracked ones are used.
-
-    Returns:
-        Of each the overlaps of its tracked frames, and whether it ended in a failure that counts.
+    Of (n,) codes, ``SKIPPED``, ``STARTED``, ``FAILED``, or -1, tracked, and (n,) overlaps: of each
+    fragment the overlaps of its tracked frames, and whether it ended in a failure that counts. One
+    so near the end that no frame is left to start again from does not.
     """
     fragments = []
     for start in np.flatnonzero(codes == STARTED):
@@ -80,10 +72,7 @@ def expected_average_overlap(
 
     The curve at N is the mean, over the fragments, of the average overlap in their first N frames
     but the start. A fragment that failed goes on with zeros; one that ended with its video counts
-    up to its length. A length that no fragment reaches is left out.
-
-    Raises:
-        InputError: If no fragment is as long as the shortest length.
+    up to its length. A length that no fragment reaches is left out; an InputError if all are.
     """
     lengths = np.arange(low - 1, high)
     total, count = np.zeros(len(lengths)), np.zeros(len(lengths))

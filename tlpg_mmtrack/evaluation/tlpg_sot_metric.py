@@ -79,13 +79,9 @@ class TLPGSOTMetric(SOTMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Take one frame's result; write the video's after its last frame.
 
-        Args:
-            data_batch: Not used.
-            data_samples: One sample, with ``video_name``, ``frame_time`` and ``fingerprint``
-                beside what mmtrack's metric needs.
-
-        Raises:
-            InputError: If there is no folder to write to, or the model runs another protocol.
+        The one sample has ``video_name``, ``frame_time`` and ``fingerprint`` beside what mmtrack's
+        metric needs. An InputError if there is no folder to write to, or the model runs another
+        protocol.
         """
         if self._folder is None:
             raise InputError(
@@ -117,9 +113,6 @@ class TLPGSOTMetric(SOTMetric):
         """Read all results and compute the figures, in the main process; all processes get them.
 
         ``failures`` says why videos were not finished, by name; ``size`` is not used.
-
-        Raises:
-            InputError: If there is nothing to evaluate.
         """
         figures = in_main_process(lambda: self.compute_metrics(self._read(failures or {})))
         return {f'{self.prefix}/{name}': value for name, value in figures.items()}

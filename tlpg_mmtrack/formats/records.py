@@ -75,11 +75,7 @@ class VideoBoxes:
         return starts
 
     def only(self, target: str | None) -> VideoBoxes:
-        """One target of these, by name; None where there is a single one.
-
-        Raises:
-            InputError: If there is none of that name, or several and none is named.
-        """
+        """One target, by name, or None for the only one; an InputError if there is no such one."""
         names = list(self.targets)
         if target is None and len(names) == 1:
             return self
@@ -120,9 +116,8 @@ class Records:
     ) -> None:
         """Add a record; ``where`` is the line or element it stands in.
 
-        Raises:
-            InputError: If a number is not finite or out of its range, or the target has a box in
-                this frame already.
+        An InputError if a number is not finite or out of its range, or the target has a box in
+        this frame already.
         """
         numbers = [*box, frame, *(x for x in (score, confidence) if x is not None)]
         finite = all(isinstance(x, (int, float)) and math.isfinite(x) for x in numbers)

@@ -89,9 +89,7 @@ def _without_tf32(like: Tensor) -> AbstractContextManager:
 class DeformableFilter(nn.Module):
     """What every target's deformable filter has in common; it has no parameters.
 
-    Args:
-        kernel_size: Odd side of the filter, at least 3; this and others are as in
-            :class:`DCCHead`, ``gradient_scale`` as in :class:`Learner`.
+    Its arguments are those of :class:`DCCHead`, and ``gradient_scale`` of :class:`Learner`.
 
     Attributes:
         unit_grid: (2K,), the undisplaced points (dy, dx), in sizes of the grid.

@@ -25,11 +25,9 @@ def gaussian_labels(
     Between the two they fall off as a Gaussian centred on the box. The centre region, like the
     box, is never thinner than a cell: a thin target too has a cell of label 1, wherever it lies.
 
-    Args:
-        boxes: (..., 4), (x1, y1, x2, y2) in cells; a cell's centre is its index.
-        size: (H, W) of the label maps, which are (..., H, W).
-        center_shrink: sigma_c, the centre region's size relative to the box.
-        sigma: The Gaussian's standard deviation relative to the box.
+    Of (..., 4) boxes (x1, y1, x2, y2) in cells, whose centre is their index: (..., H, W) maps.
+    ``center_shrink`` is sigma_c, the centre region's size, and ``sigma`` the Gaussian's standard
+    deviation, both relative to the box.
     """
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2
     sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)

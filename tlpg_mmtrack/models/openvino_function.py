@@ -35,8 +35,7 @@ def is_installed() -> bool:
 def chosen_runtime(name: str) -> str:
     """What ``'auto'`` stands for here; any other of :data:`RUNTIMES` stands for itself.
 
-    Raises:
-        PackageError: If OpenVINO is asked for by name and is not installed.
+    A PackageError if OpenVINO is asked for by name and is not installed.
     """
     if name == 'auto':
         return 'openvino' if is_installed() else 'torch'
@@ -50,10 +49,7 @@ def chosen_runtime(name: str) -> str:
 class OpenVINOFunction(ReplacedFunction):
     """A function that OpenVINO runs, with as many threads as PyTorch has when it is converted.
 
-    Args:
-        function: As in :class:`ReplacedFunction`; returns a tuple of tensors.
-        modules: As there.
-        precision: ``'f32'``; or ``'bf16'``, on a processor that has instructions for it.
+    ``precision`` is ``'f32'`` or, on a processor that has instructions for it, ``'bf16'``.
     """
 
     def __init__(

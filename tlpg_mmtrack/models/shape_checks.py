@@ -36,11 +36,7 @@ def backbone_shapes(backbone: nn.Module) -> tuple[MapShape, ...]:
 
 
 def neck_shapes(neck: nn.Module, levels: Sequence[MapShape]) -> tuple[MapShape, ...]:
-    """The maps of a neck that takes a list of a backbone's maps.
-
-    Raises:
-        InputError: If the neck does not take these maps; names the neck, its key and the maps.
-    """
+    """The maps of a neck that takes a backbone's; an InputError if it does not take these."""
     try:
         maps = _run(neck, empty_maps(levels))
     except (AssertionError, IndexError, RuntimeError, InputError) as error:

@@ -19,10 +19,7 @@ from torch import Tensor
 
 
 def kernel_points(kernel_size: int, **factory: torch.device | torch.dtype) -> Tensor:
-    """(k ** 2, 2), offsets (dy, dx) of a k x k kernel's points from its centre, in cells.
-
-    ``factory`` is the ``device`` and ``dtype`` of the result.
-    """
+    """(k ** 2, 2), offsets (dy, dx) of a k x k kernel's points from its centre, in cells."""
     half = kernel_size // 2
     line = torch.arange(-half, half + 1, **factory)
     return torch.stack(torch.meshgrid(line, line, indexing='ij'), dim=-1).reshape(-1, 2)

@@ -28,11 +28,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, and so that a power cut leaves no part of it either.
-
-    Raises:
-        InputError: If it cannot be written; it names the file and says what to do.
-    """
+    """Write a text file atomically, also against a power cut; an InputError if that fails."""
     try:
         with atomic_write(path) as part, open(part, 'w', encoding='utf-8') as file:
             file.write(text)

@@ -57,8 +57,7 @@ def read_boxes(path: str | Path) -> np.ndarray:
 def read_lines(path: str | Path) -> list[str]:
     """The lines of a text file of any system, stripped, without blank ones at its end.
 
-    Raises:
-        InputError: If it is no text in UTF-8, or UTF-16 with a byte order mark.
+    An InputError if it is no text in UTF-8, or UTF-16 with a byte order mark.
     """
     content = Path(path).read_bytes()
     # Windows' editors put a byte order mark first; its shell writes UTF-16.

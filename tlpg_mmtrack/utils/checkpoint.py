@@ -35,11 +35,7 @@ class WeightsManifest:
 
 
 def read_manifest(weights: Path) -> WeightsManifest:
-    """Read the manifest beside a weights file.
-
-    Raises:
-        InputError: If it is missing, is not JSON, or lacks a key.
-    """
+    """Read the manifest beside a weights file; an InputError if it is not as it should be."""
     path = weights.with_suffix('.json')
     try:
         content = json.loads(path.read_text())
@@ -67,11 +63,9 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 def check_fit(model: nn.Module, state_dict: Mapping[str, Tensor], name: str) -> None:
     """Make sure that weights are a model's, for loaders that leave out what does not fit.
 
-    Further weights, and missing buffers, make no difference: checkpoints of other versions have
-    such. ``name`` is what messages call the weights.
-
-    Raises:
-        InputError: If a parameter that the model would save is missing or of another shape.
+    An InputError if a parameter that the model would save is missing or of another shape. Further
+    weights, and missing buffers, make no difference: checkpoints of other versions have such.
+    ``name`` is what messages call the weights.
     """
     # As loaders do: a training in several processes saves the model that it wraps.
     state_dict = {key.removeprefix('module.'): value for key, value in state_dict.items()}

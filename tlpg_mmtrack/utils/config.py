@@ -13,11 +13,7 @@ from .errors import InputError
 
 
 def read_config(path: str | Path) -> Config:
-    """Read a config file.
-
-    Raises:
-        InputError: If there is no such file, or it cannot be read; names it and what is wrong.
-    """
+    """Read a config file; an InputError, which names it, if that fails."""
     if not Path(path).is_file():
         raise InputError(f'config: {path} is not a file; check the path')
     hide_environment_variables()

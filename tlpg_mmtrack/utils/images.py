@@ -42,12 +42,9 @@ def is_picture_name(name: str) -> bool:
 
 
 def picture_paths(folder: str | Path) -> list[Path]:
-    """The pictures in a folder, in natural order.
+    """The pictures in a folder, in natural order; an InputError if there are none.
 
     All else is passed over; links that lead nowhere with a logged warning.
-
-    Raises:
-        InputError: If there is no such folder, or it holds no picture.
     """
     if not os.path.isdir(folder):
         raise InputError(f'{folder} is not a folder; check the path')
@@ -114,15 +111,10 @@ def _range_of_folder(folder: Path) -> ByteRange:
 
 
 def decode_image(path: str | Path, to_bytes: ByteRange | None = None) -> np.ndarray | None:
-    """Decode a picture file as far as OpenCV can.
+    """Decode a picture file as far as OpenCV can: (H, W, 3) uint8, BGR, or None.
 
-    Args:
-        path: The file. An EXIF orientation is applied: boxes are of the upright picture, as it is
-            shown.
-        to_bytes: What makes a frame of it: that of its video, which its folder is if None.
-
-    Returns:
-        (H, W, 3) uint8, BGR, or None if it cannot be read.
+    An EXIF orientation is applied: boxes are of the upright picture, as it is shown. ``to_bytes``
+    is that of its video, which its folder is if None.
     """
     picture = _imread(path)
     if picture is None:
@@ -143,9 +135,8 @@ def _imread(path: str | Path) -> np.ndarray | None:
 def read_image(path: str | Path, shape: Sequence[int] | None = None) -> np.ndarray | None:
     """Read a picture of a training set, whose annotations were made for (height, width) ``shape``.
 
-    Returns:
-        (H, W, 3) uint8, BGR, or None, with a warning that names the file, if it cannot be read,
-        lacks its end or does not have the shape.
+    (H, W, 3) uint8, BGR, or None, with a warning that names the file, if it cannot be read, lacks
+    its end or does not have the shape.
     """
     image = decode_image(path)
     fault = truncated_image(path) if image is not None else f'{path}: cannot be read as an image'

@@ -17,8 +17,7 @@ DEFAULT = 'tlpg_efflite0_small'
 def shipped_config(name: str, package: Path = PACKAGE) -> Path:
     """Find a config by its file name without ``.py``, in the checkout or in the installed package.
 
-    Raises:
-        InputError: If there is none of that name.
+    An InputError if there is none of that name.
     """
     folders = (package.parent / 'configs', package / '.mim' / 'configs')
     for folder in folders:
@@ -32,11 +31,7 @@ def shipped_config(name: str, package: Path = PACKAGE) -> Path:
 
 
 def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
-    """Find the shipped weights that were trained with a config, given by name.
-
-    Raises:
-        InputError: If none were.
-    """
+    """The shipped weights that were trained with a config, by its name; an InputError if none."""
     for path in sorted((package / 'weights').glob('*.safetensors')):
         if read_manifest(path).config == config:
             return path
@@ -47,11 +42,7 @@ def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
 
 
 def checkpoint_path(checkpoint: str | Path) -> Path:
-    """The file of a checkpoint, named by its path or, if it is shipped, by ``tlpg://CONFIG``.
-
-    Raises:
-        InputError: If no weights of that config come with the package.
-    """
+    """The file of a checkpoint, named by its path or, if it is shipped, by ``tlpg://CONFIG``."""
     if isinstance(checkpoint, str) and checkpoint.startswith(SCHEME):
         return shipped_weights(checkpoint.removeprefix(SCHEME))
     return Path(checkpoint)

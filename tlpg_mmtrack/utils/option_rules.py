@@ -158,11 +158,7 @@ def _rules(owner: Any) -> dict[str, Rule]:
 
 
 def check_option(owner: str, name: str, value: Any, rule: Rule) -> None:
-    """Refuse a value that a rule does not accept.
-
-    Raises:
-        InputError: Naming what the option belongs to, the option, the rule and the value.
-    """
+    """Raise an InputError, which names owner, option, rule and value, unless a rule accepts it."""
     if not rule.accepts(value):
         raise InputError(f'{owner}: {name} must be {rule.meaning}, got {value!r}')
 

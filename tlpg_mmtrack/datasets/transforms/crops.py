@@ -50,15 +50,9 @@ class CropTransform(CheckedOptions, BaseTransform):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draw where a target lands in a crop of a template or search frame.
 
-        Args:
-            rng: Source of randomness.
-            points: (P, 2) outline of the target in pixel coordinates of its frame.
-            linear: (2, 2) stretch and rotation of the target.
-            is_template: Which jitter to draw from.
-
-        Returns:
-            The (2, 3) map of frame pixels to crop pixels, and the target's box, (1, 4) float32 in
-            (x1, y1, x2, y2) crop pixels.
+        Of its (P, 2) outline in frame pixels, stretched and rotated by the (2, 2) ``linear``: the
+        (2, 3) map of frame pixels to crop pixels, and the box, (1, 4) float32 in (x1, y1, x2, y2)
+        crop pixels.
         """
         of_place, of_scale = self.template_jitter if is_template else self.search_jitter
         nominal = self.size / self.search_scale

@@ -80,17 +80,12 @@ class CenterBiasRefiner(Refiner):
     def centers(
         self, boxes: Tensor, scores: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Cells at which stage 2 proposes: the centres of stage 1's best proposals.
+        """Cells of an (H, W) map at which stage 2 proposes: the centres of stage 1's best boxes.
 
-        Args:
-            boxes: (P, 4) proposals of stage 1, (x1, y1, x2, y2) in crop pixels.
-            scores: (P,) of stage 1; proposals whose score is not finite are not used.
-            size: (H, W) of the score map.
-
-        Returns:
-            (R,) flat indices of cells in ascending order, and (R,) whether to use each: False for
-            a duplicate and in place of an unused proposal. R is the smaller of ``max_proposals``
-            and P; it does not depend on values, so that a GPU need not be waited for.
+        Of (P, 4) boxes (x1, y1, x2, y2) in crop pixels and their (P,) scores; those whose score is
+        not finite are not used. (R,) flat indices in ascending order, and (R,) whether to use
+        each: False for a duplicate and in place of an unused box. R, the smaller of
+        ``max_proposals`` and P, does not depend on values, so that a GPU need not be waited for.
         """
         best = self.best(scores)
         cells = self.head.grid.to_cells(boxes[best])

@@ -150,8 +150,7 @@ class FrameNetwork(nn.Module):
     def warm_up(self) -> str:
         """Compile and trace, which the first frames of the first target would have to wait for.
 
-        Returns:
-            What computes a crop's maps where the network is now.
+        Returns what computes a crop's maps where the network is now.
         """
         inputs = [value.to(self.mean.device) for value in self.example_inputs()]
         # TorchScript optimises at the second call.
@@ -218,12 +217,7 @@ class FrameNetwork(nn.Module):
     # ------------------------------------------------------------- one frame
 
     def observe(self, crop: Tensor, models: Sequence[TargetModel]) -> Observation:
-        """Everything of a frame that depends on the crop and the target models alone.
-
-        Args:
-            crop: (1, 3, S, S) uint8, BGR.
-            models: A target model for each stage.
-        """
+        """What depends on a crop, (1, 3, S, S) uint8, BGR, and each stage's target model alone."""
         outputs = iter(self(crop, *(tensor for model in models for tensor in tensors_of(model))))
         stages = [StageOutput(*islice(outputs, len(STAGE_FIELDS))) for _ in self.heads]
         iou_features = tuple(islice(outputs, BOX_LEVELS if self.options.uses_iou else 0))

@@ -41,16 +41,10 @@ class History:
         size: np.ndarray,
         frames: int,
     ) -> Evidence:
-        """What speaks for a box.
+        """What speaks for a box of this centre, (x, y), and size, (width, height).
 
-        Args:
-            place: The peak.
-            iou: Predicted IoU of the box.
-            similarity: (2,), of :meth:`Appearance.similarity`.
-            last: (4,), the last box, (x, y, width, height) in frame pixels.
-            center: (2,), its (x, y) in frame pixels.
-            size: (2,), its (width, height) in frame pixels.
-            frames: Number of frames since the last box was found.
+        ``iou`` is its predicted one, ``similarity`` as of :meth:`Appearance.similarity`; ``last``
+        is the last box, (x, y, width, height), found so many ``frames`` ago. All in frame pixels.
         """
         way = (center - center_of(last)) / frames - self.velocity
         return Evidence(

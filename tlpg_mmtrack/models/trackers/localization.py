@@ -25,13 +25,9 @@ class Localization:
 def localize(
     scores: np.ndarray, target_size: tuple[float, float], last: float, options: TrackingOptions
 ) -> Localization:
-    """Find the target on a score map.
+    """Find the target, of (height, width) ``target_size`` in cells, on an (H, W) score map.
 
-    Args:
-        scores: (H, W).
-        target_size: (height, width) of the target in cells.
-        last: The target's last place in cells, the same on both axes.
-        options: Thresholds.
+    ``last`` is its last place in cells, the same on both axes.
     """
     first = np.unravel_index(np.argmax(scores), scores.shape)
     score = float(scores[first])

@@ -55,17 +55,9 @@ class LookAlikes:
     def separate(
         self, place: Localization, peaks: Peaks, expected: np.ndarray, size: float
     ) -> Localization:
-        """The target's place, where the map's is a look-alike's.
+        """The place itself, if it is no look-alike's; else another peak near, or not found.
 
-        Args:
-            place: What the score map says.
-            peaks: Of the same map.
-            expected: (2,), where the target is expected, (x, y) in frame pixels.
-            size: The target's, in frame pixels.
-
-        Returns:
-            The same, if it is no look-alike; else another peak near where the target was expected,
-            or not found.
+        The target is ``expected`` at (x, y), and of a ``size``, in frame pixels.
         """
         here = np.flatnonzero((peaks.cells == place.cell).all(axis=1))
         if not (len(self._centers) and len(here)):
@@ -83,14 +75,7 @@ class LookAlikes:
         return Localization(cell, score, TrackingState.HARD_NEGATIVE, place.score)
 
     def remember(self, peaks: Peaks, score: float, center: np.ndarray, size: float) -> None:
-        """Take what is beside a target that is sure.
-
-        Args:
-            peaks: Of its score map.
-            score: The target's.
-            center: (2,), its (x, y) in frame pixels.
-            size: Its size in frame pixels.
-        """
+        """Take the peaks beside a sure target of this score, centre (x, y) and size in pixels."""
         apart = np.linalg.norm(peaks.centers - center, axis=1) > APART * size
         self._centers = peaks.centers[apart & (peaks.scores >= ALIKE * score)]
         self._missed = 0

@@ -25,11 +25,9 @@ class Schedule:
     updated: int = 0  #: The last one at which the models learned on schedule.
 
     def is_due(self, frame: int, interval: int) -> bool:
-        """Whether the models learn at a frame; to be asked once at each that is learned from.
+        """Whether the models learn at a frame, the first being 0, every ``interval`` frames.
 
-        Args:
-            frame: Number of frames after the first.
-            interval: Frames between updates.
+        To be asked once at each frame that is learned from.
         """
         missed = frame // interval > self.updated // interval
         due = frame % interval == 0 or (missed and frame == self.last + 1)
@@ -86,12 +84,10 @@ class SampleMemory:
     def add(
         self, sample: Samples, learning_rate: float | None = None, confidence: float = 1.0
     ) -> None:
-        """Store one sample, replacing the least important one when full.
+        """Store one sample, (1, 1, ...), replacing the least important one when full.
 
-        Args:
-            sample: (1, 1, ...); its own weight is not used.
-            learning_rate: In place of the memory's.
-            confidence: Factor on this sample's weight, positive.
+        ``learning_rate`` is in place of the memory's, ``confidence``, positive, a factor on this
+        sample's weight; its own is not used.
         """
         rate = self.learning_rate if learning_rate is None else learning_rate
         weights = self._weights

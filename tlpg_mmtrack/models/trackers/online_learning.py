@@ -17,12 +17,7 @@ from .target_state import Found, Stage, TargetState
 
 
 class OnlineLearning:
-    """Learns the models of a target's stages.
-
-    Args:
-        heads: Of the stages.
-        options: Test-time settings.
-    """
+    """Learns the models of a target's stages, each by its head."""
 
     def __init__(self, heads: Sequence[DCCHead], options: TrackingOptions) -> None:
         self.heads = heads
@@ -71,16 +66,10 @@ class OnlineLearning:
         hard: bool,
         confidence: float = 1.0,
     ) -> None:
-        """Add a frame to a stage's memory.
+        """Add a frame's (1, 1, C, H, W) filter features to a stage's memory.
 
-        Args:
-            head: The stage's head.
-            stage: The stage.
-            features: (1, 1, C, H, W), the frame's filter features.
-            prediction: What the stage said of them.
-            box: (1, 1, 4), (x1, y1, x2, y2) in crop pixels.
-            hard: Whether a distractor shows.
-            confidence: In the box; a factor on the frame's weight.
+        ``prediction`` is what the stage said of them, ``box`` (1, 1, 4), (x1, y1, x2, y2) in crop
+        pixels; ``hard``, whether a distractor shows; ``confidence``, a factor on its weight.
         """
         if self.options.update_offsets:
             sample = head.samples(features, box)

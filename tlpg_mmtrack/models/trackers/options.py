@@ -114,11 +114,7 @@ class TrackingOptions:
         return self.postprocess == 'regression'
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work.
-
-        Raises:
-            InputError: Naming the option.
-        """
+        """Raise an InputError, which names the option, for what cannot work."""
         check_fields(self, 'test_cfg')
         if self.redetection is not None and self.confidence is None:
             raise InputError(

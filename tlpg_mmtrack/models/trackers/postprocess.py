@@ -18,12 +18,9 @@ IOU_SCALE = 0.05
 
 
 def merge_by_score(boxes: Tensor, scores: Tensor, min_overlap: float) -> Tensor:
-    """(4,) mean by score of the best of (R, 4) boxes and those that overlap it.
+    """(4,) mean by (R,) score of the best of (R, 4) boxes and those that overlap it so much.
 
-    Args:
-        boxes: The boxes.
-        scores: (R,); a box whose score is not finite does not count.
-        min_overlap: IoU with the best box from which on a box counts.
+    A box whose score is not finite does not count.
     """
     scores = rankable(scores)
     best = scores.argmax(dim=0, keepdim=True)
@@ -37,9 +34,7 @@ def merge_by_iou(boxes: Tensor, iou: Tensor, min_overlap: float) -> tuple[Tensor
     """The best of (R, 4) boxes by their (R,) predicted IoU, averaged with those that overlap it.
 
     These count the less, the worse they are; one whose predicted IoU is not finite does not.
-
-    Returns:
-        (4,) the box and () its predicted IoU.
+    Returns (4,) the box and () its predicted IoU.
     """
     iou = rankable(iou)
     best = iou.argmax(dim=0, keepdim=True)
@@ -48,13 +43,7 @@ def merge_by_iou(boxes: Tensor, iou: Tensor, min_overlap: float) -> tuple[Tensor
 
 
 class Postprocess(nn.Module):
-    """Improve one box: ``postprocess='iou_search'``, or with a box head ``'regression'``.
-
-    Args:
-        iou_head: The :class:`IoUNetHead`, or :class:`MMTrackIoUHead`.
-        box_head: The :class:`BoxRegressionHead`, or None.
-        size_penalty: See :class:`TrackingOptions`.
-    """
+    """Improve one box: ``postprocess='iou_search'``, or with a box head ``'regression'``."""
 
     def __init__(
         self, iou_head: nn.Module, box_head: nn.Module | None, size_penalty: float = 0.0
@@ -73,18 +62,11 @@ class Postprocess(nn.Module):
         template: tuple[Tensor, ...],
         levels: tuple[Tensor, ...],
     ) -> tuple[Tensor, Tensor]:
-        """Improve a box.
+        """Improve a (4,) box: (4,) and () its predicted IoU.
 
-        Args:
-            box: (4,).
-            last_size: (2,), width and height in the frame before, in pixels of this crop.
-            modulation: IoU-Net's view of the template.
-            iou_features: IoU-Net's maps of the crop.
-            template: The fields of the box regression's :class:`Template`; empty without it.
-            levels: The backbone's maps of the crop for the box regression; empty without it.
-
-        Returns:
-            (4,) the box and () its predicted IoU.
+        ``last_size`` is the (width, height) in the frame before, in pixels of this crop.
+        ``modulation`` and ``iou_features`` are IoU-Net's, ``template`` the fields of the box
+        regression's :class:`Template`, and ``levels`` its maps; both empty without it.
         """
 
         def predict_iou(boxes: Tensor) -> Tensor:

@@ -28,12 +28,9 @@ class SearchRegion:
 
     @classmethod
     def around(cls, box: np.ndarray, options: TrackingOptions, place: float) -> SearchRegion:
-        """The region around the last box.
+        """The region around a box (x, y, width, height) in frame pixels.
 
-        Args:
-            box: (4,), (x, y, width, height) in frame pixels.
-            options: Size of the crop, and what it shows.
-            place: Crop pixel, on both axes, that shows the box's centre.
+        ``place`` is the crop pixel, on both axes, that shows the box's centre.
         """
         size = options.crop_size
         side = max(1.0, round(options.search_scale * float(np.sqrt(box[2] * box[3]))))
@@ -50,11 +47,7 @@ class SearchRegion:
         return crop_patch(frame, self.center, self.side, self.size)
 
     def to_frame(self, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Centre (x, y) and size (width, height) in frame pixels of a box of the crop.
-
-        Args:
-            box: (4,), (x1, y1, x2, y2) in crop pixels.
-        """
+        """Centre (x, y), size (width, height) in the frame of (x1, y1, x2, y2) in the crop."""
         return self.points_to_frame((box[:2] + box[2:]) / 2), (box[2:] - box[:2]) / self.scale
 
     def points_to_frame(self, points: np.ndarray) -> np.ndarray:
@@ -80,17 +73,10 @@ def bound_by_frame(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def scan_boxes(box: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
-    """Boxes of one size all over a frame, the nearest first; their regions cover it.
+    """(n, 4) boxes of one size all over a frame (H, W, ...), those nearest ``box`` first.
 
-    Where that would take more than 24, they are larger than the target.
-
-    Args:
-        box: (4,), (x, y, width, height), the last box.
-        shape: (H, W, ...) of the frame.
-        scale: Side of a search region in target sizes.
-
-    Returns:
-        (n, 4).
+    All are (x, y, width, height). Their search regions, of ``scale`` target sizes a side, cover
+    the frame; where that would take more than 24, they are larger than the target.
     """
     frame = np.array([shape[1], shape[0]], dtype=np.float64)
     size = box[2:]
@@ -101,12 +87,8 @@ def scan_boxes(box: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndar
         if counts.prod() <= MOST_REGIONS:
             break
         size = size * 1.1
-    centers = np.stack(
-        np.meshgrid(
-            *[(np.arange(n) + 0.5) * side / n for n, side in zip(counts, frame, strict=True)]
-        ),
-        -1,
-    ).reshape(-1, 2)
+    lines = [(np.arange(n) + 0.5) * side / n for n, side in zip(counts, frame, strict=True)]
+    centers = np.stack(np.meshgrid(*lines), -1).reshape(-1, 2)
     away = np.linalg.norm(centers - (box[:2] + box[2:] / 2), axis=1)
     centers = centers[np.argsort(away, kind='stable')]
     return np.column_stack((centers - size / 2, np.broadcast_to(size, centers.shape)))
