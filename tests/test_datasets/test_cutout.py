@@ -9,9 +9,8 @@ import pytest
 from synthetic_corpus import find_green
 
 from tlpg_mmtrack.datasets.cutout import Cutout, cutout_of
-from tlpg_mmtrack.datasets.geometry import bounding_box, map_points, place_matrix
 from tlpg_mmtrack.datasets.transforms.photometric import motion_kernel
-from tlpg_mmtrack.ops.crop import linear_map
+from tlpg_mmtrack.ops.crop import bounding_box, linear_map, map_points, place_matrix
 
 
 @pytest.fixture

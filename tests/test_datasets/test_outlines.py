@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from tlpg_mmtrack.datasets.geometry import bounding_box
 from tlpg_mmtrack.datasets.tracking_image_dataset import outline_of
+from tlpg_mmtrack.ops.crop import bounding_box
 from tlpg_mmtrack.utils.errors import InputError
 
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from tlpg_mmtrack.utils.images import read_image
 
-from ..ops.crop import warp
-from .geometry import bounding_box, box_corners, edges_to_pixels, map_points
+from ..ops.crop import bounding_box, box_corners, edges_to_pixels, map_points, warp
 
 _SUBPIXEL_BITS = 4
 

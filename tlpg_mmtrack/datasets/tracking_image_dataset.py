@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from tlpg_mmtrack.utils.errors import InputError
 
 from ..evaluation.one_pass import box_overlaps
-from .geometry import bounding_box
+from ..ops.crop import bounding_box
 from .tracking_source import TrackingSource
 
 NO_IMAGE = 'have the image_id of no image', 'give the id of its image, of the same type'

@@ -19,13 +19,14 @@ from tlpg_mmtrack.utils.option_rules import (
     at_least,
 )
 
-from ...ops.crop import linear_map, warp
-from ..geometry import (
+from ...ops.crop import (
     bounding_box,
     box_corners,
     edges_to_pixels,
+    linear_map,
     map_points,
     place_matrix,
+    warp,
 )
 
 

@@ -19,9 +19,8 @@ from tlpg_mmtrack.utils.option_rules import (
     Probability,
 )
 
-from ...ops.crop import linear_map, warp, window_matrix
+from ...ops.crop import bounding_box, linear_map, place_matrix, warp, window_matrix
 from ..cutout import Cutout, cutout_of
-from ..geometry import bounding_box, place_matrix
 from .crops import CropTransform, draw_linear, draw_mirror
 from .photometric import random_motion_kernel, random_table
 

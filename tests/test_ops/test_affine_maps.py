@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlpg_mmtrack.datasets import geometry
+from tlpg_mmtrack.ops import crop
 from tlpg_mmtrack.ops.crop import linear_map
 
 
@@ -15,8 +15,8 @@ from tlpg_mmtrack.ops.crop import linear_map
 def test_an_object_is_placed_where_and_as_large_as_asked(degrees: float, mirror: float) -> None:
     points = np.array([[10.0, 20.0], [60.0, 25.0], [40.0, 50.0]])
     linear = linear_map(mirror * 1.3, 0.7, degrees)
-    matrix = geometry.place_matrix(linear, points, np.array([100.0, 80.0]), 57.6)
-    box = geometry.bounding_box(geometry.map_points(matrix, points))
+    matrix = crop.place_matrix(linear, points, np.array([100.0, 80.0]), 57.6)
+    box = crop.bounding_box(crop.map_points(matrix, points))
     np.testing.assert_allclose((box[:2] + box[2:]) / 2.0, [100.0, 80.0], atol=1e-9)
     np.testing.assert_allclose(np.sqrt(np.prod(box[2:] - box[:2])), 57.6, atol=1e-9)
     assert np.sign(np.linalg.det(matrix[:, :2])) == mirror
@@ -29,4 +29,4 @@ def test_rotation_turns_right_into_down() -> None:
 
 def test_corners_and_bounding_box_are_inverse() -> None:
     box = np.array([3.0, 4.0, 10.5, 20.0])
-    np.testing.assert_array_equal(geometry.bounding_box(geometry.box_corners(box)), box)
+    np.testing.assert_array_equal(crop.bounding_box(crop.box_corners(box)), box)
