@@ -6,7 +6,6 @@ from .evaluation import resumable_test_loop, tlpg_sot_metric  # noqa: F401
 from .models import (  # noqa: F401
     adapters,
     backbones,
-    data_preprocessors,
     heads,
     label_assignment,
     learners,

@@ -11,8 +11,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from store_features import create_store, store_samples
 
-from tlpg_mmtrack.datasets import StoredFeatureDataset
-from tlpg_mmtrack.models.data_preprocessors import TLPGDataPreprocessor
+from tlpg_mmtrack.datasets.stored_feature_dataset import StoredFeatureDataset, TLPGDataPreprocessor
 from tlpg_mmtrack.utils.errors import InputError
 
 SHAPES = [[2, 4, 4], [3, 2, 2]]

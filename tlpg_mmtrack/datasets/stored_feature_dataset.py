@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Training samples whose backbone maps were computed beforehand, and the files that hold them."""
+"""Training on backbone maps that were computed beforehand: files, dataset, preprocessor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
-from mmtrack.registry import DATASETS
+from mmtrack.models import TrackDataPreprocessor
+from mmtrack.registry import DATASETS, MODELS
 from mmtrack.structures import TrackDataSample
 from torch.utils.data import Dataset
 
@@ -147,3 +148,17 @@ class StoredFeatureDataset(CheckedOptions, Dataset):
             boxes = InstanceData(bboxes=torch.from_numpy(self.store.boxes[number][frames]))
             setattr(sample, 'gt_instances' if name == 'template' else 'search_gt_instances', boxes)
         return dict(inputs=inputs, data_samples=sample)
+
+
+@MODELS.register_module()
+class TLPGDataPreprocessor(TrackDataPreprocessor):
+    """Stacks images as mmtrack's does; stored features only change the device.
+
+    It must not normalise: TLPG does, on its crops.
+    """
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a collated batch of ``inputs`` and ``data_samples``."""
+        if 'template' in data['inputs']:
+            return self.cast_data(data)
+        return super().forward(data, training)
