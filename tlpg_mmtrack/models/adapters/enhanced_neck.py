@@ -28,11 +28,7 @@ class EnhancedNeck(BaseModule):
 
     @checked
     def __init__(
-        self,
-        neck: dict,
-        enhancer: dict,
-        in_channels: Sequence[Count],
-        init_cfg: InitCfg = None,
+        self, neck: dict, enhancer: dict, in_channels: Sequence[Count], init_cfg: InitCfg = None
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)

@@ -36,10 +36,7 @@ class MMTrackIoUHead(BaseModule):
 
     @checked
     def __init__(
-        self,
-        head: dict,
-        in_channels: tuple[Count, Count],
-        init_cfg: InitCfg = None,
+        self, head: dict, in_channels: tuple[Count, Count], init_cfg: InitCfg = None
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
