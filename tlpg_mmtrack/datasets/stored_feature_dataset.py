@@ -24,7 +24,7 @@ class FeatureStore:
     """Backbone maps, boxes and a flag for each sample, in memory-mapped ``.npy`` files.
 
     tools/store_features.py makes it. The maps are kept as float16: a thousandth of their size is
-    lost by rounding. What was written stays valid when the writing is interrupted.
+    lost by rounding. An InputError if the folder is no store, or a file is damaged.
 
     Attributes:
         manifest: Dict of ``samples``, their number; ``template_frames`` and ``search_frames``, the
@@ -33,9 +33,6 @@ class FeatureStore:
         boxes: (samples, frames, 4) in crop pixels.
         written: (samples,), whether a sample is there.
         maps: Of each level (samples, frames, C, H, W).
-
-    Raises:
-        InputError: If the folder is no store, or a file is damaged or not as the manifest says.
     """
 
     def __init__(self, folder: Path | str, writable: bool = False) -> None:

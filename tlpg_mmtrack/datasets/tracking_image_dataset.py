@@ -41,8 +41,7 @@ class TrackingImageDataset(TrackingSource):
         **kwargs: See ``TrackingSource``; ``include`` matches file names.
 
     Raises:
-        InputError: If the annotation file is missing or no COCO file, or no object is left to
-            train on.
+        InputError: If it is missing or no COCO file, or no object is left to train on.
     """
 
     MIN_OVERLAP = 0.5

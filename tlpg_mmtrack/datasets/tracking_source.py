@@ -50,10 +50,9 @@ class TrackingSource(ListedFrames):
     Args:
         include: File name patterns (``fnmatch``) of the images or videos to use; None is all.
         exclude: Patterns of those to leave out.
-        min_size: Objects with sqrt(width * height) below this many pixels, in the image scaled to
-            a long side of 480 pixels, are left out.
-        max_cover: Objects that cover more than this share of the image are not cropped from it:
-            they are used for cut-and-paste if they have a mask, and left out if not.
+        min_size: Least sqrt(width * height) in the image scaled to a long side of 480 pixels.
+        max_cover: Objects that cover more than this share of the image are used for cut-and-paste
+            alone, if they have a mask.
         **kwargs: See ``mmengine.dataset.BaseDataset``.
     """
 

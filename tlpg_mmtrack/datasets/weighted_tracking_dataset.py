@@ -32,13 +32,11 @@ class WeightedTrackingDataset(Dataset):
             each with its own pipeline.
         weights: Share of the samples that comes from each; scaled to a sum of 1. Equal if None.
         seed: Seed of all samples.
-        on_unusable: What becomes of files, objects and videos that cannot be used: ``'skip'``,
-            they are named in a warning and left out; or ``'stop'``, the first one is an error.
+        on_unusable: ``'skip'``: files, objects and videos that cannot be used are left out, with a
+            warning; ``'stop'``: the first one is an error, a ``CorpusWarning``.
 
     Raises:
-        InputError: If weights do not fit the datasets; when ``MAX_ATTEMPTS`` draws in a row are
-            unusable.
-        CorpusWarning: The first thing that cannot be used, with ``on_unusable='stop'``.
+        InputError: If weights do not fit the datasets, or many draws in a row are unusable.
     """
 
     NUM_SAMPLES = 2**20

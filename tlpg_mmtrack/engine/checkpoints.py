@@ -66,9 +66,6 @@ class GuardedCheckpointHook(CheckpointHook):
             written, or -1 for all.
         **kwargs: See mmengine's ``CheckpointHook``. With a ``backend_args`` or
             ``file_client_args``, writing atomically is that backend's affair.
-
-    Raises:
-        InputError: If ``max_keep_ckpts`` is neither -1 nor a whole number of at least 2.
     """
 
     def __init__(self, max_keep_ckpts: int = -1, **kwargs: Any) -> None:

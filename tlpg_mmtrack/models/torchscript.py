@@ -37,13 +37,9 @@ def may_replace(like: Tensor) -> bool:
 class ReplacedFunction(ABC):
     """A function that something else runs, made once for each combination of inputs' shapes.
 
-    It is made anew after a weight has changed. What else the function reads must stay as it is,
-    and its course must not depend on values. Outside of inference mode, and where
+    It is made anew after a weight of its modules has changed. What else the function reads must
+    stay as it is, and its course must not depend on values. Outside of inference mode, and where
     :func:`may_replace` says no, the function itself is called.
-
-    Args:
-        function: Takes and returns tensors, or tuples of them.
-        modules: The modules that it calls.
     """
 
     def __init__(self, function: Callable[..., Tensors], modules: Sequence[nn.Module]) -> None:

@@ -152,9 +152,6 @@ def deformable_correlation(
 
     Returns:
         (N, 1, H, W) score map.
-
-    Raises:
-        ValueError: A shape does not fit or the backend is unknown.
     """
     if weight.dim() != 4 or weight.shape[0] != 1 or weight.shape[-1] % 2 == 0:
         raise ValueError(f'weight: expected (1, C, k, k) with odd k, got {tuple(weight.shape)}')

@@ -17,7 +17,7 @@ from torch.nn.modules.utils import _pair
 def prroi_pool(
     features: Tensor, rois: Tensor, output_size: int | tuple[int, int], spatial_scale: float = 1.0
 ) -> Tensor:
-    """Pool boxes of any images of a batch.
+    """Pool boxes of any images of a batch, as ``mmcv.ops.PrRoIPool`` does.
 
     Args:
         features: (N, C, H, W) floating-point maps, zero outside; a cell's centre is its index.
@@ -28,10 +28,6 @@ def prroi_pool(
     Returns:
         (K, C, Ph, Pw), of the features' type. A box that has no area or is not finite gives 0 and
         has a zero gradient.
-
-    Raises:
-        TypeError: The features are not floating-point.
-        ValueError: The boxes' shape is wrong, or an image index is outside the batch.
     """
     if rois.dim() != 2 or rois.shape[1] != 5:
         raise ValueError(

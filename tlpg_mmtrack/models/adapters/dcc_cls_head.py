@@ -91,8 +91,8 @@ class DCCClsHead(BaseModule):
     ) -> None:
         """Learn a target from (n, C, H, W) maps of crops of the first frame, the plain one first.
 
-        ``target_bboxes`` is (n + d, 4), (cx, cy, w, h) in crop pixels; the last d are those of
-        copies of the first map, of whose channels ``dropout_probs`` are dropped.
+        Boxes are (n + d, 4), (cx, cy, w, h) in crop pixels; the last d are those of copies of the
+        first map, of whose channels ``dropout_probs`` are dropped.
         """
         features = self.head.features(backbone_feats)
         dropped = [F.dropout2d(features[:1], rate) for rate in dropout_probs or ()]

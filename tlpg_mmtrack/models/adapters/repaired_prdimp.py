@@ -34,13 +34,10 @@ class RepairedPrDiMP(PrDiMP):
     Upstream accepts ``neck`` and drops it without a word. The other defects are the classifier's:
     :class:`RepairedPrDiMPClsHead`.
 
-    A neck that returns one map, such as :class:`BalancedNeck`, gives the classifier its map;
-    IoU-Net then still sees the backbone's first level beside it. Of one with several, the first
-    two are taken, which must be those of stride 8 and 16.
-
     Args:
         backbone: Config of the backbone. Without a neck its maps must be two, of stride 8 and 16.
-        neck: Config of the neck; ``in_channels`` may be left out.
+        neck: Config of the neck; ``in_channels`` may be left out. Its one map is the classifier's,
+            beside the backbone's first level; of several the first two, of stride 8 and 16, serve.
         **kwargs: As in ``PrDiMP``.
     """
 

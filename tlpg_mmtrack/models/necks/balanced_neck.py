@@ -61,15 +61,13 @@ class BalancedNeck(BaseModule):
     ``x = 1/L * sum_l n_l C'_l`` with ``n = softmax`` of L scalars. Each ``C'_l`` is a 1x1
     convolution of ``C_l``, brought to the reference level's size by :func:`resize_map`.
 
-    **Geometry.** Resizing takes a cell for a tile of the image, as EfficientNetLite's are. With
-    cells on ``stride * j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the
-    whole map only if each level has exactly half the cells of the one before it. So crop to
-    multiples of 32 pixels.
+    Resizing takes a cell for a tile of the image, as EfficientNetLite's are. With cells on
+    ``stride * j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the whole map if
+    crops are multiples of 32 pixels.
 
-    **Initialisation.** The reference level's convolution starts as the identity (orthogonal if the
-    widths differ), the others as orthogonal maps times 0.1, so that x starts close to C4 / 9: at
-    zero the scalars would get no gradient. :meth:`init_weights` restores that start, whatever an
-    ``init_cfg`` of the model around it did; an ``init_cfg`` of the neck's own comes after it.
+    The reference level's convolution starts as the identity (orthogonal if the widths differ), the
+    others as orthogonal maps times 0.1, so that x starts close to C4 / 9: at zero the scalars
+    would get no gradient. :meth:`init_weights` restores that start, before an own ``init_cfg``.
 
     Args:
         in_channels: Channels of each input level.

@@ -69,15 +69,11 @@ STAGE_FIELDS = tuple(field.name for field in fields(StageOutput))
 class FrameNetwork(nn.Module):
     """From one crop and a target's models to score maps and proposals (sections 3.1 to 3.3).
 
-    Tensors go in and out. Inputs, for stage s = 1 and, with a refiner, s = 2:
-
-    - ``crop`` (1, 3, S, S) uint8, BGR;
-    - ``filter_s`` (1, C, K), ``affine_s`` (1, D, 4), ``free_s`` (1, D, 2K) and ``size_s`` (1, 2):
-      the stage's :class:`TargetModel`.
-
-    Outputs: ``scores_s``, ``distances_s``, ``points_s``, ``features_s`` and ``boxes_s``, the
-    stage's :class:`StageOutput`; then, where the options use them, ``iou_features_l`` and
-    ``level_l``, maps of level l = 1, 2, and ``enhanced``: see :class:`Observation`.
+    Tensors go in and out. Inputs are ``crop`` (1, 3, S, S) uint8, BGR, and for stage s = 1 and,
+    with a refiner, s = 2, the fields of its :class:`TargetModel`, ``filter_s`` and so on. Outputs
+    are the fields of each stage's :class:`StageOutput`, ``scores_s`` and so on; then, where the
+    options use them, ``iou_features_l`` and ``level_l``, maps of level l = 1, 2, and ``enhanced``,
+    as in :class:`Observation`.
 
     On a CPU, what depends on the crop alone is run by ``options.runtime``; the rest, which reads
     a target's models, is traced.
@@ -85,13 +81,9 @@ class FrameNetwork(nn.Module):
     Args:
         model: The tracker whose parts and options these are, as they are now.
 
-    Raises:
-        PackageError: If the runtime is asked for by name and is not installed.
-
     Attributes:
         runtime: What runs the maps of a crop on a CPU, one of :data:`RUNTIMES` but ``'auto'``.
-        postprocess: The :class:`Postprocess`, with tensors in and out as well; None where boxes
-            are picked by score alone.
+        postprocess: The :class:`Postprocess`; None where boxes are picked by score alone.
     """
 
     def __init__(self, model: TLPG) -> None:

@@ -41,16 +41,10 @@ class SampleMemory:
     """A fixed number of template samples of one target, allocated once.
 
     Each new sample weighs ``1 / (1 - learning_rate)`` times the one before it, so that older ones
-    fade; the first frame's samples together never weigh less than their share. When the memory
-    is full, the sample of least weight makes room (DiMP). The confidence in a sample's box scales
-    its own weight alone: the next one weighs as much as after a sure one. In a full memory a
-    sample of little confidence is the first to go.
-
-    Args:
-        first: Samples of the first frame, (1, n, ...), their weights summing to 1.
-        capacity: Number of samples kept, the first frame's not counted.
-        learning_rate: How much more a new sample weighs; the first one's weight.
-        first_share: Weight that the first frame's samples keep together.
+    fade; the first frame's, (1, n, ...), together never weigh less than ``first_share``. When
+    ``capacity`` later ones are there, the sample of least weight makes room (DiMP). The confidence
+    in a sample's box scales its own weight alone: the next one weighs as much as after a sure one.
+    In a full memory a sample of little confidence is the first to go.
     """
 
     def __init__(

@@ -61,9 +61,8 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        InputError: When ``postprocess`` needs an ``iou_head`` or a ``box_head`` and there is none,
-            when ``frozen_modules`` names a part that is not there, or when a part does not fit the
-            maps that it will get; names the part and its key.
+        InputError: When a part that the options need is not there, or one does not fit the maps
+            that it will get; names the part and its key.
     """
 
     @checked
