@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tlpg_mmtrack.apis.inputs import check_box
 from tlpg_mmtrack.apis.multi_tracker import MultiTracker
 from tlpg_mmtrack.formats import read_boxes_of_video
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.inputs import check_box
 
 Boxes = Any
 """One box (x, y, width, height), or a dict of them by name."""

@@ -17,11 +17,11 @@ from frame_reader import FrameReader
 from recording import Recording
 
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.inputs import check_box, check_frame
 from tlpg_mmtrack.apis.multi_tracker import longest_waiting
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.inputs import check_box, check_frame
 
 MAX_TARGETS = 16
 MAX_NAME = 40

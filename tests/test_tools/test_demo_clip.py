@@ -10,8 +10,8 @@ import pytest
 from demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.inputs import check_box
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.inputs import check_box
 
 
 def test_clip_and_box_fit():

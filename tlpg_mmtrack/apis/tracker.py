@@ -16,8 +16,7 @@ import numpy as np
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
-
-from .inputs import check_box, check_frame, move_into_frame, other_format
+from tlpg_mmtrack.utils.inputs import check_box, check_frame, move_into_frame, other_format
 
 if TYPE_CHECKING:
     import torch

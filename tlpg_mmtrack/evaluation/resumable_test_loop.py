@@ -21,6 +21,7 @@ from mmtrack.structures import TrackDataSample
 
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.images import truncated_image
+from tlpg_mmtrack.utils.inputs import check_box
 
 from .provenance import data_fingerprint, environment, run_identity, video_names
 from .results import ResultsFolder
@@ -190,12 +191,12 @@ class ResumableTestLoop(TestLoop):
         """Why a tracker cannot start from the first box; None where some of it is inside."""
         points = np.asarray(sample.gt_instances.bboxes, dtype=np.float64).reshape(-1, 2)
         low, high = points.min(axis=0), points.max(axis=0)
-        inside = np.minimum(high, sample.ori_shape[1::-1]) - np.maximum(low, 0.0)
-        if np.isfinite(points).all() and (high > low).all() and (inside > 0).all():
-            return None
-        path = self.dataloader.dataset.get_data_info(video)['ann_path']
-        corners = points.round(2).tolist()
-        return f'{path}: the first box cannot be started from (corners {corners})'
+        try:
+            check_box([*low, *(high - low)], sample.ori_shape[1::-1])
+        except InputError as error:
+            path = self.dataloader.dataset.get_data_info(video)['ann_path']
+            return f'{path}: the first box cannot be started from: {error}'
+        return None
 
 
 def spread(lengths: Sequence[int], processes: int) -> list[list[int]]:

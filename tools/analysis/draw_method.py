@@ -32,7 +32,7 @@ from mmdet.structures.bbox import bbox_overlaps
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.frames import open_source
-from tlpg_mmtrack.apis.inputs import check_box, check_frame
+from tlpg_mmtrack.utils.inputs import check_box, check_frame
 
 if TYPE_CHECKING:
     from torch import Tensor

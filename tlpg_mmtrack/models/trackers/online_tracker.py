@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.inputs import check_box
 
 from ...ops.crop import contrast
 from .appearance import Appearance
@@ -66,7 +66,7 @@ class OnlineTracker:
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
         """Learn a target in the first frame; see :meth:`TLPG.start`."""
         options, network = self.options, self.network
-        box = _checked_box(box, frame.shape)
+        box = check_box(box, frame.shape[1::-1])
         crops, boxes = first_frame_crops(
             frame,
             box,
@@ -310,17 +310,3 @@ class OnlineTracker:
         """(n, S, S, 3) to (n, 3, S, S) on the network's device."""
         device = next(self.network.parameters()).device
         return torch.from_numpy(crops).to(device).permute(0, 3, 1, 2)
-
-
-def _checked_box(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A copy of a first box (x, y, width, height) that can be learned from."""
-    box = np.array(box, dtype=np.float64)
-    frame = (shape[1], shape[0])
-    if not (np.isfinite(box).all() and (box[2:] > 0).all()):
-        raise InputError(f'box: must be finite and of positive size, got {box.tolist()}')
-    if (box[:2] >= frame).any() or (box[:2] + box[2:] <= 0).any():
-        raise InputError(
-            f'box: {box.tolist()} lies outside the {frame[0]} x {frame[1]} frame; pass (x, y, '
-            'width, height) in pixels of this frame'
-        )
-    return box

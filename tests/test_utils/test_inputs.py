@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tlpg_mmtrack.apis.inputs import check_box, check_frame, move_into_frame, other_format
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.inputs import check_box, check_frame, move_into_frame, other_format
 
 FRAME = np.full((60, 80, 3), 7, dtype=np.uint8)
 

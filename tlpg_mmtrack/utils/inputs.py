@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tlpg_mmtrack.utils.errors import InputError
+from .errors import InputError
 
 MIN_FRAME_SIDE = 8
 """Shortest frame side in pixels: one cell of the finest feature map."""
