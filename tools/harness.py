@@ -76,8 +76,7 @@ def run_tracker(
                 continue
             folder.write(result)
             logger.info('%s: %s, %d frames', tracker.name, video.name, len(video.images))
-        metric.attach(folder, names)
-        figures = metric.evaluate(len(names), failures)
+        figures = metric.evaluate_folder(folder, names, failures)
     return {name.removeprefix(f'{metric.prefix}/'): value for name, value in figures.items()}
 
 

@@ -24,7 +24,7 @@ from tlpg_mmtrack.utils.images import truncated_image
 from tlpg_mmtrack.utils.inputs import check_box
 
 from .provenance import data_fingerprint, environment, run_identity, video_names
-from .results import ResultsFolder
+from .results import ResultsFolder, VideoRecord
 from .tlpg_sot_metric import TLPGSOTMetric, in_main_process
 
 
@@ -71,21 +71,21 @@ class ResumableTestLoop(TestLoop):
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
         self._failures.clear()
+        names = video_names(self.dataloader.dataset)
         with self.folder.lock() if is_main_process() else nullcontext():
-            self._track(self._prepare())
+            self._prepare(names)
+            self._track(names)
             # Also waits for the results of the other processes.
             shares = all_gather_object(self._failures)
             failures = {name: share[name] for share in shares for name in share}
-            metrics = self.metric.evaluate(len(self.dataloader.dataset), failures)
+            metrics = self.metric.evaluate_folder(self.folder, names, failures)
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
         return metrics
 
-    def _prepare(self) -> list[str]:
-        """Check the folder, and share out the videos that are left; the names of all videos."""
+    def _prepare(self, names: Sequence[str]) -> None:
+        """Check the folder, and share out the videos that are left."""
         dataset, rank, processes = self.dataloader.dataset, get_rank(), get_world_size()
-        names = video_names(dataset)
-        self.metric.attach(self.folder, names)
         # One process looks: another may already write when the next one would.
         finished = in_main_process(self._open)
         there = [video for video, name in enumerate(names) if name in finished][rank::processes]
@@ -99,7 +99,6 @@ class ResumableTestLoop(TestLoop):
             [(left[part], frame) for part in share for frame in range(lengths[part])]
             for share in spread(lengths, processes)
         ]
-        return names
 
     def _open(self) -> set[str]:
         """Open the folder; names of the videos that have a result."""
@@ -134,17 +133,17 @@ class ResumableTestLoop(TestLoop):
 
     @torch.no_grad()
     def _track(self, names: Sequence[str]) -> None:
-        fingerprint = None
+        record = fingerprint = None
         for index, ((video, frame), batch) in enumerate(self._batches(names)):
-            name = names[video]
+            name, sample = names[video], batch['data_samples'][0]
             if name in self._failures:
                 continue
-            reason = truncated_image(batch['data_samples'][0].img_path)
+            reason = truncated_image(sample.img_path)
             if frame == 0:
                 set_random_seed(self.seed)
-                reason = reason or self._unusable_start(video, batch['data_samples'][0])
+                reason = reason or self._unusable_start(video, sample)
                 # Before it is tracked: the data may change while that goes on.
-                fingerprint = self._fingerprint(video)
+                record, fingerprint = VideoRecord(sample.video_length), self._fingerprint(video)
             if reason is not None:
                 self._leave_out(name, reason)
                 continue
@@ -152,10 +151,13 @@ class ResumableTestLoop(TestLoop):
             start = clock()
             with autocast(enabled=self.fp16):
                 outputs = self.runner.model.test_step(batch)
-            note = dict(video_name=name, frame_time=clock() - start, fingerprint=fingerprint)
-            for sample in outputs:
-                sample.set_metainfo(note)
-            self.evaluator.process(data_samples=outputs, data_batch=batch)
+            seconds = clock() - start
+            region, truth = outputs[0].pred_track_instances.bboxes[0].tolist(), sample.instances[0]
+            if frame == 0:
+                self.metric.check_protocol(region)
+            record.add(region, truth.get('bbox'), truth['visible'], seconds)
+            if frame == sample.video_length - 1:
+                self.folder.write(record.result(name, sample.ori_shape[1::-1], fingerprint))
             self.runner.call_hook(
                 'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs
             )
@@ -185,7 +187,6 @@ class ResumableTestLoop(TestLoop):
     def _leave_out(self, name: str, reason: str) -> None:
         MMLogger.get_current_instance().error(f'{name}: {reason}')
         self._failures[name] = reason
-        self.metric.drop_video()
 
     def _unusable_start(self, video: int, sample: TrackDataSample) -> str | None:
         """Why a tracker cannot start from the first box; None where some of it is inside."""

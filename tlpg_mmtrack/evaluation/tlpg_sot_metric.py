@@ -17,7 +17,7 @@ from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import check_option, checked, each, one_of
 
 from .one_pass import CONVENTIONS, Convention, OnePassScores, score_video, score_videos
-from .results import SUBMISSIONS, ResultsFolder, VideoRecord, VideoResult, write_submission
+from .results import SUBMISSIONS, ResultsFolder, VideoResult, write_submission
 from .supervised import INTERVALS, score_runs
 
 #: The convention of mmtrack's own metric, computed by its own function.
@@ -67,83 +67,42 @@ class TLPGSOTMetric(SOTMetric):
         check_option('TLPGSOTMetric', 'conventions', conventions, each(one_of(*known)))
         self.conventions = {name: known[name] for name in conventions}
         self.submission = submission
-        self._folder: ResultsFolder | None = None
-        self._names: list[str] = []
-        self._record: VideoRecord | None = None
-        self._left_out: dict[str, str] = {}
-
-    def attach(self, folder: ResultsFolder, names: Sequence[str]) -> None:
-        """Say where the results are, and the names of all videos, in order."""
-        self._folder, self._names = folder, list(names)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Take one frame's result; write the video's after its last frame.
+        """Raise an InputError: :class:`ResumableTestLoop` writes the results itself."""
+        raise InputError(
+            "TLPGSOTMetric: no folder for results; set test_cfg = dict(type='ResumableTestLoop'), "
+            "or use mmtrack's SOTMetric with mmengine's TestLoop"
+        )
 
-        The one sample has ``video_name``, ``frame_time`` and ``fingerprint`` beside what mmtrack's
-        metric needs. An InputError if there is no folder to write to, or the model runs another
-        protocol.
-        """
-        if self._folder is None:
-            raise InputError(
-                "TLPGSOTMetric: no folder for results; set test_cfg = dict(type='ResumableTestLoop"
-                "'), or use mmtrack's SOTMetric with mmengine's TestLoop"
-            )
-        sample = data_samples[0]
-        boxes, instance = sample['pred_track_instances']['bboxes'], sample['instances'][0]
+    def check_protocol(self, region: Sequence[float]) -> None:
+        """Raise an InputError if a model's first answer is not of this protocol."""
         # A supervised run begins with a code, one pass with a box: hours before the figures.
-        if sample['frame_id'] == 0 and (boxes.shape[-1] == 1) != self.supervised:
+        if (len(region) == 1) != self.supervised:
             mode = self.metrics[0]
             raise InputError(
                 f'TLPGSOTMetric: metric is {mode!r}, and the model runs the other protocol; set '
                 f'model.test_cfg.test_mode={mode!r}'
             )
-        record = self._record = self._record or VideoRecord(sample['video_length'])
-        truth, visible = instance.get('bbox'), instance['visible']
-        record.add(boxes[0].tolist(), truth, visible, sample['frame_time'])
-        if sample['frame_id'] == sample['video_length'] - 1:
-            self._record = None
-            size = sample['ori_shape'][1::-1]
-            self._folder.write(record.result(sample['video_name'], size, sample['fingerprint']))
 
-    def drop_video(self) -> None:
-        """Forget the frames of a video that will not be finished."""
-        self._record = None
+    def evaluate_folder(
+        self, folder: ResultsFolder, names: Sequence[str], failures: Mapping[str, str]
+    ) -> Figures:
+        """Compute the figures of all videos' results, and write them beside those.
 
-    def evaluate(self, size: int, failures: Mapping[str, str] | None = None) -> Figures:
-        """Read all results and compute the figures, in the main process; all processes get them.
-
-        ``failures`` says why videos were not finished, by name; ``size`` is not used.
+        In the main process; all processes get them. ``failures`` says why videos were not
+        finished, by name. An InputError if there is nothing to evaluate.
         """
-        figures = in_main_process(lambda: self.compute_metrics(self._read(failures or {})))
+        figures = in_main_process(lambda: self._evaluate(folder, *_read(folder, names, failures)))
         return {f'{self.prefix}/{name}': value for name, value in figures.items()}
 
-    def _read(self, failures: Mapping[str, str]) -> list[VideoResult]:
-        """All results that are there and finite; the others are reported."""
-        results, self._left_out = [], {}
-        for name in self._names:
-            try:
-                results.append(_finite(self._folder.read(name)))
-            except FileNotFoundError:
-                self._left_out[name] = failures.get(name, 'there is no result')
-            except InputError as error:
-                self._left_out[name] = str(error)
-        for name, reason in self._left_out.items():
-            _warn(f'left out: {name}: {reason}')
-        if self._left_out:
-            _warn(
-                f'{len(self._left_out)} of {len(self._names)} videos are left out of the figures; '
-                'the same command tracks those without a result again'
-            )
-        if not results:
-            raise InputError(f'results: none of {len(self._names)} videos has one to evaluate')
-        return results
-
-    def compute_metrics(self, results: list[VideoResult]) -> Figures:
-        """Compute the figures of the videos' results, and write them beside those."""
+    def _evaluate(
+        self, folder: ResultsFolder, results: list[VideoResult], left_out: dict[str, str]
+    ) -> Figures:
         figures: Figures = {}
         per_video: dict[str, Figures] = {}
         if self.submission is not None:
-            self._submit(results)
+            _submit(self.submission, folder, results, left_out)
         elif self.supervised:
             for name in self.conventions:
                 scores = score_runs(results, name)
@@ -151,7 +110,7 @@ class TLPGSOTMetric(SOTMetric):
         else:
             figures, per_video = self._one_pass_figures(results)
         figures |= dict(fps=_speed(results), videos=len(results))
-        self._folder.write_summary(
+        folder.write_summary(
             dict(
                 figures=figures,
                 conventions={
@@ -159,21 +118,11 @@ class TLPGSOTMetric(SOTMetric):
                     for name, rules in self.conventions.items()
                 },
                 per_video=per_video,
-                left_out=self._left_out,
+                left_out=left_out,
                 frames_without_truth=_without_truth(results),
             )
         )
         return figures
-
-    def _submit(self, results: list[VideoResult]) -> None:
-        if self._left_out:
-            raise InputError(
-                f'submission: {len(self._left_out)} videos have no result, and a server takes '
-                f'whole sets only: {", ".join(list(self._left_out)[:5])}'
-            )
-        path = self._folder.path / 'submission.zip'
-        write_submission(self.submission, path, results)
-        MMLogger.get_current_instance().info(f'To submit: {path}')
 
     def _one_pass_figures(self, results: list[VideoResult]) -> tuple[Figures, dict[str, Figures]]:
         """Figures over all videos, and of each."""
@@ -214,6 +163,43 @@ def in_main_process(work: Callable[[], Answer]) -> Answer:
     if isinstance(answer[0], Exception):
         raise answer[0]
     return answer[0]
+
+
+def _read(
+    folder: ResultsFolder, names: Sequence[str], failures: Mapping[str, str]
+) -> tuple[list[VideoResult], dict[str, str]]:
+    """All results that are there and finite; why the others, which are logged, are left out."""
+    results, left_out = [], {}
+    for name in names:
+        try:
+            results.append(_finite(folder.read(name)))
+        except FileNotFoundError:
+            left_out[name] = failures.get(name, 'there is no result')
+        except InputError as error:
+            left_out[name] = str(error)
+    for name, reason in left_out.items():
+        _warn(f'left out: {name}: {reason}')
+    if left_out:
+        _warn(
+            f'{len(left_out)} of {len(names)} videos are left out of the figures; the same '
+            'command tracks those without a result again'
+        )
+    if not results:
+        raise InputError(f'results: none of {len(names)} videos has one to evaluate')
+    return results, left_out
+
+
+def _submit(
+    kind: str, folder: ResultsFolder, results: list[VideoResult], left_out: dict[str, str]
+) -> None:
+    if left_out:
+        raise InputError(
+            f'submission: {len(left_out)} videos have no result, and a server takes whole sets '
+            f'only: {", ".join(list(left_out)[:5])}'
+        )
+    path = folder.path / 'submission.zip'
+    write_submission(kind, path, results)
+    MMLogger.get_current_instance().info(f'To submit: {path}')
 
 
 def _finite(result: VideoResult) -> VideoResult:
