@@ -30,6 +30,7 @@ enlarged to 640 x 480.
 
 from __future__ import annotations
 
+import argparse
 import cProfile
 import platform
 import pstats
@@ -359,9 +360,8 @@ def processor() -> str:
     return platform.machine()
 
 
-@command()
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run from the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's options."""
     parser = describe(__doc__)
     parser.add_argument(
         'group', choices=['others', 'efflite0', 'r50', 'backend'], help='what to measure'
@@ -390,8 +390,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="the object in the clip's first frame, in its own pixels (default: the demo's)",
     )
     parser.add_argument('--profile', action='store_true', help='show the hot functions, too')
-    args = parser.parse_args(arguments)
+    return parser
 
+
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    args = build_parser().parse_args(arguments)
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
     frames, box = read_clip(args.clip or demo_clip(), args.box, args.frames)

@@ -65,20 +65,19 @@ def run_demo(
     check_source(source, out)
     prepare_folder(out)
     clip = demo_clip() if source is None else source
-    starts = read_starts(boxes, clip) if boxes else Starts(named_boxes(box))
-    if show or (starts.boxes is None and source is not None):
+    default = DEMO_BOX if source is None else None
+    starts = read_starts(boxes, clip) if boxes else Starts(named_boxes(box) or default)
+    if show or starts.boxes is None:
         require_display('--show' if show else 'drawing a box')
     load = partial(Tracker.from_pretrained, config, checkpoint, device, seed)
     frames, tracker = open_frames(clip, load)
     stream = itertools.islice(frames, starts.frame, None)
     index, first = first_frame(stream, frames)
-    if starts.boxes is None:
-        starts.boxes = DEMO_BOX if source is None else draw_box(first)
-    starts.boxes = checked_boxes(starts.boxes, first)
-    names = starts.names()
+    drawn = draw_box(first) if starts.boxes is None else starts.boxes
+    starts.boxes = checked_boxes(drawn, first)
     tracker = started(tracker or load(), first, starts)
-
-    with stop_on_interrupt(frames) as stop, Recording(out, frames.fps, names) as recording:
+    recorded = Recording(out, frames.fps, starts.names())
+    with stop_on_interrupt(frames) as stop, recorded as recording:
         recording.add(index, first, as_results(starts.boxes))
         left = frames.frame_count and frames.frame_count - starts.frame
         bar = with_bar(stream, left, max_frames)

@@ -66,16 +66,14 @@ def run_tracker(
         note['frames'] = {video.name: str(video.images[0].parent.resolve()) for video in videos}
         folder.prepare(dict(tracker=tracker.identity(), seed=seed), note)
         finished = _checked_finished(folder, videos, names)
-        for video in videos:
-            if video.name in finished:
-                continue
+        for video in (video for video in videos if video.name not in finished):
             try:
                 result = track_video(tracker, video, seed)
             except (InputError, OSError) as error:
                 failures[video.name] = f'{type(error).__name__}: {error}'
-                continue
-            folder.write(result)
-            logger.info('%s: %s, %d frames', tracker.name, video.name, len(video.images))
+            else:
+                folder.write(result)
+                logger.info('%s: %s, %d frames', tracker.name, video.name, len(video.images))
         figures = metric.evaluate_folder(folder, names, failures)
     return {name.removeprefix(f'{metric.prefix}/'): value for name, value in figures.items()}
 

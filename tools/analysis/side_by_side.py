@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,26 +85,33 @@ def write_side_by_side(
         raise InputError(
             f'video: {first.path} holds no {video!r}; it has {", ".join(first.videos)}'
         )
-    sides = [(run.name, run.videos[video]) for run in (first, second)]
-    overlaps = [box_overlaps(side.boxes, side.truth) for _, side in sides]
-    expected, written = len(sides[0][1].boxes), 0
-    source = open_source(frames)
+    names = first.name, second.name
+    sides = [run.videos[video] for run in (first, second)]
+    overlaps = [box_overlaps(side.boxes, side.truth) for side in sides]
+    expected = len(sides[0].boxes)
     with VideoFileWriter(path, fps) as writer:
-        for index, frame in source:
-            # Counted here: a video file's own count of its frames is an estimate.
-            _check_count(source, max(index + 1, expected), expected)
-            if frame is None:
-                raise InputError(f'frames: frame {index} of {source.name} cannot be read')
+        for index, frame in _counted(open_source(frames), expected):
             panels = [
-                _panel(frame, side, name, index, overlap[index], TRACKER_COLOURS[position])
-                for position, ((name, side), overlap) in enumerate(
-                    zip(sides, overlaps, strict=True)
+                _panel(frame, side, name, index, overlap[index], colour)
+                for side, name, overlap, colour in zip(
+                    sides, names, overlaps, TRACKER_COLOURS, strict=True
                 )
             ]
             writer.write(np.hstack(panels))
-            written += 1
-        _check_count(source, written, expected)
-    return written
+    return expected
+
+
+def _counted(source: FrameSource, expected: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The frames; an InputError if one cannot be read, or there are not so many."""
+    count = 0
+    for index, frame in source:
+        # Counted here: a video file's own count of its frames is an estimate.
+        _check_count(source, max(index + 1, expected), expected)
+        if frame is None:
+            raise InputError(f'frames: frame {index} of {source.name} cannot be read')
+        yield index, frame
+        count += 1
+    _check_count(source, count, expected)
 
 
 def _panel(
