@@ -17,7 +17,6 @@ from tlpg_mmtrack.utils.inputs import check_box
 from ...ops.crop import contrast
 from .appearance import Appearance
 from .augmentation import first_frame_crops
-from .box_finder import find_box
 from .confidence import FOUND, LEAST, SURE, confidence_in
 from .frame_network import FrameNetwork, Observation
 from .history import History
@@ -25,6 +24,7 @@ from .localization import localize
 from .look_alikes import Peaks, peak_cells
 from .online_learning import OnlineLearning
 from .options import TrackingOptions
+from .postprocess import find_box
 from .search_region import (
     SearchRegion,
     bound_by_frame,
