@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from synthetic_corpus import find_green
 
-from tlpg_mmtrack.datasets.cutout import Cutout, cutout_of
+from tlpg_mmtrack.datasets.transforms.pasting import Cutout, cutout_of
 from tlpg_mmtrack.datasets.transforms.photometric import motion_kernel
 from tlpg_mmtrack.ops.crop import bounding_box, linear_map, map_points, place_matrix
 

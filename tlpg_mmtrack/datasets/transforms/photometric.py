@@ -14,7 +14,7 @@ from mmtrack.registry import TRANSFORMS
 from tlpg_mmtrack.utils.option_rules import CheckedOptions, NonNegative, Probability
 
 #: Of OpenCV's drawing in fixed point.
-_SUBPIXEL_BITS = 4
+SUBPIXEL_BITS = 4
 
 
 @TRANSFORMS.register_module()
@@ -100,7 +100,7 @@ def motion_kernel(length: int, degrees: float) -> np.ndarray:
     kernel = np.zeros((length, length), dtype=np.float32)
     middle = (length - 1) / 2.0
     reach = middle * np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
-    ends = np.round((middle + np.stack([-reach, reach])) * 2**_SUBPIXEL_BITS).astype(int)
+    ends = np.round((middle + np.stack([-reach, reach])) * 2**SUBPIXEL_BITS).astype(int)
     start, stop = map(tuple, ends.tolist())
-    cv2.line(kernel, start, stop, 1.0, 1, shift=_SUBPIXEL_BITS)
+    cv2.line(kernel, start, stop, 1.0, 1, shift=SUBPIXEL_BITS)
     return kernel / kernel.sum()
