@@ -30,23 +30,16 @@ class Rule(NamedTuple):
         return repr(self.meaning)
 
 
-def _number(meaning: str, within: Callable[[float], bool] = lambda value: True) -> Rule:
-    """A finite number within a range."""
-    return Rule(
-        meaning,
-        lambda value: (
-            isinstance(value, Real)
-            and not isinstance(value, bool)
-            and math.isfinite(value)
-            and within(value)
-        ),
-    )
+def _number(
+    meaning: str, within: Callable[[float], bool] = lambda value: True, kind: type = Real
+) -> Rule:
+    """A finite number of a kind, within a range; True and False are none."""
 
+    def accepts(value: Any) -> bool:
+        number = isinstance(value, kind) and not isinstance(value, bool)
+        return number and math.isfinite(value) and within(value)
 
-def _whole(meaning: str, within: Callable[[int], bool]) -> Rule:
-    """A whole number within a range."""
-    number = _number(meaning, within)
-    return Rule(meaning, lambda value: isinstance(value, Integral) and number.accepts(value))
+    return Rule(meaning, accepts)
 
 
 NUMBER = _number('a finite number')
@@ -54,12 +47,14 @@ NUMBER = _number('a finite number')
 
 def whole(least: int) -> Rule:
     """A whole number of at least this."""
-    return _whole(f'a whole number of at least {least}', lambda value: value >= least)
+    return _number(f'a whole number of at least {least}', lambda value: value >= least, Integral)
 
 
 def multiple_of(unit: int) -> Rule:
     """A positive whole multiple."""
-    return _whole(f'a positive multiple of {unit}', lambda value: value > 0 and value % unit == 0)
+    return _number(
+        f'a positive multiple of {unit}', lambda value: value > 0 and value % unit == 0, Integral
+    )
 
 
 def at_least(least: float) -> Rule:
@@ -75,14 +70,12 @@ def one_of(*known: Any) -> Rule:
 
 def some_of(*known: Any) -> Rule:
     """A list or tuple of one or more of these values, each once and in this order."""
-    return Rule(
-        f'some of {known} in that order',
-        lambda value: (
-            isinstance(value, Sequence)
-            and len(value) > 0
-            and list(value) == [entry for entry in known if entry in value]
-        ),
-    )
+
+    def accepts(value: Any) -> bool:
+        known_ones = [entry for entry in known if isinstance(value, Sequence) and entry in value]
+        return len(known_ones) > 0 and list(value) == known_ones
+
+    return Rule(f'some of {known} in that order', accepts)
 
 
 def each(rule: Rule, count: int | None = None) -> Rule:
@@ -98,27 +91,21 @@ def each(rule: Rule, count: int | None = None) -> Rule:
     return Rule(f'a list{of}, each {rule.meaning}', accepts)
 
 
-def _or_none(rule: Rule) -> Rule:
-    return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
-
-
 def keys(known: Collection[str], rule: Rule) -> Rule:
     """A dict of some of these keys, whose values follow a rule."""
-    return Rule(
-        f'a dict with keys of {tuple(known)}, each value {rule.meaning}',
-        lambda value: (
-            isinstance(value, Mapping)
-            and set(value) <= set(known)
-            and all(map(rule.accepts, value.values()))
-        ),
-    )
+
+    def accepts(value: Any) -> bool:
+        known_ones = isinstance(value, Mapping) and set(value) <= set(known)
+        return known_ones and all(map(rule.accepts, value.values()))
+
+    return Rule(f'a dict with keys of {tuple(known)}, each value {rule.meaning}', accepts)
 
 
 InitCfg = dict | list[dict] | None
 """MMEngine's, which it checks itself."""
 Natural = Annotated[int, whole(0)]
 Count = Annotated[int, whole(1)]
-Odd = Annotated[int, _whole('an odd whole number', lambda value: value > 0 and value % 2 == 1)]
+Odd = Annotated[int, _number('an odd whole number', lambda n: n > 0 and n % 2 == 1, Integral)]
 Positive = Annotated[float, _number('a positive number', lambda value: value > 0)]
 NonNegative = Annotated[float, at_least(0)]
 Probability = Annotated[float, _number('a number in 0..1', lambda value: 0 <= value <= 1)]
@@ -143,8 +130,9 @@ def _rule_of(hint: Any) -> Rule | None:
     if origin is Literal:
         return one_of(*args)
     if origin in (Union, UnionType) and args[1:] == (NoneType,):
-        rule = _rule_of(args[0])
-        return rule and _or_none(rule)
+        if (rule := _rule_of(args[0])) is None:
+            return None
+        return Rule(f'None or {rule.meaning}', lambda value: value is None or rule.accepts(value))
     if origin is Sequence or (origin is tuple and len(set(args)) == 1):
         rule = _rule_of(args[0])
         return rule and each(rule, len(args) if origin is tuple else None)
@@ -169,8 +157,7 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
     Example:
         >>> class Blur:
         ...     @checked
-        ...     def __init__(self, radius: Annotated[int, whole(1)] = 3) -> None:
-        ...         self.radius = radius
+        ...     def __init__(self, radius: Count = 3) -> None: ...
         >>> Blur(radius=2.5)
         Traceback (most recent call last):
             ...
