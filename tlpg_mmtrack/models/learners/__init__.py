@@ -1,7 +1,6 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """How target models are learned: learners, the problems they minimise, and the optimiser."""
 
-from .joint_problem import JointProblem
 from .learners import (
     AlternateLearner,
     FilterLearner,
@@ -13,6 +12,7 @@ from .learners import (
 from .residual_problems import (
     Evaluation,
     FilterProblem,
+    JointProblem,
     Parameters,
     RegressionProblem,
     ResidualProblem,

@@ -22,8 +22,7 @@ from tlpg_mmtrack.utils.option_rules import Probability, checked
 
 from ..deformable_filter import DeformableFilter
 from ..label_assignment import DCCAssigner
-from .joint_problem import JointProblem
-from .residual_problems import FilterProblem, RegressionProblem
+from .residual_problems import FilterProblem, JointProblem, RegressionProblem
 from .sd_optimizer import Minimisation, SDOptimizer
 
 FILTER_OPTIMIZER = dict(type='SDOptimizer', init_regularisation=(0.1,))
