@@ -26,7 +26,6 @@ from tlpg_mmtrack.ops import (
     prroi_pool_boxes,
 )
 from tlpg_mmtrack.structures import TargetModel
-from tlpg_mmtrack.utils.errors import InputError
 
 
 def scale_gradient(value: Tensor, scale: float) -> Tensor:
@@ -106,11 +105,6 @@ class DeformableFilter(nn.Module):
         backend: str,
     ) -> None:
         super().__init__()
-        if kernel_size < 3:
-            raise InputError(
-                f'DCCHead: kernel_size must be at least 3, got {kernel_size}; the points of one '
-                'cell span no box'
-            )
         if backend == 'mmcv' and not check_ops_exist():
             raise MissingOperatorError(
                 "DCCHead: backend='mmcv' needs mmcv with compiled operators, and mmcv-lite is "

@@ -57,6 +57,12 @@ def multiple_of(unit: int) -> Rule:
     )
 
 
+def odd(least: int) -> Rule:
+    """An odd whole number of at least this."""
+    meaning = f'an odd whole number of at least {least}'
+    return _number(meaning, lambda value: value >= least and value % 2 == 1, Integral)
+
+
 def at_least(least: float) -> Rule:
     """A finite number of at least this."""
     return _number(f'a number of at least {least}', lambda value: value >= least)
@@ -105,7 +111,6 @@ InitCfg = dict | list[dict] | None
 """MMEngine's, which it checks itself."""
 Natural = Annotated[int, whole(0)]
 Count = Annotated[int, whole(1)]
-Odd = Annotated[int, _number('an odd whole number', lambda n: n > 0 and n % 2 == 1, Integral)]
 Positive = Annotated[float, _number('a positive number', lambda value: value > 0)]
 NonNegative = Annotated[float, at_least(0)]
 Probability = Annotated[float, _number('a number in 0..1', lambda value: 0 <= value <= 1)]

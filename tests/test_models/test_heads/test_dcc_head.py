@@ -91,7 +91,7 @@ class TestSetUp:
             DCCHead(8, **{name: 4})
 
     def test_a_kernel_of_one_cell_is_refused(self):
-        with pytest.raises(ValueError, match='DCCHead: kernel_size must be at least 3, got 1'):
+        with pytest.raises(ValueError, match=r'kernel_size must be an odd .* at least 3, got 1'):
             DCCHead(8, kernel_size=1)
 
     def test_an_unknown_prior_is_named(self):

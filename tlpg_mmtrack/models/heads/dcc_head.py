@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from mmdet.structures.bbox import bbox_overlaps
@@ -19,7 +19,7 @@ from tlpg_mmtrack.structures import (
     TargetModel,
     TemplateSamples,
 )
-from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, Odd, checked
+from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, checked, odd
 
 from ..deformable_filter import DeformableFilter
 from ..label_assignment import DCCAssigner
@@ -44,7 +44,7 @@ class DCCHead(BaseModule):
     Args:
         in_channels: Channels of the input map.
         feat_channels: Channels of the filter features.
-        kernel_size: Odd side of the deformable filter (5 in the paper).
+        kernel_size: Odd side of the deformable filter (5 in the paper); one cell spans no box.
         offset_kernel_size: Odd side of the offset kernel.
         stride: Crop pixels per cell.
         cell_offset: Crop pixel of the centre of cell 0.
@@ -74,8 +74,8 @@ class DCCHead(BaseModule):
         self,
         in_channels: Count,
         feat_channels: Count = 512,
-        kernel_size: Odd = 5,
-        offset_kernel_size: Odd = 3,
+        kernel_size: Annotated[int, odd(3)] = 5,
+        offset_kernel_size: Annotated[int, odd(1)] = 3,
         stride: Count = 16,
         cell_offset: float = 0.0,
         offset_prior: Literal['template', 'square'] = 'template',
