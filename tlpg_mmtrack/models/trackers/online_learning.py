@@ -44,7 +44,7 @@ class OnlineLearning:
         if target.schedule.is_due(target.frame, options.update_interval):
             iterations = options.update_iters
         box = found.box.view(1, 1, 4)
-        views = found.seen.stages
+        views = found.look.seen.stages
         for head, stage, view in zip(self.heads, target.stages, views, strict=True):
             self.store(head, stage, view.features, view, box, hard, confidence)
         wanted = [*range(len(target.stages))] * iterations

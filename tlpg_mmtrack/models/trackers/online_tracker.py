@@ -17,22 +17,13 @@ from tlpg_mmtrack.utils.inputs import check_box
 from ...ops.crop import contrast
 from .appearance import Appearance
 from .augmentation import first_frame_crops
-from .confidence import FOUND, LEAST, SURE, confidence_in
+from .confidence import FOUND, LEAST, SURE, History, confidence_in
 from .frame_network import FrameNetwork, Observation
-from .history import History
 from .localization import localize
 from .look_alikes import Peaks, peak_cells
 from .online_learning import OnlineLearning
-from .options import TrackingOptions
 from .postprocess import find_box
-from .search_region import (
-    SearchRegion,
-    bound_by_frame,
-    box_around,
-    center_of,
-    near,
-    scan_boxes,
-)
+from .search_region import SearchRegion, bound_by_frame, box_around, center_of, near, scan_boxes
 from .target_state import Found, Look, Sighting, TargetState
 
 logger = logging.getLogger(__name__)
@@ -50,17 +41,12 @@ LEAST_CONFIDENCE = 0.1
 
 
 class OnlineTracker:
-    """Tracks targets, each with a state of its own, by one network (sections 3.3 to 3.5).
+    """Tracks targets, each with a state of its own, by one network (sections 3.3 to 3.5)."""
 
-    Args:
-        network: What runs on every frame.
-        options: Test-time settings.
-    """
-
-    def __init__(self, network: FrameNetwork, options: TrackingOptions) -> None:
+    def __init__(self, network: FrameNetwork) -> None:
         self.network = network
-        self.options = options
-        self.learning = OnlineLearning(network.heads, options)
+        self.options = network.options
+        self.learning = OnlineLearning(network.heads, network.options)
 
     @torch.inference_mode()
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
@@ -82,10 +68,9 @@ class OnlineTracker:
             self.learning.start(head, x.unsqueeze(0), boxes.unsqueeze(0))
             for head, x in zip(network.heads, maps.features, strict=True)
         ]
-        appearance = Appearance(maps.features[0], network.head.grid.to_cells(boxes))
-        history = History(appearance)
-        blank = contrast(crops[0]) < LEAST_CONTRAST
-        target = TargetState(box=box, last=box.copy(), stages=stages, history=history, blank=blank)
+        history = History(Appearance(maps.features[0], network.head.grid.to_cells(boxes)))
+        target = TargetState(box, box.copy(), stages, history)
+        target.blank = contrast(crops[0]) < LEAST_CONTRAST
         if target.blank:
             logger.warning(
                 'nothing can be seen around the box %s, so the target will not be found; start '
@@ -149,30 +134,23 @@ class OnlineTracker:
         """Find the box at the peak, and how sure it is the target's."""
         if look is None or look.place.state is TrackingState.NOT_FOUND:
             return Sighting(0.0 if look is None else look.place.score)
-        seen, place = look.seen, look.place
         box, iou = find_box(self.network, look, target)
         looks = target.history.appearance
         cells = self.network.head.grid.to_cells(box).view(1, 1, 4)
-        appearance = looks.look(seen.stages[0].features[0], cells)[0, 0]
+        appearance = looks.look(look.seen.stages[0].features[0], cells)[0, 0]
         similarity = looks.similarity(appearance)
         # In one: a GPU is waited for at each transfer.
         values = torch.cat((box, iou.view(1), similarity)).cpu().double().numpy()
+        score, iou, frames = look.place.score, float(values[4]), target.frame - target.last_frame
         if not np.isfinite(values[:5]).all():
             # Nothing finite could be found from such a box again.
-            return Sighting(place.score)
+            return Sighting(score)
         center, size = look.region.to_frame(values[:4])
-        iou = float(values[4])
         evidence = target.history.evidence(
-            place,
-            iou,
-            values[5:],
-            target.last,
-            center,
-            size,
-            target.frame - target.last_frame,
+            look.place, iou, values[5:], target.last, center, size, frames
         )
-        found = Found(seen, place.state, look.peaks, box, center, size, iou, appearance, evidence)
-        return Sighting(place.score, found, confidence_in(evidence, self.options.confidence))
+        found = Found(look, box, center, size, iou, appearance, evidence)
+        return Sighting(score, found, confidence_in(evidence, self.options.confidence))
 
     def _search(
         self, frame: np.ndarray, target: TargetState, usual: Sighting | None, search: bool
@@ -270,7 +248,7 @@ class OnlineTracker:
         """Take what was found for the target; learn from it if that is sure."""
         found = sighting.found
         sure = sighting.confidence >= SURE
-        state = found.state if sure else TrackingState.UNCERTAIN
+        state = found.look.place.state if sure else TrackingState.UNCERTAIN
         confidence = self._box_confidence(found.iou)
         shift = found.center - center_of(target.last)
         self._move(target, found, confidence if sure else 0.0, shape)
@@ -281,9 +259,8 @@ class OnlineTracker:
             target.look_alikes.forget()
         else:
             self.learning.update(target, found, confidence, state)
-            target.look_alikes.remember(
-                found.peaks, sighting.score, center_of(target.box), target.extent
-            )
+            center, peaks = center_of(target.box), found.look.peaks
+            target.look_alikes.remember(peaks, sighting.score, center, target.extent)
             target.history.learn(found.evidence, found.appearance)
         return TrackingResult(target.box.copy(), sighting.score, state, sighting.confidence)
 

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...ops.crop import crop_patch
-from .options import TrackingOptions
+
+if TYPE_CHECKING:
+    from .options import TrackingOptions
 
 MOST_REGIONS = 24
 """That a frame is scanned by."""

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from tlpg_mmtrack.structures import TargetModel, TrackingState
+from tlpg_mmtrack.structures import TargetModel
 
 from ..heads.box_regression_head import Template
-from .confidence import Evidence
+from .confidence import Evidence, History
 from .frame_network import Observation
-from .history import History
 from .localization import Localization
 from .look_alikes import LookAlikes, Peaks
 from .memory import SampleMemory, Schedule
@@ -72,9 +71,7 @@ class Look:
 class Found:
     """A box that was found."""
 
-    seen: Observation  #: What network and target models say of the crop.
-    state: TrackingState  #: How sure the score map is.
-    peaks: Peaks  #: Of the score map.
+    look: Look  #: In which region.
     box: Tensor  #: (4,), (x1, y1, x2, y2) in crop pixels.
     center: np.ndarray  #: (2,), (x, y) in frame pixels.
     size: np.ndarray  #: (2,), (width, height) in frame pixels.

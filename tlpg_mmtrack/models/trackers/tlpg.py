@@ -138,10 +138,7 @@ class TLPG(BaseSingleObjectTracker):
 
     def _check_postprocess(self) -> None:
         options = self.options
-        for name, used in (
-            ('iou_head', options.uses_iou),
-            ('box_head', options.uses_regression),
-        ):
+        for name, used in (('iou_head', options.uses_iou), ('box_head', options.uses_regression)):
             if used and getattr(self, name) is None:
                 raise InputError(
                     f'TLPG: test_cfg.postprocess is {options.postprocess!r}, which needs the '
@@ -170,7 +167,7 @@ class TLPG(BaseSingleObjectTracker):
     @cached_property
     def online(self) -> OnlineTracker:
         """What tracks targets with the parts and options as they are."""
-        return OnlineTracker(FrameNetwork(self), self.options)
+        return OnlineTracker(FrameNetwork(self))
 
     @property
     def network(self) -> FrameNetwork:
