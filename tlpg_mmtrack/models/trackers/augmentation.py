@@ -50,20 +50,11 @@ def first_frame_crops(
     """
     place = (size - 1) / 2 if place is None else place
     extent = box[2:] * size / side
-    plain = np.array([1.0, 1.0]), 0.0, np.zeros(2)
-    recipes = [plain, (np.array([-1.0, 1.0]), 0.0, np.zeros(2))]
-    recipes += [(np.ones(2), angle, _shift(extent, generator)) for angle in ROTATIONS]
-    recipes += [(np.ones(2), 0.0, _shift(extent, generator)) for _ in BLURS]
-    for _ in range(warps):
-        scale, aspect = generator.uniform(-1, 1, 2) * (SCALE, ASPECT / 2)
-        stretch = (1 + scale) * np.exp([aspect, -aspect])
-        recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
-    center = center_of(box)
     # As the crops of later frames are made, so that the target looks the same in both.
     frame, block = average_pixels(frame, size / side)
-    center, scale = (center + 0.5) / block - 0.5, size / side * block
+    center, scale = (center_of(box) + 0.5) / block - 0.5, size / side * block
     crops, boxes = [], []
-    for stretch, angle, shift in recipes:
+    for stretch, angle, shift in _recipes(extent, warps, generator):
         middle = place + shift
         matrix = affine_map(linear_map(*stretch, angle) * scale, center, middle)
         crops.append(resample(frame, matrix, size, size))
@@ -73,6 +64,21 @@ def first_frame_crops(
     for index, (sigma_x, sigma_y) in enumerate(BLURS, start=first_blurred):
         crops[index] = cv2.GaussianBlur(crops[index], (0, 0), sigma_x, sigmaY=sigma_y)
     return np.stack(crops), np.stack(boxes).astype(np.float32)
+
+
+def _recipes(
+    extent: np.ndarray, warps: int, generator: np.random.Generator
+) -> list[tuple[np.ndarray, float, np.ndarray]]:
+    """Of each crop the target's stretch (2,), rotation (degrees) and shift (2,) in crop pixels."""
+    still = np.zeros(2)
+    recipes = [(np.ones(2), 0.0, still), (np.array([-1.0, 1.0]), 0.0, still)]
+    recipes += [(np.ones(2), angle, _shift(extent, generator)) for angle in ROTATIONS]
+    recipes += [(np.ones(2), 0.0, _shift(extent, generator)) for _ in BLURS]
+    for _ in range(warps):
+        scale, aspect = generator.uniform(-1, 1, 2) * (SCALE, ASPECT / 2)
+        stretch = (1 + scale) * np.exp([aspect, -aspect])
+        recipes.append((stretch, 0.0, _shift(extent * stretch, generator)))
+    return recipes
 
 
 def _shift(extent: np.ndarray, generator: np.random.Generator) -> np.ndarray:
