@@ -70,11 +70,7 @@ class VideoSource(FrameSource):
 
     They are turned as the file says and keep their sizes; of an interlaced video each holds both
     fields. A file that ends before the time in its header is read as far as it goes, and a warning
-    logged.
-
-    Raises:
-        InputError: If there is no such file, it is no video or a single picture, or it holds no
-            readable frame.
+    logged. An InputError if it is no video or a single picture, or holds no readable frame.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -136,11 +132,7 @@ class VideoSource(FrameSource):
 
 
 class FolderSource(FrameSource):
-    """The pictures in a folder, as :func:`~tlpg_mmtrack.utils.images.picture_paths` finds them.
-
-    Raises:
-        InputError: If there is no such folder, or it holds no picture.
-    """
+    """The pictures in a folder, as :func:`~tlpg_mmtrack.utils.images.picture_paths` finds them."""
 
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
@@ -155,11 +147,7 @@ class FolderSource(FrameSource):
 
 
 class PagesSource(FrameSource):
-    """The pages of a picture file of several, such as a TIFF.
-
-    Raises:
-        InputError: If there is no such file, it cannot be read, or it holds a single picture.
-    """
+    """The pages of a picture file, such as a TIFF; an InputError if it has a single one."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = _existing_file(path)
@@ -184,11 +172,7 @@ class PagesSource(FrameSource):
 class CameraSource(FrameSource):
     """A camera's live pictures, without end, once: when the loop is left, it is released.
 
-    Args:
-        index: Number of the camera, from 0.
-
-    Raises:
-        InputError: If it does not answer.
+    By its number, from 0; an InputError if it does not answer.
     """
 
     live = True

@@ -23,19 +23,15 @@ _SHOWN = 5
 class VideoFolderDataset(ListedFrames):
     """The videos of a folder, to test on; :mod:`.video_folder` has the layout.
 
-    All box files are read, and every fault is named, before the first frame is tracked.
+    All box files are read before the first frame is tracked: an InputError names each video that
+    cannot be tested on, its file and the line.
 
     Args:
         data_root: Folder of the videos.
         ann_file: A list of the videos to test on, as mmtrack's ``OTB100Dataset`` takes it; all if
             it is empty.
-        one_based: Whether the top left pixel is (1, 1) in all box files, and not (0, 0); None: in
-            those named ``groundtruth_rect.txt``.
+        one_based: As :func:`.read_video_folder` has it.
         **kwargs: See ``BaseSOTDataset``.
-
-    Raises:
-        InputError: If the folder is missing, or a video cannot be tested on; names each, its file
-            and the line.
     """
 
     @checked

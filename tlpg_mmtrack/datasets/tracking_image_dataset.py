@@ -32,16 +32,13 @@ class TrackingImageDataset(TrackingSource):
     Objects whose annotation is malformed, whose box has no area or lies outside its image, or
     whose mask does not fit its box (intersection over union below 0.5), are left out, each with a
     warning. So are annotations of images that the file does not list, and those of crowds, with
-    one warning for all of a kind.
+    one warning for all of a kind. An InputError if no object is left.
 
     Args:
         ann_file: The annotation file: ``images`` (file_name, width, height) and ``annotations``
             (bbox in (x, y, w, h), segmentation as polygons or run-length code, or absent).
         data_prefix: ``dict(img_path=folder of the images)``.
         **kwargs: See ``TrackingSource``; ``include`` matches file names.
-
-    Raises:
-        InputError: If it is missing or no COCO file, or no object is left to train on.
     """
 
     MIN_OVERLAP = 0.5

@@ -25,16 +25,12 @@ class TrackingVideoDataset(TrackingSource):
 
     A line without area (``0,0,0,0``, NaN) says that the object is absent. A video whose box file
     is missing or does not fit its frames is left out with a warning; so are frames whose box has
-    its centre outside.
+    its centre outside. An InputError if no video is left.
 
     Args:
         data_root: The folder of the videos.
-        one_based: Whether the top left pixel is (1, 1) in all box files, and not (0, 0); None: in
-            those named ``groundtruth_rect.txt``.
+        one_based: As :func:`.read_video_folder` has it.
         **kwargs: See ``TrackingSource``; ``include`` matches folder names.
-
-    Raises:
-        InputError: If the folder is missing, or no video is left to train on.
     """
 
     @checked

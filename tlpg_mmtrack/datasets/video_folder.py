@@ -48,8 +48,8 @@ Videos: TypeAlias = tuple[list[FolderVideo], dict[str, str]]
 def read_video_folder(folder: str | Path, one_based: bool | None = None) -> Videos:
     """Read the videos of a folder, in natural order, to track each from its first box.
 
-    ``one_based``: whether the top left pixel is (1, 1), in all files; None: as their names say. An
-    InputError if there is no such folder, or no video in it.
+    ``one_based``: whether the top left pixel is (1, 1) in all box files, and not (0, 0); None: in
+    those named ``groundtruth_rect.txt``. An InputError if there is no such folder, or no video.
     """
     videos, problems = find_videos(folder, one_based)
     if not videos and not problems:

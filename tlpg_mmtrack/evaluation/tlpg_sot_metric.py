@@ -41,12 +41,9 @@ class TLPGSOTMetric(SOTMetric):
         metric: ``'OPE'``, one pass, or ``'VOT'``, supervised runs.
         conventions: For one pass ``'mmtrack'`` or names of :data:`~.one_pass.CONVENTIONS`; for
             VOT names of :data:`~.supervised.INTERVALS`.
-        submission: ``'got10k'`` or ``'trackingnet'``: write an archive for that benchmark's
-            server, ``submission.zip`` in the results folder, and compute no figure.
+        submission: The benchmark for whose server ``submission.zip`` is written in the results
+            folder; no figure is computed then.
         only_eval_visible: mmtrack's option for its own convention.
-
-    Raises:
-        InputError: If the metric, a convention or the submission is unknown.
     """
 
     @checked

@@ -27,13 +27,11 @@ _INSIDE = 0.95
 def check_frame(frame: Any) -> np.ndarray:
     """Make sure that a frame is what OpenCV reads: (H, W, 3) uint8, BGR.
 
-    Returns:
-        The frame, contiguous in memory (a mirrored view, for one, is copied).
+    Returns it contiguous in memory (a mirrored view, for one, is copied).
 
     Raises:
         TypeError: If it is not an array, or not of unsigned bytes.
-        InputError: If it is not of that shape, empty, or a side is shorter than
-            ``MIN_FRAME_SIDE`` or longer than ``MAX_FRAME_SIDE``.
+        InputError: If it is not of that shape, or of a side too short or too long.
     """
     if isinstance(frame, cv2.UMat):
         raise TypeError('frame: is a cv2.UMat, which lies outside of numpy; pass frame.get()')

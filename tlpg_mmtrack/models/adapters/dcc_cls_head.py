@@ -61,8 +61,7 @@ class DCCClsHead(BaseModule):
 
     Args:
         head: Config of the :class:`DCCHead`.
-        options: Fields of :class:`TrackingOptions`: iterations, memory and thresholds. Those of
-            crops and boxes are PrDiMP's, and refused here.
+        options: Fields of :class:`TrackingOptions`, those that ``USED`` names.
         test_cfg: PrDiMP's; it hands it to its heads.
     """
 

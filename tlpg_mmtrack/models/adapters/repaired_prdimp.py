@@ -115,9 +115,8 @@ class RepairedPrDiMPClsHead(PrDiMPClsHead):
       puts every box half a cell too far to the left and above.
 
     Args:
-        softmax: Whether the scores are logits of a density, as PrDiMP's optimiser learns them.
-            False for one that learns scores in 0..1, such as :class:`SDOptimizer`: the peak of
-            their softmax is below any threshold.
+        softmax: Whether the scores are logits of a density, as PrDiMP's optimiser learns them, and
+            not scores in 0..1, such as :class:`SDOptimizer`'s.
         **kwargs: As in ``PrDiMPClsHead``.
     """
 

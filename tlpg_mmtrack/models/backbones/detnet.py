@@ -34,8 +34,7 @@ class DetNet(TrackingResNet):
     start at random, each block as its shortcut.
 
     Args:
-        out_indices: Maps to return, of 0 (C2) to 4 (C6); (1, 2, 3), as TLPG names them, are C3,
-            C4, C5. A stage after the last one is not built.
+        out_indices: Maps to return, of 0 (C2) to 4 (C6); later stages are not built.
         **kwargs: As in :class:`TrackingResNet`.
     """
 

@@ -20,15 +20,10 @@ class TrackingResNet(ResNet):
     """The paper's backbone: mmdet's ``ResNet`` with the feature maps C3, C4, C5 (section 3.3).
 
     Every kernel is odd and padded symmetrically, so that cell ``j`` is centred on pixel ``stride *
-    j``. ImageNet weights come from the config, ``init_cfg=dict(type='Pretrained',
-    checkpoint='torchvision://resnet50')``.
-
-    Args:
-        depth: 18, 34, 50, 101 or 152.
-        out_indices: Stages to return; (1, 2, 3) are C3, C4, C5.
-        norm_eval: Keep batch norm in evaluation mode while training: the statistics of a batch,
-            of a few sequences whose frames look alike, would be poor.
-        **kwargs: See ``mmdet.ResNet``, such as ``frozen_stages``.
+    j``. Batch norm stays in evaluation mode in training: the statistics of a batch, of a few
+    sequences whose frames look alike, would be poor. ImageNet weights come from the config,
+    ``init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')``. Arguments are those
+    of ``mmdet.ResNet``; of its stages, (1, 2, 3) are C3, C4, C5.
 
     Attributes:
         feature_info: One :class:`MapShape` per returned map.

@@ -34,8 +34,7 @@ class BoxRegressionRefiner(Refiner):
         in_channels: Channels of the map that proposals are pooled from.
         enhancer: As in :class:`Refiner`, as is ``max_proposals``.
         feat_channels: Width of the convolutions, a multiple of 16.
-        stride: Crop pixels per cell.
-        cell_offset: Crop pixel of the centre of cell 0.
+        stride: As in :class:`DCCHead`, as is ``cell_offset``.
         loss_box: Config of the loss of the residuals.
     """
 

@@ -203,8 +203,7 @@ class JointLearner(Learner):
     classification loss sends them. Their extremes are then no proposals.
 
     Args:
-        filter_optimizer: Config of the optimiser, with three lambdas: of the filter, the affine
-            and the free kernel.
+        filter_optimizer: Its three lambdas are of the filter, the affine and the free kernel.
         boxes: Whether the boxes have a part in the problem.
         gradient_scale: As in :class:`Learner`; 1 where no other loss pulls at the points.
     """

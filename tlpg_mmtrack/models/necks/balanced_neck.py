@@ -65,9 +65,7 @@ class BalancedNeck(BaseModule):
     ``stride * j`` (ResNet) C5' is displaced by 8 pixels and C3' by 4, alike over the whole map if
     crops are multiples of 32 pixels.
 
-    The reference level's convolution starts as the identity (orthogonal if the widths differ), the
-    others as orthogonal maps times 0.1, so that x starts close to C4 / 9: at zero the scalars
-    would get no gradient. :meth:`init_weights` restores that start, before an own ``init_cfg``.
+    x starts close to C4 / 9 (docs/decisions.md); :meth:`init_weights` restores that start.
 
     Args:
         in_channels: Channels of each input level.

@@ -28,17 +28,15 @@ class FeatureEnhancer(BaseModule):
     convolution is depthwise separable, between branches 1x1.
 
     The combining convolution starts at zero, so that before training ``x_E`` is x, or a 1x1
-    convolution of x when ``out_channels`` differs; :meth:`init_weights` restores that start, as
-    :class:`BalancedNeck`'s does. Group norm replaces batch norm: a batch holds few sequences, and
-    a frame's features must not depend on the frames beside it.
+    convolution of x when ``out_channels`` differs; :meth:`init_weights` restores that start. Group
+    norm replaces batch norm: a frame's features must not depend on the frames beside it.
 
     Args:
         in_channels: Channels of (C3', x, C5').
         channels: Width of the branches, a multiple of 8.
         out_channels: Channels of ``x_E``; None for x's.
-        low_source: Where the branch of stride 32 starts: 'c5' (C5' of the neck, as in figure 4) or
-            'conv' (a strided 3x3 convolution of x; C5' and its channels are not read). The paper's
-            text names both.
+        low_source: Where the branch of stride 32 starts, the paper's text names both: 'c5', C5' of
+            the neck; or 'conv', a strided 3x3 convolution of x, and C5' is not read.
 
     Example:
         >>> enhancer = FeatureEnhancer((112, 112, 112), channels=64)

@@ -22,11 +22,8 @@ class Appearance:
     """Looks of a target: pooled features, whitened by those of the first frame's crops.
 
     Whitened, what all of the scene has in common does not count (as in linear discriminant
-    analysis): the cosine of two looks tells the target from its surroundings.
-
-    Args:
-        features: (n, C, H, W), filter features of the first frame's crops.
-        boxes: (n, 4), the target in them, (x1, y1, x2, y2) in cells.
+    analysis): the cosine of two looks tells the target from its surroundings. Made of the (n, C,
+    H, W) filter features of the first frame's crops, and the (n, 4) boxes in them, in cells.
 
     Attributes:
         first: (D,), unit vector, the target in the first frame.
