@@ -80,7 +80,6 @@ def prepare() -> None:
 
 
 def _import_packages() -> None:
-    """Import every module of mmdet and mmtrack."""
     from .compiled_ops import stand_in_for_compiled_ops
 
     stand_in_for_compiled_ops()

@@ -62,7 +62,6 @@ class _AbsentPackages(MetaPathFinder, Loader):
         return ModuleSpec(name, self, is_package=True) if absent else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The stand-in."""
         package = spec.name.partition('.')[0]
         self.made.append(spec.name)
         return StandIn(

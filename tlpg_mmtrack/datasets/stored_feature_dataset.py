@@ -58,7 +58,6 @@ class FeatureStore:
         )
 
     def missing(self) -> np.ndarray:
-        """Numbers of the samples that are not written yet."""
         return np.flatnonzero(~self.written)
 
 

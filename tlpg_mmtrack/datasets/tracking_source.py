@@ -33,7 +33,6 @@ class ListedFrames(BaseSOTDataset):
         return infos | {key: item[key] for key in ('img_paths', 'img_shape') if key in item}
 
     def get_len_per_video(self, video_idx: int) -> int:
-        """The number of frames."""
         return len(self.get_data_info(video_idx)['img_paths'])
 
 

@@ -60,7 +60,6 @@ class InterruptHook(Hook):
             self._previous = signal.signal(signal.SIGINT, self._request)
 
     def after_train(self, runner: Runner) -> None:
-        """Give SIGINT back."""
         self._restore()
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:

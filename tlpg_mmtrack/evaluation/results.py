@@ -190,7 +190,6 @@ class ResultsFolder:
         )
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Write the figures of a whole evaluation."""
         write_text(self.path / 'summary.json', json.dumps(summary, indent=1) + '\n')
 
     def _file(self, name: str) -> Path:

@@ -122,7 +122,6 @@ class ResumableTestLoop(TestLoop):
             return True
 
     def _fingerprint(self, video: int) -> str | None:
-        """What tells a video's data from others."""
         dataset = self.dataloader.dataset
         truth = dataset.get_ann_infos_from_video(video)
         images = dataset.get_img_infos_from_video(video)['img_paths']

@@ -122,7 +122,6 @@ class TLPGSOTMetric(SOTMetric):
         return figures
 
     def _one_pass_figures(self, results: list[VideoResult]) -> tuple[Figures, dict[str, Figures]]:
-        """Figures over all videos, and of each."""
         videos = [result.tracked() for result in results]
         figures: Figures = {}
         per_video: list[Figures] = [{} for _ in videos]

@@ -96,6 +96,5 @@ def coco_text(video: VideoBoxes) -> str:
 
 
 def _track(annotation: dict[str, Any]) -> str:
-    """The number of an annotation's track, as text."""
     keys = ('track_id', 'instance_id', 'category_id')
     return str(next((annotation[key] for key in keys if key in annotation), ''))

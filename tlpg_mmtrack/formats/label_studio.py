@@ -132,7 +132,6 @@ def _keyframe(video: VideoBoxes, record: BoxRecord, goes_on: bool) -> dict[str, 
 
 
 def _label(region: dict[str, Any]) -> str:
-    """The first of a region's labels."""
     value = region.get('value')
     labels = value.get('labels') if isinstance(value, dict) else None
     return str(labels[0]) if isinstance(labels, list) and labels else UNNAMED

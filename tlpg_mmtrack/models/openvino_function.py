@@ -28,7 +28,6 @@ RUNTIMES = ('auto', 'torch', 'openvino', 'openvino_bf16')
 
 
 def is_installed() -> bool:
-    """Whether there is OpenVINO."""
     return find_spec('openvino') is not None
 
 

@@ -56,7 +56,6 @@ class ReplacedFunction(ABC):
         self.made: dict[tuple[torch.Size, ...], Callable[..., Tensors]] = {}
 
     def __call__(self, *inputs: Tensors) -> Tensors:
-        """Run the function."""
         tensors = list(flatten(inputs))
         if not (torch.is_inference_mode_enabled() and all(map(may_replace, tensors))):
             return self.function(*inputs)

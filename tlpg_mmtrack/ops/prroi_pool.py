@@ -114,11 +114,9 @@ class PrRoIPool(nn.Module):
         self.spatial_scale = float(spatial_scale)
 
     def forward(self, features: Tensor, rois: Tensor) -> Tensor:
-        """Pool (K, 5) boxes of (N, C, H, W) maps."""
         return prroi_pool(features, rois, self.output_size, self.spatial_scale)
 
     def extra_repr(self) -> str:
-        """The two settings, for ``print(module)``."""
         return f'output_size={self.output_size}, spatial_scale={self.spatial_scale}'
 
 
@@ -133,7 +131,6 @@ class CompiledPrRoIPool(PrRoIPool):
         self._compiled = CompiledPool(self.output_size, self.spatial_scale)
 
     def forward(self, features: Tensor, rois: Tensor) -> Tensor:
-        """Pool (K, 5) boxes of (N, C, H, W) maps."""
         if features.is_cuda and features.dtype == torch.float32:
             return self._compiled(features, rois)
         return super().forward(features, rois)

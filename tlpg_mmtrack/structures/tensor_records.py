@@ -48,7 +48,6 @@ class _Frames:
     """Tensors of n frames of each of B sequences, the fields of a dataclass."""
 
     def frames(self: _S, index: slice | Tensor) -> _S:
-        """Select frames."""
         return type(self)(*(getattr(self, field.name)[:, index] for field in fields(self)))
 
 

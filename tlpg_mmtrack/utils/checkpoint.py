@@ -130,7 +130,6 @@ def last_checkpoint(work_dir: str | Path) -> Path | None:
 
 
 def file_sha256(path: Path) -> str:
-    """Hash of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

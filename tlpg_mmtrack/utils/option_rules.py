@@ -46,30 +46,25 @@ NUMBER = _number('a finite number')
 
 
 def whole(least: int) -> Rule:
-    """A whole number of at least this."""
     return _number(f'a whole number of at least {least}', lambda value: value >= least, Integral)
 
 
 def multiple_of(unit: int) -> Rule:
-    """A positive whole multiple."""
     return _number(
         f'a positive multiple of {unit}', lambda value: value > 0 and value % unit == 0, Integral
     )
 
 
 def odd(least: int) -> Rule:
-    """An odd whole number of at least this."""
     meaning = f'an odd whole number of at least {least}'
     return _number(meaning, lambda value: value >= least and value % 2 == 1, Integral)
 
 
 def at_least(least: float) -> Rule:
-    """A finite number of at least this."""
     return _number(f'a number of at least {least}', lambda value: value >= least)
 
 
 def one_of(*known: Any) -> Rule:
-    """One of a few values."""
     names = ' or '.join(map(repr, known)) if len(known) == 2 else f'one of {known}'
     return Rule(names, lambda value: isinstance(value, type(known[0])) and value in known)
 

@@ -99,7 +99,6 @@ class TrackingCrop(CropTransform):
     still_rotation: NonNegative = 10.0  #: Still images are rotated by up to this many degrees.
 
     def transform(self, results: dict) -> dict | None:
-        """Make the crops."""
         if 'gt_bboxes' in results:
             return results
         if results['paste_only']:

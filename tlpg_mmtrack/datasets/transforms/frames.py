@@ -75,7 +75,6 @@ class LoadTrackingFrames(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict | None:
-        """Add ``img``."""
         frames: dict[str, np.ndarray] = {}
         for path, instances in zip(results['img_path'], results['instances'], strict=True):
             if path in frames:

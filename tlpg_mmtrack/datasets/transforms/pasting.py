@@ -127,7 +127,6 @@ class CutAndPaste(CropTransform):
     drift: NonNegative = 0.2
 
     def _acts_on(self, results: dict) -> bool:
-        """Whether this sample is to be pasted."""
         if not (results['is_still'] and results['outlines'][0]):
             return False
         box = bounding_box(np.concatenate(results['outlines'][0]))
@@ -153,7 +152,6 @@ class CutAndPaste(CropTransform):
         return windows
 
     def transform(self, results: dict) -> dict | None:
-        """Make the crops, or leave the sample alone."""
         if not self._acts_on(results):
             return results
         crops = self._backgrounds(results)
@@ -217,7 +215,6 @@ class PasteDistractors(CheckedOptions, BaseTransform):
         return distractor and distractor.recolored(random_table(rng, 0.2))
 
     def _paste(self, distractor: Cutout, results: dict) -> None:
-        """Paste one object into frames, each time elsewhere."""
         rng = results['rng']
         mirror = draw_mirror(rng, 0.5)
         stretch = np.exp(rng.uniform(-0.2, 0.2))

@@ -37,7 +37,6 @@ class TrackingPhotometric(CheckedOptions, BaseTransform):
         self._noise = np.random.default_rng(0).standard_normal(self.NOISE_LENGTH, np.float32)
 
     def transform(self, results: dict) -> dict:
-        """Change ``img``."""
         rng = results['rng']
         shared = random_table(rng, self.shared_colour)
         grey = rng.random() < self.grey_prob
@@ -53,7 +52,6 @@ class TrackingPhotometric(CheckedOptions, BaseTransform):
         return results
 
     def _degrade(self, crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Blur, noise and compression, each by chance."""
         if rng.random() < self.blur_prob:
             crop = _blur(crop, rng)
         if rng.random() < self.noise_prob:
@@ -69,7 +67,6 @@ class TrackingPhotometric(CheckedOptions, BaseTransform):
 
 
 def _blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Out-of-focus blur or motion blur of the camera."""
     if rng.random() < 0.5:
         return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))
     return cv2.filter2D(crop, -1, random_motion_kernel(rng, 11))

@@ -173,7 +173,6 @@ class DCCHead(BaseModule):
         )
 
     def problems(self, samples: TemplateSamples | FilterSamples) -> TargetProblems:
-        """What can be minimised to learn from samples."""
         return TargetProblems(self.filter, self.assigner, samples)
 
     @in_full_precision
@@ -264,7 +263,6 @@ class DCCHead(BaseModule):
         return self.loss_reg(boxes, problem.targets.expand_as(boxes), weight, avg_factor=total)
 
     def _negatives_loss(self, model: TargetModel, truth: TemplateSamples, boxes: Tensor) -> Tensor:
-        """Of all negatives' proposals with the true box."""
         points = self.filter.points(model, truth.features)
         distances = self.filter.distances(points, truth.features)
         proposals = self.proposal_boxes(distances.flatten(0, 1))

@@ -41,7 +41,6 @@ class Learned:
 
     @property
     def model(self) -> TargetModel:
-        """The result."""
         return self.iterates[-1]
 
 
@@ -77,7 +76,6 @@ class TargetProblems:
         )
 
     def of_both(self, model: TargetModel) -> JointProblem:
-        """The problem of filter and offset kernel together."""
         return JointProblem(
             features=self.samples.features,
             labels=self.samples.labels,
@@ -153,7 +151,6 @@ class FilterLearner(Learner):
     learns_boxes = False
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
-        """Improve the filter."""
         course = self.learn_filter(problems, model, num_iters)
         return Learned(_with_filters(model, course), course)
 
@@ -184,7 +181,6 @@ class AlternateLearner(Learner):
         self.trains_filter = trains_filter
 
     def learn(self, problems: TargetProblems, model: TargetModel, num_iters: int) -> Learned:
-        """Improve the offset kernel, then the filter."""
         regression = self.offset_optimizer.minimise(
             problems.of_boxes(model), (model.affine, model.free), num_iters
         )
@@ -238,7 +234,6 @@ class JointLearner(Learner):
 
 
 def _with_filters(model: TargetModel, course: Minimisation) -> list[TargetModel]:
-    """A target model with each filter of a course."""
     return [replace(model, filter=weight) for (weight,) in course.iterates]
 
 

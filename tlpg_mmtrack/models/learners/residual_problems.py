@@ -263,7 +263,6 @@ class JointProblem(ResidualProblem):
         )
 
     def predict_transpose(self, cotangent: Tensor) -> Parameters:
-        """Gradients of the three blocks."""
         maps, displacements, positives = self._unpack(cotangent)
         kernel = self.field.transpose(self.unit * displacements)
         affine, free = self.regression.predict_transpose(positives)

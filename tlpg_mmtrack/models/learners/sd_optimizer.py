@@ -51,7 +51,6 @@ class Minimisation:
 
     @property
     def parameters(self) -> Parameters:
-        """The last iterate."""
         return self.iterates[-1]
 
 

@@ -45,7 +45,6 @@ class LateralConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, 1)
 
     def reset_parameters(self) -> None:
-        """Start anew."""
         weight = self.weight.data[..., 0, 0]
         if self.gain == 1.0 and self.in_channels == self.out_channels:
             nn.init.eye_(weight)

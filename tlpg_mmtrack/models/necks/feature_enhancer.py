@@ -103,7 +103,6 @@ class ZeroConv(nn.Conv2d):
     """A convolution that starts at zero; see :class:`LateralConv`."""
 
     def reset_parameters(self) -> None:
-        """Start anew."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 

@@ -126,7 +126,6 @@ class FrameNetwork(nn.Module):
             )
 
     def _compiled(self, function: Callable, modules: Sequence[nn.Module]) -> Callable:
-        """What runs a function of fixed weights."""
         if self.runtime == 'torch':
             return TracedFunction(function, modules)
         precision = 'bf16' if self.runtime == 'openvino_bf16' else 'f32'
@@ -242,12 +241,10 @@ class FrameNetwork(nn.Module):
 
     @property
     def input_names(self) -> list[str]:
-        """Names of the inputs, in order."""
         return ['crop', *self._per_stage(MODEL_FIELDS)]
 
     @property
     def output_names(self) -> list[str]:
-        """Names of the outputs, in order."""
         levels = range(1, BOX_LEVELS + 1)
         names = self._per_stage(STAGE_FIELDS)
         if self.options.uses_iou:

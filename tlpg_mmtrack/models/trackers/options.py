@@ -105,12 +105,10 @@ class TrackingOptions:
 
     @property
     def uses_iou(self) -> bool:
-        """Whether the postprocess asks IoU-Net."""
         return self.postprocess != 'nms'
 
     @property
     def uses_regression(self) -> bool:
-        """Whether the postprocess regresses the box."""
         return self.postprocess == 'regression'
 
     def __post_init__(self) -> None:

@@ -268,7 +268,6 @@ class TLPG(BaseSingleObjectTracker):
         count = sequences * frames
 
         def split(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-            """Template and search maps with their boxes."""
             template, search = (
                 part.unflatten(0, (sequences, -1)) for part in (x[:count], x[count:])
             )
