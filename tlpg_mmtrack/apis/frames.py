@@ -32,8 +32,7 @@ logger = logging.getLogger(__name__)
 # A forked process that collects a decoded frame waits for threads of FFmpeg that it does not have.
 os.register_at_fork(after_in_child=gc.freeze)
 
-DEFAULT_FPS = 25.0
-"""Frames a second where a source does not say."""
+DEFAULT_FPS = 25.0  #: Frames a second where a source does not say.
 _MAX_FAILED_READS = 100
 _CUT_TOLERANCE = 0.5
 _NO_VIDEO = 'cannot be opened as a video; it is truncated, damaged or of another kind'

@@ -19,13 +19,11 @@ from .stand_ins import StandIn, stand_ins
 
 #: A release of mmcv that mmcls 1.0.0rc6, mmdet 3.0.0rc5 and mmtrack 1.0.0rc1 all accept.
 ACCEPTED_MMCV_VERSION = '2.0.0rc4'
-#: A release of mmdet that mmtrack 1.0.0rc1 accepts.
-ACCEPTED_MMDET_VERSION = '3.0.0rc6'
+ACCEPTED_MMDET_VERSION = '3.0.0rc6'  #: A release of mmdet that mmtrack 1.0.0rc1 accepts.
 #: Imported by mmtrack's and mmdet's modules for multi-object tracking, re-identification and
 #: their evaluation; single-object tracking calls none of them.
 UNUSED_PACKAGES = 'attributee', 'lap', 'motmetrics', 'seaborn', 'sklearn', 'tabulate', 'trackeval'
-#: Importing it registers this project's components.
-COMPONENTS = 'tlpg_mmtrack.components'
+COMPONENTS = 'tlpg_mmtrack.components'  #: Importing it registers this project's components.
 
 #: ``mmcv.ops`` too: it needs the stand-in for compiled operators.
 _PREPARED = ('mmtrack', 'mmdet', 'mmcls', 'mmcv.ops')

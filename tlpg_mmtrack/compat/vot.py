@@ -15,8 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-#: mmtrack's codes of frames in a supervised run.
-SKIPPED, STARTED, FAILED = 0, 1, 2
+SKIPPED, STARTED, FAILED = 0, 1, 2  #: mmtrack's codes of frames in a supervised run.
 
 
 def stand_in_for_vot_toolkit() -> None:

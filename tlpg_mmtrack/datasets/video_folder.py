@@ -25,8 +25,7 @@ from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import natural_key, picture_paths
 
 _ONE_BASED = re.compile(r'groundtruth_rect(?:\.(\d+))?\.txt')
-#: Names of box files.
-BOX_FILES = ('groundtruth.txt', 'groundtruth_rect.txt')
+BOX_FILES = ('groundtruth.txt', 'groundtruth_rect.txt')  #: Names of box files.
 
 
 @dataclass(frozen=True)

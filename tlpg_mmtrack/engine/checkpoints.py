@@ -21,8 +21,7 @@ from tlpg_mmtrack.utils.errors import FileError
 from tlpg_mmtrack.utils.model_zoo import checkpoint_path
 from tlpg_mmtrack.utils.option_rules import Rule, check_option, whole
 
-ATOMIC = 'atomic'
-"""Name of :class:`AtomicBackend` in mmengine's ``backend_args``."""
+ATOMIC = 'atomic'  #: Name of :class:`AtomicBackend` in mmengine's ``backend_args``.
 KEPT = Rule(
     'at least 2, or -1 for all: the oldest checkpoint is removed before the next is written',
     lambda value: value == -1 or whole(2).accepts(value),

@@ -17,8 +17,8 @@ from mmtrack.registry import HOOKS, LOOPS
 from tlpg_mmtrack.utils.checkpoint import last_checkpoint
 from tlpg_mmtrack.utils.errors import InputError
 
+#: Between the seeds of two epochs; more than there are processes, each of which adds its rank.
 STRIDE = 1009
-"""Between the seeds of two epochs; more than there are processes, each of which adds its rank."""
 
 
 @HOOKS.register_module()

@@ -19,8 +19,7 @@ from tlpg_mmtrack.utils.errors import InputError
 PIXEL_THRESHOLDS = np.arange(51)
 #: Shares of the target's size: 0 to 0.5, as TrackingNet and LaSOT have them.
 NORMALISED_THRESHOLDS = PIXEL_THRESHOLDS / 100
-#: Position of 20 pixels, and of 0.2 target sizes, among the thresholds.
-_REPORTED = 20
+_REPORTED = 20  #: Position of 20 pixels, and of 0.2 target sizes, among the thresholds.
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,8 @@ PACKAGES = (
     *('mmtrack', 'mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'numpy', 'opencv-python'),
     'openvino',
 )
-#: Files of a video whose size is looked at; LaSOT's videos alone have 690,000.
-SIZES = 16
-#: Folders of frames inside a video's own folder.
-_FRAME_FOLDERS = ('img', 'color')
+SIZES = 16  #: Files of a video whose size is looked at; LaSOT's videos alone have 690,000.
+_FRAME_FOLDERS = ('img', 'color')  #: Folders of frames inside a video's own folder.
 
 
 def video_names(dataset: BaseSOTDataset) -> list[str]:

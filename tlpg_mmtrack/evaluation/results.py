@@ -30,10 +30,8 @@ from tlpg_mmtrack.utils.errors import InputError
 from .one_pass import TrackedVideo
 
 SUBMISSIONS = ('got10k', 'trackingnet')
-#: Numbers of the longest region, four corners.
-_MOST_NUMBERS = 8
-#: A time that no clock is too coarse for; GOT-10k's server divides by it.
-_SHORTEST_TIME = 1e-8
+_MOST_NUMBERS = 8  #: Numbers of the longest region, four corners.
+_SHORTEST_TIME = 1e-8  #: A time that no clock is too coarse for; GOT-10k's server divides by it.
 
 
 @dataclass(frozen=True)

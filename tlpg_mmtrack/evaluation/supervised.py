@@ -17,10 +17,8 @@ from tlpg_mmtrack.utils.errors import InputError
 
 from .results import VideoResult
 
-#: Frames from a failure to the next start.
-RESTART_AFTER = 5
-#: Frames from a start that do not count in accuracy, the start included.
-BURN_IN = 10
+RESTART_AFTER = 5  #: Frames from a failure to the next start.
+BURN_IN = 10  #: Frames from a start that do not count in accuracy, the start included.
 #: For each challenge the shortest and longest run, in frames with the start, that its expected
 #: average overlap is taken over.
 INTERVALS = {'vot2018': (100, 356), 'vot2019': (46, 291)}

@@ -20,8 +20,7 @@ from .one_pass import CONVENTIONS, Convention, OnePassScores, score_video, score
 from .results import SUBMISSIONS, ResultsFolder, VideoResult, write_submission
 from .supervised import INTERVALS, score_runs
 
-#: The convention of mmtrack's own metric, computed by its own function.
-MMTRACK = 'mmtrack'
+MMTRACK = 'mmtrack'  #: The convention of mmtrack's own metric, computed by its own function.
 Answer = TypeVar('Answer')
 Figures = dict[str, float]
 

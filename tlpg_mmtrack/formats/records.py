@@ -12,8 +12,7 @@ from typing import Any
 from tlpg_mmtrack.structures import TrackingState
 from tlpg_mmtrack.utils.errors import InputError
 
-#: Target of a file that holds one and does not name it.
-UNNAMED = 'target'
+UNNAMED = 'target'  #: Target of a file that holds one and does not name it.
 _STATES = {state.value for state in TrackingState}
 
 

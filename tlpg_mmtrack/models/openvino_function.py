@@ -23,8 +23,8 @@ from tlpg_mmtrack.utils.errors import PackageError
 
 from .torchscript import ReplacedFunction, Tensors, flatten
 
+#: What can run the per-frame network; see :class:`TrackingOptions`.
 RUNTIMES = ('auto', 'torch', 'openvino', 'openvino_bf16')
-"""What can run the per-frame network; see :class:`TrackingOptions`."""
 
 
 def is_installed() -> bool:

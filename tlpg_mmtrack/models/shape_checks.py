@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
 
-PROBE_SIZE = 256
-"""Side of the empty image in pixels: at stride 32 the maps still have 8 cells."""
+PROBE_SIZE = 256  #: Side of the empty image in pixels: at stride 32 the maps still have 8 cells.
 
 
 class MapShape(NamedTuple):

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Tensors = Tensor | tuple['Tensors', ...]
-"""A tensor, or tuples of tensors within each other."""
+Tensors = Tensor | tuple['Tensors', ...]  #: A tensor, or tuples of tensors within each other.
 
 
 def may_replace(like: Tensor) -> bool:

@@ -12,14 +12,13 @@ import numpy as np
 class TrackingState(enum.Enum):
     """How sure the tracker is of one frame's box (DiMP's four localisation outcomes)."""
 
-    NORMAL = 'normal'
-    """The target was found and nothing resembles it."""
+    NORMAL = 'normal'  #: The target was found and nothing resembles it.
+    #: The target was found beside a distractor, which the target model learns to reject.
     HARD_NEGATIVE = 'hard_negative'
-    """The target was found beside a distractor, which the target model learns to reject."""
+    #: The evidence is weak, or two candidates are alike; the frame is not learned from.
     UNCERTAIN = 'uncertain'
-    """The evidence is weak, or two candidates are alike; the frame is not learned from."""
+    #: The target is lost or the frame is unusable; the box is a guess, near the last one.
     NOT_FOUND = 'not_found'
-    """The target is lost or the frame is unusable; the box is a guess, near the last one."""
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from .errors import InputError
 
-NOTE = 'last_checkpoint'
-"""mmengine's file of that name holds the path as the training saw it."""
+NOTE = 'last_checkpoint'  #: mmengine's file of that name holds the path as the training saw it.
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ import numpy as np
 
 from .errors import InputError
 
-MIN_FRAME_SIDE = 8
-"""Shortest frame side in pixels: one cell of the finest feature map."""
+MIN_FRAME_SIDE = 8  #: Shortest frame side in pixels: one cell of the finest feature map.
 
-MAX_FRAME_SIDE = 32766
-"""Longest frame side in pixels: OpenCV's warps count them in 16 bits."""
+MAX_FRAME_SIDE = 32766  #: Longest frame side in pixels: OpenCV's warps count them in 16 bits.
 
+#: Largest absolute value in a box: crops of far larger ones overflow OpenCV's integers.
 MAX_BOX_NUMBER = 1e6
-"""Largest absolute value in a box: crops of far larger ones overflow OpenCV's integers."""
 
 # A box of which less lies in the frame, and which fits it as two corners, may be meant as such:
 # none of 4,650 true boxes (dev/ and train/videos), and 62 % of them written as corners.

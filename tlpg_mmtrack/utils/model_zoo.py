@@ -10,8 +10,7 @@ from .errors import InputError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SCHEME = 'tlpg://'
-DEFAULT = 'tlpg_efflite0_small'
-"""Config of the weights that are meant where none are named."""
+DEFAULT = 'tlpg_efflite0_small'  #: Config of the weights that are meant where none are named.
 
 
 def shipped_config(name: str, package: Path = PACKAGE) -> Path:

@@ -102,8 +102,7 @@ def keys(known: Collection[str], rule: Rule) -> Rule:
     return Rule(f'a dict with keys of {tuple(known)}, each value {rule.meaning}', accepts)
 
 
-InitCfg = dict | list[dict] | None
-"""MMEngine's, which it checks itself."""
+InitCfg = dict | list[dict] | None  #: MMEngine's, which it checks itself.
 Natural = Annotated[int, whole(0)]
 Count = Annotated[int, whole(1)]
 Positive = Annotated[float, _number('a positive number', lambda value: value > 0)]

@@ -13,8 +13,7 @@ from mmtrack.registry import TRANSFORMS
 
 from tlpg_mmtrack.utils.option_rules import CheckedOptions, NonNegative, Probability
 
-#: Of OpenCV's drawing in fixed point.
-SUBPIXEL_BITS = 4
+SUBPIXEL_BITS = 4  #: Of OpenCV's drawing in fixed point.
 
 
 @TRANSFORMS.register_module()

@@ -24,6 +24,7 @@ from ..trackers.online_learning import OnlineLearning
 from ..trackers.options import TrackingOptions
 from ..trackers.target_state import Stage
 
+#: Fields of :class:`TrackingOptions` that the slot leaves to the head.
 USED = keys(
     (
         *('first_iters', 'update_interval', 'update_iters', 'hard_negative_iters'),
@@ -33,7 +34,6 @@ USED = keys(
     ),
     Rule('as in TrackingOptions', lambda value: True),
 )
-"""Fields of :class:`TrackingOptions` that the slot leaves to the head."""
 
 
 def sequences_first(

@@ -31,8 +31,7 @@ class MMTrackIoUHead(BaseModule):
         in_channels: Channels of the two maps, of stride 8 and 16.
     """
 
-    knows_last_size = False
-    """Its search takes none, so there can be no ``size_penalty``."""
+    knows_last_size = False  #: Its search takes none, so there can be no ``size_penalty``.
 
     @checked
     def __init__(

@@ -15,8 +15,7 @@ from tlpg_mmtrack.utils.option_rules import checked, some_of
 
 from .tracking_resnet import TrackingResNet
 
-RESNET_STAGES = 3
-"""Stages 2 to 4, ResNet-50's; stage 1 is the stem."""
+RESNET_STAGES = 3  #: Stages 2 to 4, ResNet-50's; stage 1 is the stem.
 NEW_STAGES = ('stage5', 'stage6')
 STAGES = some_of(*range(RESNET_STAGES + len(NEW_STAGES)))
 BLOCKS, WIDTH, DILATION = 3, 256, 2

@@ -16,8 +16,7 @@ from tlpg_mmtrack.structures import CellGrid
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import Count, InitCfg, checked
 
-CHANNELS_PER_GROUP = 16
-"""Of the group norm."""
+CHANNELS_PER_GROUP = 16  #: Of the group norm.
 
 
 class TemplateHead(BaseModule, ABC):

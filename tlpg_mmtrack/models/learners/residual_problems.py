@@ -29,15 +29,15 @@ from tlpg_mmtrack.ops import (
 from ..deformable_filter import OffsetField, scale_gradient
 from ..losses import hinge_residual
 
+#: Blocks of parameters, each with the leading dimension B (sequences).
 Parameters = tuple[Tensor, ...]
-"""Blocks of parameters, each with the leading dimension B (sequences)."""
 
+#: A residual (B, M), with the product and the transposed product of its Jacobian.
 Residual = tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
-"""A residual (B, M), with the product and the transposed product of its Jacobian."""
 
+#: Points this close (in target sizes) to an extreme share its gradient: rounding must not pick one
+#: of them at random, since moving one alone changes nothing.
 TIE_TOLERANCE = 1e-3
-"""Points this close (in target sizes) to an extreme share its gradient: rounding must not pick one
-of them at random, since moving one alone changes nothing."""
 
 
 @dataclass(eq=False)

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from tlpg_mmtrack.utils.errors import InputError
 from tlpg_mmtrack.utils.option_rules import Count, InitCfg, Natural, checked
 
-QUIET = 0.1
-"""Initial gain of the levels other than the reference."""
+QUIET = 0.1  #: Initial gain of the levels other than the reference.
 
 
 def resize_map(level: Tensor, size: tuple[int, int]) -> Tensor:

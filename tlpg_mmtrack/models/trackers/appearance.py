@@ -10,12 +10,9 @@ from torch import Tensor
 from ...ops import prroi_pool_boxes
 
 BINS = 3
-RIDGE = 0.1
-"""Added to the covariance, as a share of its mean variance."""
-LEAST_VARIANCE = 1e-8
-"""Added too, for crops without any; a map's mean square is about 1e-4."""
-RATE = 0.02
-"""Share of a sure frame in the recent looks."""
+RIDGE = 0.1  #: Added to the covariance, as a share of its mean variance.
+LEAST_VARIANCE = 1e-8  #: Added too, for crops without any; a map's mean square is about 1e-4.
+RATE = 0.02  #: Share of a sure frame in the recent looks.
 
 
 class Appearance:

@@ -9,18 +9,15 @@ import numpy as np
 from ...ops.crop import affine_map, average_pixels, linear_map, resample
 from .search_region import center_of
 
+#: Largest relative change in scale: a box learned from unscaled crops knows no size. Drawn evenly
+#: in size, not in its logarithm: the offset kernel regresses sizes and falls back to their mean
+#: where it is unsure, which must therefore be the true size, or the box grows from frame to frame.
 SCALE = 0.4
-"""Largest relative change in scale: a box learned from unscaled crops knows no size. Drawn evenly
-in size, not in its logarithm: the offset kernel regresses sizes and falls back to their mean where
-it is unsure, which must therefore be the true size, or the box grows from frame to frame."""
-ASPECT = 0.25
-"""Largest logarithm of the change in aspect."""
-SHIFT = 0.6
-"""Largest shift of the target, in target sizes."""
-ROTATIONS = (-45.0, -10.0, 10.0, 45.0)
-"""Rotations in degrees (DiMP's)."""
+ASPECT = 0.25  #: Largest logarithm of the change in aspect.
+SHIFT = 0.6  #: Largest shift of the target, in target sizes.
+ROTATIONS = (-45.0, -10.0, 10.0, 45.0)  #: Rotations in degrees (DiMP's).
+#: Gaussian blurs, sigma in x and y in crop pixels (DiMP's).
 BLURS = ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
-"""Gaussian blurs, sigma in x and y in crop pixels (DiMP's)."""
 
 
 def first_frame_crops(

@@ -17,19 +17,14 @@ from .search_region import center_of
 if TYPE_CHECKING:
     from .localization import Localization
 
-LEAST = 0.2
-"""Below it the target is lost."""
-SURE = 0.5
-"""Below it a frame is uncertain: neither size nor look are learned."""
+LEAST = 0.2  #: Below it the target is lost.
+SURE = 0.5  #: Below it a frame is uncertain: neither size nor look are learned.
+#: What a lost target must have to be found away from its last place, where :data:`SURE` is enough;
+#: in two frames, once it is searched for.
 FOUND = 0.9
-"""What a lost target must have to be found away from its last place, where :data:`SURE` is enough;
-in two frames, once it is searched for."""
-LEAST_SCORE = 1e-3
-"""By which others are divided."""
-SURE_RATE = 0.05
-"""Share of a sure frame in the running means; the first ones count more."""
-VELOCITY_RATE = 0.3
-"""Share of a frame's shift in the velocity."""
+LEAST_SCORE = 1e-3  #: By which others are divided.
+SURE_RATE = 0.05  #: Share of a sure frame in the running means; the first ones count more.
+VELOCITY_RATE = 0.3  #: Share of a frame's shift in the velocity.
 
 
 @dataclass(frozen=True)

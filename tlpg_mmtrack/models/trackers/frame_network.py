@@ -22,8 +22,7 @@ from .postprocess import Postprocess
 if TYPE_CHECKING:
     from .tlpg import TLPG
 
-BOX_LEVELS = 2
-"""IoU-Net and box regression read the backbone's C3 and C4."""
+BOX_LEVELS = 2  #: IoU-Net and box regression read the backbone's C3 and C4.
 
 
 @dataclass(frozen=True)

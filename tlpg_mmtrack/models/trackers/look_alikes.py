@@ -15,18 +15,14 @@ from tlpg_mmtrack.structures import TrackingState
 
 from .localization import Localization
 
-REACH = 0.5
-"""How far a look-alike moves from one frame to the next, in target sizes."""
-APART = 0.6
-"""A peak that is nearer to the target's is its own."""
+REACH = 0.5  #: How far a look-alike moves from one frame to the next, in target sizes.
+APART = 0.6  #: A peak that is nearer to the target's is its own.
+#: What is this near to where the target was expected is the target; the target is this near.
 HERE, NEAR = 0.3, 0.8
-"""What is this near to where the target was expected is the target; the target is this near."""
+#: Share of the target's score that a look-alike has; of a look-alike's that the target has.
 ALIKE, LEFT = 0.5, 0.3
-"""Share of the target's score that a look-alike has; of a look-alike's that the target has."""
-LONGEST = 5
-"""Frames after which, the target being lost, any of them may be the target."""
-MOST = 6
-"""Peaks that count."""
+LONGEST = 5  #: Frames after which, the target being lost, any of them may be the target.
+MOST = 6  #: Peaks that count.
 
 
 @dataclass(frozen=True)

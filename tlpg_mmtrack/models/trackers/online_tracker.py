@@ -28,16 +28,15 @@ from .target_state import Found, Look, Sighting, TargetState
 
 logger = logging.getLogger(__name__)
 
+#: That are scored in each frame in which the target is searched for, beside the last place.
 REGIONS = 2
-"""That are scored in each frame in which the target is searched for, beside the last place."""
-SLOWING = 0.6
-"""Factor on the velocity of a box whose target is not found, frame by frame."""
+SLOWING = 0.6  #: Factor on the velocity of a box whose target is not found, frame by frame.
 
+#: A crop of less contrast is blank: what the filter scores there says nothing (docs/decisions.md,
+#: "A blank crop is not searched").
 LEAST_CONTRAST = 0.25
-"""A crop of less contrast is blank: what the filter scores there says nothing (docs/decisions.md,
-"A blank crop is not searched")."""
+#: A box of no confidence still counts this much, or its size could not recover.
 LEAST_CONFIDENCE = 0.1
-"""A box of no confidence still counts this much, or its size could not recover."""
 
 
 class OnlineTracker:

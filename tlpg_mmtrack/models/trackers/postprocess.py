@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .frame_network import FrameNetwork, StageOutput
     from .target_state import Look, TargetState
 
+#: A box with this much more predicted IoU than another counts e times as much in their mean.
 IOU_SCALE = 0.05
-"""A box with this much more predicted IoU than another counts e times as much in their mean."""
 
 
 def find_box(network: FrameNetwork, look: Look, target: TargetState) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,7 @@ from ...ops.crop import crop_patch
 if TYPE_CHECKING:
     from .options import TrackingOptions
 
-MOST_REGIONS = 24
-"""That a frame is scanned by."""
+MOST_REGIONS = 24  #: That a frame is scanned by.
 
 
 @dataclass(frozen=True)
