@@ -193,30 +193,19 @@ class TLPG(BaseSingleObjectTracker):
         return self.network.extract(images)
 
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
-        """Learn a target in the first frame.
+        """Learn a target in the first frame, (H, W, 3) uint8, BGR: its state, for :meth:`step`.
 
-        Args:
-            frame: (H, W, 3) uint8, BGR.
-            box: (4,), (x, y, width, height) in frame pixels.
-            seed: Seed of the augmentation.
-
-        Returns:
-            The target's state, for :meth:`step`. Where the first crop is blank it is logged, and
-            the target will never be found.
-
-        Raises:
-            InputError: When the box is not finite, not of positive size, or outside the frame.
+        The (4,) box is (x, y, width, height) in frame pixels; an InputError if it is not one to
+        start from. ``seed`` is of the augmentation. Where nothing can be seen around the box, that
+        is logged, and the target will never be found.
         """
         return self.online.start(frame, box, seed)
 
     def step(self, frame: np.ndarray, target: TargetState, search: bool = True) -> TrackingResult:
-        """Find the target in the next frame and learn from it.
+        """Find the target in the next frame and learn from it; its state is updated in place.
 
-        Args:
-            frame: (H, W, 3) uint8, BGR; its size may differ from the last frame's.
-            target: State from :meth:`start`; updated in place.
-            search: Whether one that is lost is looked for elsewhere in the frame, too
-                (``redetection``), or has to wait.
+        The frame is (H, W, 3) uint8, BGR, of any size. ``search``: whether a target that is lost
+        is looked for elsewhere in it, too (``redetection``), or has to wait.
         """
         return self.online.step(frame, target, search)
 
@@ -230,9 +219,7 @@ class TLPG(BaseSingleObjectTracker):
     def track(self, img: Tensor, data_samples: list) -> list[InstanceData]:
         """Track into mmtrack's next frame (1, 3, H, W), BGR.
 
-        Returns:
-            One :class:`InstanceData` with ``bboxes`` (1, 4), (x1, y1, x2, y2) in frame pixels, and
-            ``scores`` (1,).
+        The answer has ``bboxes`` (1, 4), (x1, y1, x2, y2) in frame pixels, and ``scores`` (1,).
         """
         result = self.step(_to_frame(img), self.memo.target)
         x, y, width, height = result.box
