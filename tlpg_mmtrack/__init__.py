@@ -3,14 +3,7 @@
 
 Importing the package makes `mmtrack` importable on a current stack (see
 :mod:`tlpg_mmtrack.compat`) and every component available in mmtrack's registries. Nothing else is
-imported before it is used.
-
-Example:
-    >>> from tlpg_mmtrack import Tracker
-    >>> tracker = Tracker.from_pretrained()
-    >>> tracker.init(frame, box)  # H x W x 3, uint8, BGR; (x, y, width, height) in pixels
-    >>> result = tracker.track(next_frame)
-    >>> result.box, result.score, result.state
+imported before it is used. :class:`~.apis.tracker.Tracker` tracks one object.
 """
 
 from __future__ import annotations
