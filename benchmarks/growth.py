@@ -30,16 +30,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 from tlpg_mmtrack import Tracker
 
 # isort: split
 import numpy as np
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
-from reports import new_figure, save_figure
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.reports import new_figure, save_figure
 from track import ALWAYS_FOUND, build, processor
 
 from tlpg_mmtrack.apis.frames import open_source

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""What the commands in tools/ and benchmarks/ share: they find the package, and end alike.
+"""What the commands in tools/ and benchmarks/ share: options, and how they end.
 
 Exit codes:
   0    all was done
@@ -19,11 +19,8 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tlpg_mmtrack.utils.errors import InputError
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # Not imported: `--help` answers at once.
 FORMATS = ('csv', 'coco', 'cvat', 'labelstudio', 'mot', 'vot', 'otb')

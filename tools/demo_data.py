@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack.apis.frames import open_source
 

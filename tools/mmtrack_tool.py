@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from command_line import BAD_INPUT, command
+from tlpg_tools.command_line import BAD_INPUT, command
 
 from tlpg_mmtrack.utils.errors import InputError
 

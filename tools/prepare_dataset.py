@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from command_line import BAD_INPUT, LEFT_OUT, command, describe
+from tlpg_tools.command_line import BAD_INPUT, LEFT_OUT, command, describe
 
 import tlpg_mmtrack
 from tlpg_mmtrack.utils.atomic_write import write_text

@@ -29,8 +29,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import mmtrack_tool
-from command_line import command
+from tlpg_tools import mmtrack_tool
+from tlpg_tools.command_line import command
 
 # A data loader's spawned process imports this file, and then finds mmtrack importable too.
 from tlpg_mmtrack.utils.atomic_write import write_text
@@ -50,7 +50,7 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
 @command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
-    from allocator import keep_freed_memory
+    from tlpg_tools.allocator import keep_freed_memory
 
     keep_freed_memory()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from frame_reader import FrameReader
-from recording import Recording
+from tlpg_tools.frame_reader import FrameReader
+from tlpg_tools.recording import Recording
 
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from command_line import add_tracker, command, describe
+from tlpg_tools.command_line import add_tracker, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError, PackageError
 

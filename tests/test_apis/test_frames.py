@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
-from demo_clip import demo_clip
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack.apis import frames as frames_module
 from tlpg_mmtrack.apis.frames import (

@@ -8,9 +8,9 @@ import math
 import cv2
 import numpy as np
 import pytest
-from demo_clip import demo_clip
 from mmtrack.datasets.transforms import CropLikeDiMP, SeqCropLikeStark
 from numpy.testing import assert_array_equal
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack.apis.frames import open_source
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from store_features import create_store, store_samples
+from tlpg_tools.store_features import create_store, store_samples
 
 from tlpg_mmtrack.datasets import StoredFeatureDataset
 from tlpg_mmtrack.models.data_preprocessors import TLPGDataPreprocessor

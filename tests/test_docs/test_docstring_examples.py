@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from fake_model import FakeModel
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 import tlpg_mmtrack
 from tlpg_mmtrack.apis.frames import open_source

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from torch import Tensor, nn
 
 from tlpg_mmtrack import Tracker

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import BAD_INPUT, INTERRUPTED, LEFT_OUT, command
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
+from tlpg_tools.command_line import BAD_INPUT, INTERRUPTED, LEFT_OUT, command
 from torch.utils.data import DataLoader, Dataset
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError

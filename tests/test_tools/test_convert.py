@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from convert import FORMATS, main
-from demo_clip import demo_clip
+from tlpg_tools.convert import FORMATS, main
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack import formats
 

@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-import demo
 import pytest
 from fake_model import FakeModel, white_square
 from stream_server import stream_server, url_of
+from tlpg_tools import demo
 
 from tlpg_mmtrack.apis import live
 from tlpg_mmtrack.apis.frames import open_source

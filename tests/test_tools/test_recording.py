@@ -11,9 +11,9 @@ from typing import TextIO
 
 import numpy as np
 import pytest
-import recording as recording_module
 from fake_model import white_square
-from recording import Recording
+from tlpg_tools import recording as recording_module
+from tlpg_tools.recording import Recording
 
 from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.structures import TrackingResult, TrackingState

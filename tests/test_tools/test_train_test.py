@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from clips import free_port, in_two_processes
-from publish_weights import save_weights
+from tlpg_tools.publish_weights import save_weights
 from written_runs import Run, load_tool
 
 REPOSITORY = Path(__file__).resolve().parents[2]

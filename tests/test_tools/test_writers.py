@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from writers import (
+from tlpg_tools.writers import (
     CSV_COLUMNS,
     BoxWriter,
     VideoFileWriter,

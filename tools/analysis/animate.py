@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 
 @command()

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from command_line import command, describe
-from reports import Run, load_runs
+from tlpg_tools.command_line import command, describe
+from tlpg_tools.reports import Run, load_runs
 
 from tlpg_mmtrack.evaluation.one_pass import TrackedVideo, box_overlaps, usable
 from tlpg_mmtrack.evaluation.results import ResultsFolder
@@ -75,7 +75,7 @@ def write_side_by_side(
         FileNotFoundError: If there are no such frames.
     """
     # After --help: these take seconds.
-    from writers import VideoFileWriter
+    from tlpg_tools.writers import VideoFileWriter
 
     from tlpg_mmtrack.apis.frames import open_source
 
@@ -115,7 +115,7 @@ def _panel(
     overlap: float,
     colour: tuple[int, int, int],
 ) -> np.ndarray:
-    from pictures import draw_box, draw_text, enlarge
+    from tlpg_tools.pictures import draw_box, draw_text, enlarge
 
     picture, scale = enlarge(frame)
     known = usable(side.truth[index : index + 1])[0]
