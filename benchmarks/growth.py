@@ -42,9 +42,9 @@ from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from tlpg_tools.reports import new_figure, save_figure
 from track import ALWAYS_FOUND, build, processor
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 NAME = 'tlpg_efflite0_small'

@@ -32,7 +32,7 @@ import torch
 from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack import MultiTracker, Tracker
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 SIDE = 80
 

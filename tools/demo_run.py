@@ -34,13 +34,13 @@ from tlpg_tools.newest_frames import NewestFrames
 from tlpg_tools.recording import Recording
 from tlpg_tools.writers import naming_file
 
-from tlpg_mmtrack.apis.frames import FrameSource, open_source
 from tlpg_mmtrack.apis.inputs import check_frame
-from tlpg_mmtrack.apis.live import PROTOCOLS, is_stream
 from tlpg_mmtrack.apis.multi_tracker import MultiTracker
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import FrameSource, open_source
+from tlpg_mmtrack.utils.live import PROTOCOLS, is_stream
 
 OUTPUTS = ('tracked.mp4', 'boxes.csv', 'contact_sheet.png', 'scores.png', 'manifest.json')
 WINDOW = 'TLPG-Tracker (q stops)'

@@ -77,7 +77,7 @@ def answer_requests(server: Any, tracker: Tracker) -> None:
     from trax import Rectangle, TraxStatus
     from trax.image import ImageChannel
 
-    from tlpg_mmtrack.apis.frames import read_picture
+    from tlpg_mmtrack.utils.frames import read_picture
     from tlpg_mmtrack.utils.images import ByteRange
 
     to_bytes = ByteRange()

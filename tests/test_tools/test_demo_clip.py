@@ -9,9 +9,9 @@ import pytest
 from tlpg_tools import demo_clip as demo_clip_module
 from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import open_source
 
 
 def test_clip_and_box_fit():

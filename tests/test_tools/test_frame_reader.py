@@ -12,7 +12,7 @@ import pytest
 from tlpg_tools.demo_clip import demo_clip
 from tlpg_tools.frame_reader import FrameReader
 
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 KINDS = [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.ts', 'libx264')]
 COUNT = 90

@@ -16,9 +16,9 @@ from tlpg_tools.writers import (
     fit,
 )
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.frames import open_source
 
 RESULT = TrackingResult(np.array([1.25, -2, 3, 4]), 0.123456, TrackingState.UNCERTAIN, 0.25)
 

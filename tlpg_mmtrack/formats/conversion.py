@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.box_files import read_lines
 from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.frames import open_source
 
 from .coco_video import coco_text, read_coco
 from .cvat import cvat_text, read_cvat

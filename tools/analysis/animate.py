@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from PIL import Image
 
-    from tlpg_mmtrack.apis.frames import open_source
+    from tlpg_mmtrack.utils.frames import open_source
 
     source = open_source(args.video)
     pictures = [

@@ -31,8 +31,8 @@ from mmdet.structures.bbox import bbox_overlaps
 from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.inputs import check_box, check_frame
+from tlpg_mmtrack.utils.frames import open_source
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -34,11 +34,10 @@ from tlpg_mmtrack.evaluation.one_pass import (
     CONVENTIONS,
     Convention,
     TrackedVideo,
-    box_overlaps,
     score_video,
-    usable,
 )
 from tlpg_mmtrack.utils.atomic_write import write_text
+from tlpg_mmtrack.utils.boxes import box_overlaps, usable
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:

@@ -21,12 +21,13 @@ import numpy as np
 from tlpg_tools.command_line import command, describe
 from tlpg_tools.reports import Run, load_runs
 
-from tlpg_mmtrack.evaluation.one_pass import TrackedVideo, box_overlaps, usable
+from tlpg_mmtrack.evaluation.one_pass import TrackedVideo
 from tlpg_mmtrack.evaluation.results import ResultsFolder
+from tlpg_mmtrack.utils.boxes import box_overlaps, usable
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from tlpg_mmtrack.apis.frames import FrameSource
+    from tlpg_mmtrack.utils.frames import FrameSource
 
 #: Blue, green, red.
 TRUTH_COLOUR = (80, 200, 60)
@@ -77,7 +78,7 @@ def write_side_by_side(
     # After --help: these take seconds.
     from tlpg_tools.writers import VideoFileWriter
 
-    from tlpg_mmtrack.apis.frames import open_source
+    from tlpg_mmtrack.utils.frames import open_source
 
     if Path(path).suffix != '.mp4':
         raise InputError(f'out: {path} must end in .mp4')
