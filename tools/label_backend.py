@@ -132,7 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         server = Backend((args.host, args.port), proposer)
     except OSError as error:
         raise InputError(
-            f'--port: {args.host}:{args.port} cannot be used ({error.strerror}); pass another'
+            f'--host, --port: {args.host}:{args.port} cannot be used ({error.strerror}); pass '
+            'another'
         ) from error
     with server:
         print(f'Label Studio finds it at http://{args.host}:{server.server_port}', flush=True)

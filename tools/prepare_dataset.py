@@ -319,7 +319,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(arguments)
     if not args.root.is_dir():
-        raise InputError(f'{args.root} is not a folder; pass the one that holds the benchmark')
+        raise InputError(
+            f'root: {args.root} is not a folder; pass the one that holds the benchmark'
+        )
     check, list_name = BENCHMARKS[args.name]
     findings = check(args.root)
     for problem in findings.problems:

@@ -28,7 +28,7 @@ def main() -> None:
 
     keep_freed_memory()
     tool = mmtrack_tool.load_mmtrack_tool('train.py')
-    options = tool.parse_args()
+    options = mmtrack_tool.options_of(tool)
     if options.amp and get_device() == 'cpu':
         # mmtrack's tool would take mmengine's wrapper, which refuses a machine without a GPU.
         options.amp = False

@@ -78,7 +78,7 @@ class TestDistributedOnCpu:
         calls = []
         ran = SimpleNamespace(
             main=lambda: calls.append(process_group.is_initialized()),
-            parse_args=lambda: SimpleNamespace(checkpoint=None, amp=False),
+            parse_args=lambda: SimpleNamespace(config=__file__, checkpoint=None, amp=False),
         )
         monkeypatch.setattr(mmtrack_tool, 'load_mmtrack_tool', lambda tool: ran)
         monkeypatch.setattr('tlpg_tools.allocator.keep_freed_memory', lambda: None)

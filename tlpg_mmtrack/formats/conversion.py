@@ -69,6 +69,10 @@ def read_boxes_of_video(
     path = Path(path)
     if not path.is_file():
         raise InputError(f'boxes: {path} is not a file; check the path')
+    if size is not None and min(size) <= 0:
+        raise InputError(
+            f'size: must be positive, got {size}; pass the (width, height) of a frame'
+        )
     known = _of_video(video) if video is not None else VideoBoxes('', (), size)
     format = format or _guess(path)
     boxes = _named(format).read(path, known.size)
