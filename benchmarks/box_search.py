@@ -26,8 +26,8 @@ from first_frame import SIZE, cut, search_side  # It makes mmtrack importable.
 import cv2
 import numpy as np
 import torch
-from command_line import command, describe
 from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
+from tlpg_tools.command_line import command, describe
 from torch import Tensor
 
 from tlpg_mmtrack import Tracker

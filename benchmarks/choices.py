@@ -31,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # First: it makes mmtrack and mmdet importable.
 from tlpg_mmtrack import Tracker
@@ -39,14 +39,14 @@ from tlpg_mmtrack import Tracker
 # isort: split
 import numpy as np
 import torch
-from ablation_table import paired_difference, video_scores
-from baselines import TLPGBaseline
-from harness import run_tracker
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmtrack.registry import MODELS
-from reports import write_csv
+from tlpg_tools.ablation_table import paired_difference, video_scores
+from tlpg_tools.baselines import TLPGBaseline
+from tlpg_tools.harness import run_tracker
+from tlpg_tools.reports import write_csv
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
 from tlpg_mmtrack.evaluation.provenance import environment

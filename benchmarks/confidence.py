@@ -33,8 +33,8 @@ from stress import (
 # isort: split
 import numpy as np
 import torch
-from command_line import command
 from matplotlib.figure import Figure
+from tlpg_tools.command_line import command
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.models.trackers import TLPG, TargetState

@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 import numpy as np
 import torch
-from command_line import command, describe
-from onnx_file import export_onnx
+from tlpg_tools.command_line import command, describe
+from tlpg_tools.onnx_file import export_onnx
 from torch import Tensor
 
 from tlpg_mmtrack import Tracker

@@ -30,7 +30,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 from tlpg_mmtrack import Tracker
 
@@ -39,9 +39,9 @@ import numpy as np
 import ops
 import torch
 import track
-from demo_clip import DEMO_BOX, demo_clip
 from mmcv.utils.ext_loader import check_ops_exist
 from mmengine.config import Config
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from torch import Tensor
 
 from tlpg_mmtrack.apis.building import checked_device

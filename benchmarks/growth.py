@@ -30,21 +30,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 from tlpg_mmtrack import Tracker
 
 # isort: split
 import numpy as np
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
-from reports import new_figure, save_figure
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.reports import new_figure, save_figure
 from track import ALWAYS_FOUND, build, processor
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 NAME = 'tlpg_efflite0_small'

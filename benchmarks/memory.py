@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -40,8 +40,8 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from recording import Recording
 from rich import progress
+from tlpg_tools.recording import Recording
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState

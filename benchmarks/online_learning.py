@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # First: it makes mmtrack and mmdet importable.
 from tlpg_mmtrack import Tracker
@@ -35,10 +35,10 @@ from tlpg_mmtrack import Tracker
 import cv2
 import numpy as np
 import torch
-from baselines import TLPGBaseline
-from harness import run_tracker
 from mmengine.config import Config
-from reports import new_figure, save_figure, write_csv
+from tlpg_tools.baselines import TLPGBaseline
+from tlpg_tools.harness import run_tracker
+from tlpg_tools.reports import new_figure, save_figure, write_csv
 from torch import Tensor
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder

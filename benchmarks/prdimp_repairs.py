@@ -24,19 +24,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import torch
-from baselines import MMTrackBaseline
-from harness import run_tracker, write_comparison
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.models.track_heads import PrDiMPClsHead
 from mmtrack.registry import MODELS
+from tlpg_tools.baselines import MMTrackBaseline
+from tlpg_tools.harness import run_tracker, write_comparison
 from torch import Tensor
 
 from tlpg_mmtrack.datasets.video_folder import read_video_folder

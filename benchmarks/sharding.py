@@ -16,14 +16,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
 
 # isort: split
 import numpy as np
-from prepare_dataset import read_names
+from tlpg_tools.prepare_dataset import read_names
 
 from tlpg_mmtrack.evaluation.resumable_test_loop import spread
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 import tlpg_mmtrack  # noqa: F401
 
@@ -29,10 +29,10 @@ import tlpg_mmtrack  # noqa: F401
 import cv2
 import numpy as np
 import torch
-from demo_clip import demo_clip
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack import MultiTracker, Tracker
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 SIDE = 80
 

@@ -44,8 +44,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
-from baselines import OpenCVBaseline
-from command_line import command, describe
+from tlpg_tools.baselines import OpenCVBaseline
+from tlpg_tools.command_line import command, describe
 
 # First: it makes mmtrack importable.
 import tlpg_mmtrack  # noqa: F401
@@ -55,12 +55,12 @@ import cv2
 import mmtrack
 import numpy as np
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack.models.openvino_function import RUNTIMES, is_installed
 from tlpg_mmtrack.utils.checkpoint import load_weights

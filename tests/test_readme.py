@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from compare import main
+from tlpg_tools.compare import main
 
 README = Path(__file__).resolve().parents[1] / 'README.md'
 #: How the table's rows begin.

@@ -53,10 +53,11 @@ def _run(name: str, arguments: list[str]) -> int:
         places = ' nor '.join(map(str, folders))
         print(f'error: {script}.py is neither in {places}; install it again', file=sys.stderr)
         return 2
-    sys.path.insert(0, str(folder))
+    # At the end, and as modules of tlpg_tools: their own names are other people's, too.
+    sys.path.append(str(folder))
     # What argparse calls the program.
     sys.argv = [f'tlpg {name}', *arguments]
-    return importlib.import_module(script).main(arguments)
+    return importlib.import_module(f'tlpg_tools.{script}').main(arguments)
 
 
 def _help() -> str:

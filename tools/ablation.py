@@ -24,13 +24,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import LEFT_OUT, add_convention, command, describe, seed
+from tlpg_tools.command_line import LEFT_OUT, add_convention, command, describe, seed
 
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from ablation_table import AblationRow, Evaluation
     from mmengine.config import Config
+    from tlpg_tools.ablation_table import AblationRow, Evaluation
     from torch import Tensor
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
-    from ablation_table import TABLES, write_table
+    from tlpg_tools.ablation_table import TABLES, write_table
 
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
     from tlpg_mmtrack.utils.model_zoo import shipped_weights
@@ -113,7 +113,7 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     Returns:
         The files; what is missing is reported.
     """
-    from publish_weights import save_weights
+    from tlpg_tools.publish_weights import save_weights
 
     from tlpg_mmtrack.utils.config import read_config
 
@@ -200,9 +200,9 @@ def evaluate(
     args: argparse.Namespace,
 ) -> Evaluation:
     """Track the videos that have no result of this row and training yet, and score all."""
-    from ablation_table import Evaluation
-    from baselines import TLPGBaseline
-    from harness import run_tracker
+    from tlpg_tools.ablation_table import Evaluation
+    from tlpg_tools.baselines import TLPGBaseline
+    from tlpg_tools.harness import run_tracker
 
     from tlpg_mmtrack.apis.tracker import Tracker
 

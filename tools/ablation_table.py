@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from reports import load_run, new_figure, save_figure, write_csv
+from tlpg_tools.reports import load_run, new_figure, save_figure, write_csv
 
 from tlpg_mmtrack.evaluation.one_pass import CONVENTIONS, score_video
 from tlpg_mmtrack.utils.atomic_write import write_text

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from command_line import change_config, command, describe, key_value
 from mmengine.config import DictAction
+from tlpg_tools.command_line import change_config, command, describe, key_value
 
 from tlpg_mmtrack.utils.config import read_config
 from tlpg_mmtrack.utils.errors import InputError

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""What the commands in tools/ and benchmarks/ share: they find the package, and end alike.
+"""What the commands in tools/ and benchmarks/ share: options, and how they end.
 
 Exit codes:
   0    all was done
@@ -19,11 +19,8 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -162,10 +159,7 @@ def explain(error: Exception, resume: str = '') -> str | None:
         return text
     if isinstance(error, FILE_ERRORS) or getattr(error, 'errno', None) in DISK_ERRORS:
         # One of ours says what to do; one of the operating system's begins with its number.
-        missing = isinstance(error, FileNotFoundError) and text.startswith('[Errno')
-        return _join(
-            text, missing and 'check the path; data are below TLPG_DATA (docs/custom_data.md)'
-        )
+        return _join(text, text.startswith('[Errno') and _advice(error))
     if isinstance(error, (UnpicklingError, EOFError)) or 'PytorchStreamReader' in text:
         return (
             'a checkpoint (load_from, or the one that --resume takes from last_checkpoint) is '
@@ -180,6 +174,12 @@ def explain(error: Exception, resume: str = '') -> str | None:
         if isinstance(error, ModuleNotFoundError) and not error.name.startswith('tlpg_mmtrack'):
             return f'{error}; install it, or add its folder to PYTHONPATH'
     return None
+
+
+def _advice(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return 'check the path; data are below TLPG_DATA (docs/custom_data.md)'
+    return 'free space' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'pass another path'
 
 
 def _innermost(error: Exception) -> str:

@@ -27,7 +27,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import LEFT_OUT, add_convention, add_tracker, command, describe
+from tlpg_tools.command_line import LEFT_OUT, add_convention, add_tracker, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -69,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_arguments(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
-    from baselines import build_tracker
-    from demo_data import write_demo_data
-    from harness import run_tracker, write_comparison
+    from tlpg_tools.baselines import build_tracker
+    from tlpg_tools.demo_data import write_demo_data
+    from tlpg_tools.harness import run_tracker, write_comparison
 
     from tlpg_mmtrack.datasets.video_folder import read_video_folder
 

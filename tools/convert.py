@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 # Not imported: `--help` answers at once.
 FORMATS = ('csv', 'coco', 'cvat', 'labelstudio', 'mot', 'vot', 'otb')
@@ -42,9 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--target', help='write this target alone; vot and otb hold one')
     args = parser.parse_args(arguments)
     from tlpg_mmtrack.formats import read_boxes_of_video, write_boxes_of_video
+    from tlpg_mmtrack.utils.errors import InputError
 
+    if args.out.exists() and args.boxes.exists() and args.out.samefile(args.boxes):
+        raise InputError(f'out: {args.out} is the file to read; pass another, so that it stays')
     size = tuple(args.size) if args.size else None
     boxes = read_boxes_of_video(args.boxes, args.source, args.video, size)
+    if not boxes.records:
+        raise InputError(f'boxes: {args.boxes} holds no box; pass a file with some')
     if args.target is not None:
         boxes = boxes.only(args.target)
     write_boxes_of_video(boxes, args.out, args.to)

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import INTERRUPTED, add_tracker, command, describe
+from tlpg_tools.command_line import INTERRUPTED, add_tracker, command, describe
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     logging.basicConfig(format='%(levelname)s: %(message)s')
     # Not at the top: `--help` answers at once.
-    from demo_run import run_demo
+    from tlpg_tools.demo_run import run_demo
 
     done = run_demo(**vars(args))
     print(

@@ -79,6 +79,8 @@ def read_starts(path: Path, source: Any) -> Starts:
         InputError: If it cannot be read, holds none, or is of another video.
     """
     example = 'write such as {"car": [120, 80, 64, 48], "dog": [10, 20, 30, 40]}'
+    if not path.is_file():
+        raise InputError(f'--boxes: {path} is not a file; check the path')
     try:
         boxes = json.loads(path.read_text('utf-8-sig')) if path.suffix == '.json' else None
     except (OSError, ValueError) as error:

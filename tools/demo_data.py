@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 #: The face, from the hairline to the chin and to the outer edges of the ears, drawn by eye in
 #: every tenth frame: (x, y, width, height) in pixels. Between these boxes are interpolated.

@@ -20,20 +20,27 @@ from typing import Any
 
 import cv2
 import numpy as np
-from demo_boxes import Starts, as_json, as_results, checked_boxes, named_boxes, read_starts
-from demo_clip import DEMO_BOX, demo_clip
-from newest_frames import NewestFrames
-from recording import Recording
 from rich.progress import track as progress
-from writers import naming_file
+from tlpg_tools.demo_boxes import (
+    Starts,
+    as_json,
+    as_results,
+    checked_boxes,
+    named_boxes,
+    read_starts,
+)
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.newest_frames import NewestFrames
+from tlpg_tools.recording import Recording
+from tlpg_tools.writers import naming_file
 
-from tlpg_mmtrack.apis.frames import FrameSource, open_source
-from tlpg_mmtrack.apis.live import PROTOCOLS, is_stream
 from tlpg_mmtrack.apis.multi_tracker import MultiTracker
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import FrameSource, open_source
 from tlpg_mmtrack.utils.inputs import check_frame
+from tlpg_mmtrack.utils.live import PROTOCOLS, is_stream
 
 OUTPUTS = ('tracked.mp4', 'boxes.csv', 'contact_sheet.png', 'scores.png', 'manifest.json')
 WINDOW = 'TLPG-Tracker (q stops)'

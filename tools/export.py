@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Export."""
     args = parse_args(arguments)
     # After --help: these take seconds.
-    from onnx_file import export_onnx
+    from tlpg_tools.onnx_file import export_onnx
 
     from tlpg_mmtrack import Tracker
 

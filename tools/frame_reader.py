@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tlpg_mmtrack.apis.frames import (
+from tlpg_mmtrack.utils.frames import (
     FolderSource,
     FrameSource,
     PacketDecoder,

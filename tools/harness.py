@@ -12,9 +12,9 @@ import tlpg_mmtrack  # noqa: F401  (makes mmtrack importable)
 # isort: split
 import cv2
 import numpy as np
-from baselines import Baseline
 from mmengine.runner import set_random_seed
-from reports import write_csv
+from tlpg_tools.baselines import Baseline
+from tlpg_tools.reports import write_csv
 
 from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.evaluation.provenance import data_fingerprint, environment

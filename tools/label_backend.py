@@ -19,12 +19,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from command_line import command, describe, port
+from tlpg_tools.command_line import command, describe, port
 
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from label_proposals import Proposer
+    from tlpg_tools.label_proposals import Proposer
 
 MAX_REQUEST = 64 * 2**20
 # What Label Studio asks besides, and needs no more of an answer to.
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.frames < 1:
         raise InputError(f'--frames: must be 1 or more, got {args.frames}')
     logging.basicConfig(level=logging.INFO, format='%(levelname)s: %(message)s')
-    from label_proposals import Proposer
+    from tlpg_tools.label_proposals import Proposer
 
     from tlpg_mmtrack import Tracker
 
@@ -132,7 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         server = Backend((args.host, args.port), proposer)
     except OSError as error:
         raise InputError(
-            f'--port: {args.host}:{args.port} cannot be used ({error.strerror}); pass another'
+            f'--host, --port: {args.host}:{args.port} cannot be used ({error.strerror}); pass '
+            'another'
         ) from error
     with server:
         print(f'Label Studio finds it at http://{args.host}:{server.server_port}', flush=True)

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.frames import FrameSource, open_source
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes
 from tlpg_mmtrack.formats.label_studio import KIND, add_regions, regions_of, require_same_count
 from tlpg_mmtrack.formats.records import Records
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import FrameSource, open_source
 
 Region = dict[str, Any]
 _SIDES = ('frame', 'x', 'y', 'width', 'height')

@@ -10,13 +10,14 @@ arguments. tools/train.py and tools/test.py run mmtrack's tools of these names.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from command_line import BAD_INPUT, command
+from tlpg_tools.command_line import BAD_INPUT, command
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -49,6 +50,14 @@ def load_mmtrack_tool(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def options_of(tool: ModuleType) -> argparse.Namespace:
+    """The command line of mmtrack's train.py or test.py; InputError if its config is no file."""
+    options = tool.parse_args()
+    if not Path(options.config).is_file():
+        raise InputError(f'config: {options.config} is not a file; check the path')
+    return options
 
 
 def leave_process_group() -> None:

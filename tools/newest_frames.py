@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tlpg_mmtrack.apis.frames import FrameSource
+from tlpg_mmtrack.utils.frames import FrameSource
 
 
 class NewestFrames(FrameSource):

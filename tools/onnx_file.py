@@ -30,11 +30,14 @@ def export_onnx(model: TLPG, path: str | Path) -> dict[str, float]:
 
     Raises:
         PackageError: If onnx, onnxscript or onnxruntime is not installed.
-        InputError: If the file's name ends otherwise, or the two disagree.
+        InputError: If the file's name ends otherwise, its folder is missing, or the two disagree.
     """
     path = Path(path)
     if path.suffix != '.onnx':
         raise InputError(f'out: must end in .onnx, got {path.name}')
+    if not path.parent.is_dir():
+        # Before a minute of work.
+        raise InputError(f'out: {path.parent} is not a folder; make it, or pass another')
     network = FrameNetwork(model).eval()
     with atomic_write(path) as part:
         _write(network, part)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from writers import fit
+from tlpg_tools.writers import fit
 
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.atomic_write import atomic_write

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from command_line import BAD_INPUT, LEFT_OUT, command, describe
+from tlpg_tools.command_line import BAD_INPUT, LEFT_OUT, command, describe
 
 import tlpg_mmtrack
 from tlpg_mmtrack.utils.atomic_write import write_text
@@ -319,7 +319,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(arguments)
     if not args.root.is_dir():
-        raise InputError(f'{args.root} is not a folder; pass the one that holds the benchmark')
+        raise InputError(
+            f'root: {args.root} is not a folder; pass the one that holds the benchmark'
+        )
     check, list_name = BENCHMARKS[args.name]
     findings = check(args.root)
     for problem in findings.problems:

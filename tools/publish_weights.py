@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.errors import InputError

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from pictures import (
+from tlpg_tools.pictures import (
     ContactSheet,
     draw_result,
     draw_targets,
@@ -16,7 +16,7 @@ from pictures import (
     plot_targets,
     save_picture,
 )
-from writers import BoxWriter, VideoFileWriter, naming_file
+from tlpg_tools.writers import BoxWriter, VideoFileWriter, naming_file
 
 from tlpg_mmtrack.structures import TrackingResult
 

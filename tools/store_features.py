@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from allocator import keep_freed_memory
-from command_line import change_config, command, key_value
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
+from tlpg_tools.allocator import keep_freed_memory
+from tlpg_tools.command_line import change_config, command, key_value
 
 from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore
 from tlpg_mmtrack.utils.atomic_write import atomic_write

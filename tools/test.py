@@ -29,8 +29,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import mmtrack_tool
-from command_line import command
+from tlpg_tools import mmtrack_tool
+from tlpg_tools.command_line import command
 
 # A data loader's spawned process imports this file, and then finds mmtrack importable too.
 from tlpg_mmtrack.utils.atomic_write import write_text
@@ -50,7 +50,7 @@ def name_checkpoint(arguments: list[str]) -> list[str]:
 @command(resume='with ResumableTestLoop the same command goes on')
 def main() -> None:
     """Hand over to mmtrack's tool, once or as often as `--repeat` says."""
-    from allocator import keep_freed_memory
+    from tlpg_tools.allocator import keep_freed_memory
 
     keep_freed_memory()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -60,7 +60,7 @@ def main() -> None:
         print(__doc__)
     sys.argv[1:] = name_checkpoint(rest)
     tool = mmtrack_tool.load_mmtrack_tool('test.py')
-    check_checkpoint(tool.parse_args().checkpoint)
+    check_checkpoint(mmtrack_tool.options_of(tool).checkpoint)
     if args.repeat is None:
         tool.main()
     else:
@@ -69,15 +69,16 @@ def main() -> None:
 
 
 def check_checkpoint(checkpoint: str | None) -> None:
-    """Refuse a file that is damaged, before anything is built.
+    """Refuse a file that is damaged or not there, before anything is built.
 
     Args:
-        checkpoint: What the command line names; only a file that is there is looked at.
+        checkpoint: What the command line names; a URL is not looked at.
 
     Raises:
-        InputError: If it is truncated, altered or no checkpoint.
+        InputError: If it is not there, truncated, altered or no checkpoint.
     """
-    if checkpoint and Path(checkpoint).is_file():
+    # mmengine reads more, such as https:// and tlpg://.
+    if checkpoint and ':' not in checkpoint:
         from tlpg_mmtrack.utils.checkpoint import read_weights
 
         read_weights(Path(checkpoint))

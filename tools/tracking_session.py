@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from frame_reader import FrameReader
-from recording import Recording
+from tlpg_tools.frame_reader import FrameReader
+from tlpg_tools.recording import Recording
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.multi_tracker import longest_waiting
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.inputs import check_box, check_frame
 
 MAX_TARGETS = 16
@@ -83,7 +83,7 @@ class TrackingSession:
     others call the rest.
 
     Args:
-        source: As :func:`~tlpg_mmtrack.apis.frames.open_source` takes it; no camera.
+        source: As :func:`~tlpg_mmtrack.utils.frames.open_source` takes it; no camera.
         tracker: Whose model, device and seed are used; the model may be shared.
 
     Attributes:

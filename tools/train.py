@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import sys
 
-import mmtrack_tool
-from command_line import command
+from tlpg_tools import mmtrack_tool
+from tlpg_tools.command_line import command
 
 # A data loader's spawned process imports this file, and then finds mmtrack importable too.
 import tlpg_mmtrack  # noqa: F401
@@ -22,13 +22,13 @@ import tlpg_mmtrack  # noqa: F401
 @command(resume='--resume goes on from the last checkpoint')
 def main() -> None:
     """Hand over to mmtrack's tool; ``--amp`` takes what there is."""
-    from allocator import keep_freed_memory
     from mmengine.device import get_device
-    from train_runner import TrainingRunner
+    from tlpg_tools.allocator import keep_freed_memory
+    from tlpg_tools.train_runner import TrainingRunner
 
     keep_freed_memory()
     tool = mmtrack_tool.load_mmtrack_tool('train.py')
-    options = tool.parse_args()
+    options = mmtrack_tool.options_of(tool)
     if options.amp and get_device() == 'cpu':
         # mmtrack's tool would take mmengine's wrapper, which refuses a machine without a GPU.
         options.amp = False

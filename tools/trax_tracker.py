@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from command_line import add_tracker, command, describe
+from tlpg_tools.command_line import add_tracker, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError, PackageError
 
@@ -77,7 +77,7 @@ def answer_requests(server: Any, tracker: Tracker) -> None:
     from trax import Rectangle, TraxStatus
     from trax.image import ImageChannel
 
-    from tlpg_mmtrack.apis.frames import read_picture
+    from tlpg_mmtrack.utils.frames import read_picture
     from tlpg_mmtrack.utils.images import ByteRange
 
     to_bytes = ByteRange()

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from command_line import add_tracker, command, describe, port
+from tlpg_tools.command_line import add_tracker, command, describe, port
 
 from tlpg_mmtrack.utils.errors import InputError, PackageError
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix='tlpg-web-') as root:
         os.environ |= {'GRADIO_TEMP_DIR': root, 'GRADIO_ANALYTICS_ENABLED': 'False'}
         try:
-            from web_page import build_page, launch
+            from tlpg_tools.web_page import build_page, launch
         except ImportError as error:
             raise PackageError(
                 f'the page needs gradio ({error}): pip install -r requirements/web.txt'

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from web_visit import DEMO, VIDEOS, Visit, videos_below
+from tlpg_tools.web_visit import DEMO, VIDEOS, Visit, videos_below
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.errors import InputError

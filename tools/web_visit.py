@@ -15,9 +15,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from demo_clip import demo_clip
-from pictures import target_colour
-from tracking_session import Target, TrackingSession
+from tlpg_tools.demo_clip import demo_clip
+from tlpg_tools.pictures import target_colour
+from tlpg_tools.tracking_session import Target, TrackingSession
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingState

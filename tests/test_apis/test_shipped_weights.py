@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from mmengine.runner import CheckpointLoader
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.structures import TrackingState

@@ -13,7 +13,7 @@ import torch
 from fake_model import FakeModel, white_square
 from mmengine.config import Config
 from mmtrack.registry import MODELS
-from publish_weights import save_weights
+from tlpg_tools.publish_weights import save_weights
 
 from tlpg_mmtrack.apis import building
 from tlpg_mmtrack.apis.tracker import Tracker

@@ -59,7 +59,7 @@ def test_gains_are_over_the_row_that_a_choice_is_compared_with(tmp_path, monkeyp
     def build(choice: object) -> Tracker:
         model = FakeModel()
         if choice.options:
-            model.step = lambda frame, target: TrackingResult(target['box'], 0.9, None)
+            model.step = lambda frame, target, search: TrackingResult(target['box'], 0.9, None)
         built.append(model)
         return Tracker(model, 'cpu')
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from demo_clip import DEMO_BOX, demo_clip
 from stress import Course, overlap, table_row
 from stress_clips import KINDS, LEAD, TAIL, Source
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 
 @pytest.fixture(scope='module')

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import mmtrack_tool
 import pytest
 import torch
 from mmengine.dist import init_dist
 from mmengine.model import BaseModel
 from mmengine.model.wrappers import MMDistributedDataParallel
+from tlpg_tools import mmtrack_tool
 from torch import Tensor, nn
 
 from tlpg_mmtrack.utils.errors import InputError
@@ -78,10 +78,10 @@ class TestDistributedOnCpu:
         calls = []
         ran = SimpleNamespace(
             main=lambda: calls.append(process_group.is_initialized()),
-            parse_args=lambda: SimpleNamespace(checkpoint=None, amp=False),
+            parse_args=lambda: SimpleNamespace(config=__file__, checkpoint=None, amp=False),
         )
         monkeypatch.setattr(mmtrack_tool, 'load_mmtrack_tool', lambda tool: ran)
-        monkeypatch.setattr('allocator.keep_freed_memory', lambda: None)
+        monkeypatch.setattr('tlpg_tools.allocator.keep_freed_memory', lambda: None)
         monkeypatch.setattr(sys, 'argv', [name, 'config.py'])
         monkeypatch.setattr(sys, 'path', sys.path.copy())
         with pytest.raises(SystemExit) as ended:

@@ -8,11 +8,11 @@ import math
 import cv2
 import numpy as np
 import pytest
-from demo_clip import demo_clip
 from mmtrack.datasets.transforms import CropLikeDiMP, SeqCropLikeStark
 from numpy.testing import assert_array_equal
+from tlpg_tools.demo_clip import demo_clip
 
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 # Before numpy 2.4 a warning.
 pytestmark = pytest.mark.filterwarnings('error::DeprecationWarning')

@@ -6,7 +6,7 @@ from __future__ import annotations
 from importlib import metadata
 
 import pytest
-from command_line import command
+from tlpg_tools.command_line import command
 
 from tlpg_mmtrack.compat import stack
 from tlpg_mmtrack.compat.releases import NEEDED, check_releases

@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import browse_dataset
 import cv2
 import numpy as np
 import pytest
 from synthetic_corpus import write_config
+from tlpg_tools import browse_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from store_features import create_store, store_samples
+from tlpg_tools.store_features import create_store, store_samples
 
 from tlpg_mmtrack.datasets.stored_feature_dataset import StoredFeatureDataset, TLPGDataPreprocessor
 from tlpg_mmtrack.utils.errors import InputError

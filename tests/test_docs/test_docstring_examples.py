@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from fake_model import FakeModel
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 import tlpg_mmtrack
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 PACKAGE = Path(tlpg_mmtrack.__file__).parent
 #: They start processes, or need a data set.

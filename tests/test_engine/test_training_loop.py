@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import train
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from mmengine.runner import Runner, set_random_seed
+from tlpg_tools import train
+from tlpg_tools.train_runner import CPUAmpOptimWrapper
 from torch import nn
 from toy_training import Numbers
-from train_runner import CPUAmpOptimWrapper
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SCHEDULES = sorted((CONFIGS / '_base_' / 'schedules').glob('*.py'))
@@ -49,14 +49,15 @@ def test_mmengines_own_wrapper_stays_what_it_is_to_other_configs():
     [('cpu', False, {'optim_wrapper.type': 'CPUAmpOptimWrapper'}), ('cuda', True, {})],
 )
 def test_the_tools_option_takes_ours_only_without_a_gpu(device, amp, changes, monkeypatch):
-    options = SimpleNamespace(amp=True, cfg_options=dict(seed=1))
+    options = SimpleNamespace(config=__file__, amp=True, cfg_options=dict(seed=1))
     ran = []
     tool = SimpleNamespace(parse_args=lambda: options)
     tool.main = lambda: ran.append(tool.parse_args())
-    monkeypatch.setattr('mmtrack_tool.load_mmtrack_tool', lambda name: tool)
+    monkeypatch.setattr('tlpg_tools.mmtrack_tool.load_mmtrack_tool', lambda name: tool)
     monkeypatch.setattr('mmengine.device.get_device', lambda: device)
     train.main()
-    assert vars(ran[0]) == dict(amp=amp, cfg_options=dict(seed=1, **changes))
+    assert ran[0].amp == amp
+    assert ran[0].cfg_options == dict(seed=1, **changes)
 
 
 @pytest.mark.parametrize('schedule', SCHEDULES, ids=lambda path: path.stem)

@@ -16,10 +16,10 @@ from tlpg_mmtrack.evaluation.one_pass import (
     CONVENTIONS,
     Convention,
     TrackedVideo,
-    box_overlaps,
     score_video,
     score_videos,
 )
+from tlpg_mmtrack.utils.boxes import box_overlaps
 
 #: Of four frames the tracker is right in two; the target is hidden in the third, which it misses.
 BY_HAND = TrackedVideo(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from demo_clip import demo_clip
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes
 

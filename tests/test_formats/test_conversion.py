@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from writers import BoxWriter
+from tlpg_tools.writers import BoxWriter
 
 from tlpg_mmtrack.formats import FORMATS, VideoBoxes, read_boxes_of_video, write_boxes_of_video
 from tlpg_mmtrack.structures import TrackingResult, TrackingState

@@ -13,8 +13,8 @@ from got10k.datasets import OTB, VOT
 from mmtrack.datasets.api_wrappers import CocoVID
 from numpy.testing import assert_allclose
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.formats import VideoBoxes, write_boxes_of_video
+from tlpg_mmtrack.utils.frames import open_source
 
 Boxes = dict[tuple[int, str], tuple[float, ...]]
 #: datumaro rounds corners to it.

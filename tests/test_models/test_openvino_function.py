@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from torch import Tensor, nn
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models import openvino_function
 from tlpg_mmtrack.models.openvino_function import OpenVINOFunction
 from tlpg_mmtrack.utils.errors import PackageError
+from tlpg_mmtrack.utils.frames import open_source
 
 needs_openvino = pytest.mark.skipif(
     openvino_function.find_spec('openvino') is None, reason='pip install -r requirements/fast.txt'

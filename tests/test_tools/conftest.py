@@ -14,7 +14,7 @@ from written_runs import Run, load_tool
 def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a tool in this process; its exit code and what it printed."""
     # It cannot be taken back.
-    monkeypatch.setattr('allocator.keep_freed_memory', lambda: None)
+    monkeypatch.setattr('tlpg_tools.allocator.keep_freed_memory', lambda: None)
 
     def run(name: str, *arguments: str | Path, folder: Path) -> tuple[int, str]:
         monkeypatch.chdir(folder)

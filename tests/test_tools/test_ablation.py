@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ablation import assemble, find_checkpoint, main
 from fake_model import FakeModel
 from mmengine.config import Config
-from publish_weights import save_weights
+from tlpg_tools.ablation import assemble, find_checkpoint, main
+from tlpg_tools.publish_weights import save_weights
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ablation_table import TABLES, mean_scores, paired_difference, video_scores
+from tlpg_tools.ablation_table import TABLES, mean_scores, paired_difference, video_scores
 from written_runs import write_run
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'tlpg' / 'ablation'

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from baselines import FACTORIES, MMTrackBaseline, OpenCVBaseline, build_tracker
 from fake_model import white_square
 from mmtrack.registry import MODELS
 from small_baselines import CONFIGS, small_config
+from tlpg_tools.baselines import FACTORIES, MMTrackBaseline, OpenCVBaseline, build_tracker
 
 
 def track(tracker: MMTrackBaseline) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fake_model import FakeModel, white_square
-from writers import VideoFileWriter
+from tlpg_tools.writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.cli import COMMANDS, main
@@ -24,7 +24,7 @@ BOXES = 'frame,x,y,w,h\n0,20,40,20,20\n'
 
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command changes both, for the script that it runs."""
+    """The command changes both."""
     monkeypatch.setattr(sys, 'argv', list(sys.argv))
     monkeypatch.setattr(sys, 'path', list(sys.path))
 
@@ -68,6 +68,22 @@ def test_without_a_checkout(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == 'wrote boxes.xml: 1 boxes of 1 targets\n'
     assert 'xtl="20.0000"' in (tmp_path / 'boxes.xml').read_text()
+
+
+def test_a_user_s_own_modules_have_the_same_names(installed: Path, tmp_path: Path) -> None:
+    """Neither side gets the other's."""
+    names = ('convert', 'command_line', 'tools')
+    for name in names:
+        (tmp_path / f'{name}.py').write_text('MINE = True')
+    (tmp_path / 'boxes.csv').write_text(BOXES)
+    code = (
+        'import importlib, sys; from tlpg_mmtrack.cli import main\n'
+        'assert main(sys.argv[1:]) == 0\n'
+        f'assert all(importlib.import_module(name).MINE for name in {names})\n'
+    )
+    command = [sys.executable, '-c', code, 'convert', 'boxes.csv', 'a.txt', '--to', 'mot']
+    environment = {**os.environ, 'PYTHONPATH': f'{installed}{os.pathsep}{tmp_path}'}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
 
 
 @pytest.mark.parametrize('name', COMMANDS)

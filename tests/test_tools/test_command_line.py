@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import BAD_INPUT, INTERRUPTED, LEFT_OUT, command
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
+from tlpg_tools.command_line import BAD_INPUT, INTERRUPTED, LEFT_OUT, command
 from torch.utils.data import DataLoader, Dataset
 
 from tlpg_mmtrack.compat.compiled_ops import MissingOperatorError
@@ -107,9 +107,14 @@ def test_a_missing_file_is_named_with_where_data_are_looked_for(capsys):
     assert "'data/dev/annotations/dev_infos.txt'; check the path; data are below TLPG_DATA" in text
 
 
+def test_a_path_that_is_taken_is_named(tmp_path, capsys):
+    error = line(capsys, lambda: tmp_path.mkdir())
+    assert error == f"[Errno 17] File exists: '{tmp_path}'; pass another path"
+
+
 def test_a_full_disk_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     error = OSError(28, 'No space left on device')
-    assert line(capsys, refuse(error)) == '[Errno 28] No space left on device'
+    assert line(capsys, refuse(error)) == '[Errno 28] No space left on device; free space'
 
 
 @pytest.mark.parametrize('content', [b'', b'\x80\x02no pickle', b'PK\x03\x04cut off'])

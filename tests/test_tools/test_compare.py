@@ -11,9 +11,9 @@ import numpy as np
 import plot_curves
 import pytest
 import side_by_side
-from compare import main
 from fake_model import FakeModel
 from small_baselines import small_config
+from tlpg_tools.compare import main
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker

@@ -6,8 +6,8 @@ from __future__ import annotations
 import argparse
 
 import pytest
-from command_line import change_config, key_value
 from mmengine.config import Config
+from tlpg_tools.command_line import change_config, key_value
 
 
 def test_values_are_changed_by_dotted_key() -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from convert import FORMATS, main
-from demo_clip import demo_clip
+from tlpg_tools.convert import FORMATS, main
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack import formats
 
@@ -48,11 +48,24 @@ def test_one_target(boxes: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == f'wrote {out}: 2 boxes of 1 targets\n'
 
 
+def test_the_file_that_is_read_stays(boxes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([boxes, boxes, '--to', 'mot']) == 2
+    assert 'is the file to read; pass another' in capsys.readouterr().err
+    assert Path(boxes).read_text() == BOXES
+
+
+def test_a_file_without_a_box_is_refused(tmp_path: Path, capsys) -> None:
+    (tmp_path / 'empty.xml').write_text('<annotations/>')
+    assert main([str(tmp_path / 'empty.xml'), str(tmp_path / 'a'), '--to', 'mot']) == 2
+    assert 'empty.xml holds no box; pass a file with some' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
         (['--to', 'vot'], 'target: none is named; pass one of face, hand'),
         (['--to', 'coco'], 'size: coco needs the size of the frames'),
+        (['--to', 'cvat', '--size', '0', '-5'], 'size: must be positive, got (0, -5); pass'),
         (['--to', 'mot', '--from', 'mot'], 'boxes.csv, line 1: expected frame,id,x,y,w,h,conf'),
     ],
 )

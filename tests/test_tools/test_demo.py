@@ -16,15 +16,15 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-import demo
 import pytest
 from fake_model import FakeModel, white_square
 from stream_server import stream_server, url_of
+from tlpg_tools import demo
 
-from tlpg_mmtrack.apis import live
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.formats import BoxRecord, VideoBoxes, write_boxes_of_video
+from tlpg_mmtrack.utils import live
+from tlpg_mmtrack.utils.frames import open_source
 
 DEMO = Path(demo.__file__)
 FILES = ['boxes.csv', 'contact_sheet.png', 'manifest.json', 'scores.png', 'tracked.mp4']

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import sys
 
-import demo_clip as demo_clip_module
 import pytest
-from demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools import demo_clip as demo_clip_module
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.inputs import check_box
 
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import export
 import numpy as np
 import pytest
 import torch
-from demo_clip import demo_clip
+from tlpg_tools import export
+from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.models.trackers import TLPG
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.model_zoo import shipped_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]

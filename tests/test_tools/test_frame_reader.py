@@ -9,10 +9,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from demo_clip import demo_clip
-from frame_reader import FrameReader
+from tlpg_tools.demo_clip import demo_clip
+from tlpg_tools.frame_reader import FrameReader
 
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 
 KINDS = [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.ts', 'libx264')]
 COUNT = 90

@@ -10,10 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from baselines import OpenCVBaseline, TLPGBaseline
 from fake_model import FakeModel
-from harness import MEASURES, run_tracker, write_comparison
-from reports import load_run
+from tlpg_tools.baselines import OpenCVBaseline, TLPGBaseline
+from tlpg_tools.harness import MEASURES, run_tracker, write_comparison
+from tlpg_tools.reports import load_run
 from written_runs import write_square_clips
 
 from tlpg_mmtrack.apis.tracker import Tracker

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from fake_model import FakeModel, white_square
-from label_backend import Backend, main
-from label_proposals import Proposer
-from writers import VideoFileWriter
+from tlpg_tools.label_backend import Backend, main
+from tlpg_tools.label_proposals import Proposer
+from tlpg_tools.writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
 

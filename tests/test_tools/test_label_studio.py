@@ -22,9 +22,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 from fake_model import FakeModel, white_square
-from label_backend import Backend
-from label_proposals import Proposer
-from writers import VideoFileWriter
+from tlpg_tools.label_backend import Backend
+from tlpg_tools.label_proposals import Proposer
+from tlpg_tools.writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.formats import read_boxes_of_video, write_boxes_of_video

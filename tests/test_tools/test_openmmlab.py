@@ -11,14 +11,14 @@ from pathlib import Path
 
 import cv2
 import mmtrack
-import mmtrack_tool
 import modelindex
 import numpy as np
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from mmengine.logging import HistoryBuffer
 from mmtrack.apis import inference_sot, init_model
+from tlpg_tools import mmtrack_tool
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from written_runs import load_tool
 
 from tlpg_mmtrack.utils.checkpoint import load_weights

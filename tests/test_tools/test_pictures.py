@@ -8,7 +8,7 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
-from pictures import (
+from tlpg_tools.pictures import (
     STATE_COLOURS,
     ContactSheet,
     draw_result,

@@ -11,13 +11,13 @@ from pathlib import Path
 import look_alikes
 import mmtrack
 import numpy as np
-import prepare_dataset
 import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.datasets import BaseSOTDataset
 from mmtrack.registry import DATASETS
-from prepare_dataset import BENCHMARKS, Findings, ListedVideo, read_names, write_list
+from tlpg_tools import prepare_dataset
+from tlpg_tools.prepare_dataset import BENCHMARKS, Findings, ListedVideo, read_names, write_list
 
 from tlpg_mmtrack.datasets.video_folder import otb_targets
 from tlpg_mmtrack.evaluation.provenance import video_names

@@ -6,13 +6,13 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-import publish_weights
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from safetensors.torch import load_file
+from tlpg_tools import publish_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / 'configs' / 'tlpg'

@@ -11,13 +11,13 @@ from typing import TextIO
 
 import numpy as np
 import pytest
-import recording as recording_module
 from fake_model import white_square
-from recording import Recording
+from tlpg_tools import recording as recording_module
+from tlpg_tools.recording import Recording
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError
+from tlpg_mmtrack.utils.frames import open_source
 
 RESULT = TrackingResult(np.array([30.0, 40, 20, 20]), 0.8, TrackingState.NORMAL)
 FILES = ['boxes.csv', 'contact_sheet.png', 'scores.png', 'tracked.mp4']

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reports import load_run, load_runs
+from tlpg_tools.reports import load_run, load_runs
 from written_runs import write_run
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import store_features
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS, MODELS
-from store_features import create_store, images_of, source_hash, store_samples
 from synthetic_corpus import write_config, write_stills
+from tlpg_tools import store_features
+from tlpg_tools.store_features import create_store, images_of, source_hash, store_samples
 
 from tlpg_mmtrack.datasets import StoredFeatureDataset
 from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore

@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import recording
 from fake_model import FakeModel, white_square
-from tracking_session import MAX_TARGETS, TrackingSession
-from writers import VideoFileWriter
+from tlpg_tools import recording
+from tlpg_tools.tracking_session import MAX_TARGETS, TrackingSession
+from tlpg_tools.writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.structures import TrackingResult

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from clips import free_port, in_two_processes
-from publish_weights import save_weights
+from tlpg_tools.publish_weights import save_weights
 from written_runs import Run, load_tool
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -250,7 +250,11 @@ def test_dist_script(name: str, tmp_path: Path) -> None:
     [
         (
             ['train', 'nosuch.py'],
-            "error: [Errno 2] No such file or directory: 'nosuch.py'; check",
+            'error: config: nosuch.py is not a file; check the path',
+        ),
+        (
+            ['test', str(CONFIG), '--checkpoint', 'nosuch.pth'],
+            'error: checkpoint: nosuch.pth is not a file; check the path',
         ),
         (
             ['test', str(CONFIG), '--checkpoint', 'tlpg://tlpg_efflite0_small'],

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import cv2
 import pytest
-import trax_tracker
-from command_line import command
 from fake_model import FakeModel, white_square
+from tlpg_tools import trax_tracker
+from tlpg_tools.command_line import command
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.errors import InputError

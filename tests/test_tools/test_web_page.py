@@ -62,7 +62,7 @@ def videos(tmp_path_factory) -> Path:
 @pytest.fixture(scope='module')
 def url(model, videos, tmp_path_factory) -> str:
     """The page, served."""
-    from web_page import build_page, launch
+    from tlpg_tools.web_page import build_page, launch
 
     root = tmp_path_factory.mktemp('root')
     os.environ['GRADIO_TEMP_DIR'] = str(root)

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 from fake_model import FakeModel, white_square
-from web_visit import MAX_POINTS, Visit, videos_below
+from tlpg_tools.web_visit import MAX_POINTS, Visit, videos_below
 
 from tlpg_mmtrack.apis.tracker import Tracker
 from tlpg_mmtrack.utils.errors import InputError

@@ -9,16 +9,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from writers import (
+from tlpg_tools.writers import (
     CSV_COLUMNS,
     BoxWriter,
     VideoFileWriter,
     fit,
 )
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.frames import open_source
 
 RESULT = TrackingResult(np.array([1.25, -2, 3, 4]), 0.123456, TrackingState.UNCERTAIN, 0.25)
 

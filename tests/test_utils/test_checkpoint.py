@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from publish_weights import save_weights
+from tlpg_tools.publish_weights import save_weights
 from torch import nn
 
 from tlpg_mmtrack.utils.checkpoint import (

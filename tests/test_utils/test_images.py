@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from mmtrack.registry import TRANSFORMS
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.errors import CorpusWarning
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.images import decode_image, natural_key, read_image
 
 #: A picture whose header claims a size at which OpenCV raises.

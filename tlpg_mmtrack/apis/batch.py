@@ -59,7 +59,7 @@ def _start(pretrained: dict[str, Any]) -> None:
 
 
 def _track_video(video: tuple[str | Path, Any]) -> Tracked:
-    from .frames import open_source
+    from tlpg_mmtrack.utils.frames import open_source
 
     source, box = video
     tracker = _worker['tracker']

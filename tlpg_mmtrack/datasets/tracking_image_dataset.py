@@ -14,9 +14,9 @@ import numpy as np
 from mmtrack.registry import DATASETS
 from pycocotools import mask as coco_mask
 
+from tlpg_mmtrack.utils.boxes import box_overlaps
 from tlpg_mmtrack.utils.errors import InputError
 
-from ..evaluation.one_pass import box_overlaps
 from ..ops.crop import bounding_box
 from .tracking_source import TrackingSource
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from mmtrack.registry import DATASETS
 
+from tlpg_mmtrack.utils.boxes import usable
 from tlpg_mmtrack.utils.errors import CorpusWarning, InputError
 from tlpg_mmtrack.utils.images import decode_image
 from tlpg_mmtrack.utils.option_rules import checked
 
-from ..evaluation.one_pass import usable
 from .tracking_source import TrackingSource
 from .video_folder import BOX_FILES, FolderVideo, find_videos
 

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from tlpg_mmtrack.utils.boxes import box_overlaps, usable
 from tlpg_mmtrack.utils.errors import InputError
 
 PIXEL_THRESHOLDS = np.arange(51)
@@ -122,20 +123,6 @@ def score_videos(videos: Sequence[TrackedVideo], convention: Convention) -> OneP
     )
 
 
-def box_overlaps(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Intersection over union of each of (n, 4) boxes with its truth; (n,) in 0..1.
-
-    A size below zero counts as zero; a box with a NaN, or an empty one, overlaps nothing.
-    """
-    low = np.maximum(boxes[:, :2], truth[:, :2])
-    high = np.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
-    intersection = np.maximum(high - low, 0.0).prod(axis=1)
-    areas = (np.maximum(part[:, 2:], 0.0).prod(axis=1) for part in (boxes, truth))
-    union = sum(areas) - intersection
-    overlaps = np.divide(intersection, union, out=np.zeros(len(boxes)), where=union > 0)
-    return np.clip(overlaps, 0.0, 1.0)
-
-
 def center_errors(
     boxes: np.ndarray, truth: np.ndarray, scale: np.ndarray | None = None
 ) -> np.ndarray:
@@ -163,11 +150,6 @@ def limit_to_image(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     limits = np.array([*size], dtype=np.float64)
     corner = np.clip(boxes[:, :2], 0.0, limits)
     return np.concatenate((corner, np.clip(boxes[:, 2:], 0.0, limits - corner)), axis=1)
-
-
-def usable(truth: np.ndarray) -> np.ndarray:
-    """Whether a true box says where the target is: no NaN, and a positive size. (n,) bool."""
-    return np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1)
 
 
 def _counted(video: TrackedVideo, convention: Convention) -> _Frames:

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.atomic_write import atomic_write
 from tlpg_mmtrack.utils.box_files import read_lines
 from tlpg_mmtrack.utils.errors import FileError, InputError
+from tlpg_mmtrack.utils.frames import open_source
 
 from .coco_video import coco_text, read_coco
 from .cvat import cvat_text, read_cvat
@@ -69,6 +69,10 @@ def read_boxes_of_video(
     path = Path(path)
     if not path.is_file():
         raise InputError(f'boxes: {path} is not a file; check the path')
+    if size is not None and min(size) <= 0:
+        raise InputError(
+            f'size: must be positive, got {size}; pass the (width, height) of a frame'
+        )
     known = _of_video(video) if video is not None else VideoBoxes('', (), size)
     format = format or _guess(path)
     boxes = _named(format).read(path, known.size)

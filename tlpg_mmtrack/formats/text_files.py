@@ -24,7 +24,9 @@ def read_csv(path: Path, size: tuple[int, int] | None = None) -> VideoBoxes:
     rows = csv.DictReader(read_lines(path))
     lacking = [name for name in _CSV if name not in (rows.fieldnames or ())]
     if lacking:
-        raise records.error('line 1', f'lacks the columns {", ".join(lacking)} of a boxes.csv')
+        raise records.error(
+            'line 1', f'lacks the columns {", ".join(lacking)} of a boxes.csv; add them'
+        )
     for number, row in enumerate(rows, 2):
         where = f'line {number}'
         try:

@@ -57,8 +57,8 @@ def picture_paths(folder: str | Path) -> list[Path]:
         )
     if not names:
         below = Path(folder, 'img')
-        hint = f'; did you mean {below}?' if below.is_dir() else ''
-        raise InputError(f'{folder} holds no picture ({", ".join(IMAGE_SUFFIXES)}){hint}')
+        advice = f'did you mean {below}?' if below.is_dir() else 'pass the folder that has them'
+        raise InputError(f'{folder} holds no picture ({", ".join(IMAGE_SUFFIXES)}); {advice}')
     return [Path(folder, name) for name in names]
 
 

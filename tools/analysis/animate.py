@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 
 @command()
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from PIL import Image
 
-    from tlpg_mmtrack.apis.frames import open_source
+    from tlpg_mmtrack.utils.frames import open_source
 
     source = open_source(args.video)
     pictures = [

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import add_convention, command, describe
-from reports import (
+from tlpg_tools.command_line import add_convention, command, describe
+from tlpg_tools.reports import (
     FIGURES,
     Run,
     load_runs,

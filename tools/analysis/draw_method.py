@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import command, describe
+from tlpg_tools.command_line import command, describe
 
 import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
 from tlpg_mmtrack.utils.errors import InputError
@@ -25,13 +25,13 @@ from tlpg_mmtrack.utils.errors import InputError
 # isort: split
 import numpy as np
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mmdet.structures.bbox import bbox_overlaps
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.apis.frames import open_source
+from tlpg_mmtrack.utils.frames import open_source
 from tlpg_mmtrack.utils.inputs import check_box, check_frame
 
 if TYPE_CHECKING:

@@ -16,21 +16,28 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from command_line import add_convention, command, describe
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from reports import Run, load_run, new_figure, report_incomplete, save_figure, shorten, write_csv
+from tlpg_tools.command_line import add_convention, command, describe
+from tlpg_tools.reports import (
+    Run,
+    load_run,
+    new_figure,
+    report_incomplete,
+    save_figure,
+    shorten,
+    write_csv,
+)
 
 from tlpg_mmtrack.evaluation.one_pass import (
     CONVENTIONS,
     Convention,
     TrackedVideo,
-    box_overlaps,
     score_video,
-    usable,
 )
 from tlpg_mmtrack.utils.atomic_write import write_text
+from tlpg_mmtrack.utils.boxes import box_overlaps, usable
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:

@@ -17,8 +17,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from command_line import add_convention, command, describe
-from reports import FIGURES, Run, load_runs, new_figure, report_incomplete, save_figure, write_csv
+from tlpg_tools.command_line import add_convention, command, describe
+from tlpg_tools.reports import (
+    FIGURES,
+    Run,
+    load_runs,
+    new_figure,
+    report_incomplete,
+    save_figure,
+    write_csv,
+)
 
 from tlpg_mmtrack.evaluation.one_pass import (
     CONVENTIONS,

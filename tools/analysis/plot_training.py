@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from command_line import command, describe
-from reports import new_figure, save_figure, write_csv
+from tlpg_tools.command_line import command, describe
+from tlpg_tools.reports import new_figure, save_figure, write_csv
 
 from tlpg_mmtrack.utils.errors import InputError
 

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from command_line import command, describe
-from reports import Run, load_runs
+from tlpg_tools.command_line import command, describe
+from tlpg_tools.reports import Run, load_runs
 
-from tlpg_mmtrack.evaluation.one_pass import TrackedVideo, box_overlaps, usable
+from tlpg_mmtrack.evaluation.one_pass import TrackedVideo
 from tlpg_mmtrack.evaluation.results import ResultsFolder
+from tlpg_mmtrack.utils.boxes import box_overlaps, usable
 from tlpg_mmtrack.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from tlpg_mmtrack.apis.frames import FrameSource
+    from tlpg_mmtrack.utils.frames import FrameSource
 
 #: Blue, green, red.
 TRUTH_COLOUR = (80, 200, 60)
@@ -75,9 +76,9 @@ def write_side_by_side(
         FileNotFoundError: If there are no such frames.
     """
     # After --help: these take seconds.
-    from writers import VideoFileWriter
+    from tlpg_tools.writers import VideoFileWriter
 
-    from tlpg_mmtrack.apis.frames import open_source
+    from tlpg_mmtrack.utils.frames import open_source
 
     if Path(path).suffix != '.mp4':
         raise InputError(f'out: {path} must end in .mp4')
@@ -122,7 +123,7 @@ def _panel(
     overlap: float,
     colour: tuple[int, int, int],
 ) -> np.ndarray:
-    from pictures import draw_box, draw_text, enlarge
+    from tlpg_tools.pictures import draw_box, draw_text, enlarge
 
     picture, scale = enlarge(frame)
     known = usable(side.truth[index : index + 1])[0]

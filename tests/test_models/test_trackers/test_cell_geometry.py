@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from demo_clip import demo_clip
 from mmtrack.registry import MODELS
+from tlpg_tools.demo_clip import demo_clip
 from torch import Tensor, nn
 
 from tlpg_mmtrack.models.backbones import EfficientNetLite

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from demo_clip import DEMO_BOX, demo_clip
 from moving_target import MovingTarget, iou
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack.models.trackers.appearance import Appearance
 from tlpg_mmtrack.models.trackers.confidence import Evidence, confidence_in

@@ -9,7 +9,7 @@ import animate
 import numpy as np
 import pytest
 from PIL import Image
-from writers import VideoFileWriter
+from tlpg_tools.writers import VideoFileWriter
 
 
 def test_animate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from compare_videos import (
     read_attributes,
     write_rows,
 )
-from reports import Run, load_runs
+from tlpg_tools.reports import Run, load_runs
 from written_runs import write_run
 
 

@@ -11,7 +11,7 @@ import cv2
 import draw_method
 import numpy as np
 import pytest
-from demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.models.trackers import TLPG

@@ -18,7 +18,7 @@ from failures import (
     worst_sequences,
     write_table,
 )
-from reports import Run, load_run
+from tlpg_tools.reports import Run, load_run
 from written_runs import write_run, write_square_clips, write_square_run
 
 from tlpg_mmtrack.evaluation.one_pass import CONVENTIONS, TrackedVideo

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 from plot_curves import main, plot_curves
-from reports import load_runs
+from tlpg_tools.reports import load_runs
 from written_runs import write_run
 
 

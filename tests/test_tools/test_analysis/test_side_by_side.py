@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reports import Run, load_runs
 from side_by_side import find_frames, main, write_side_by_side
+from tlpg_tools.reports import Run, load_runs
 from written_runs import write_run, write_square_clips
 
 

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import pytest
 from av.video.frame import PictureType
-from demo_clip import demo_clip
+from tlpg_tools.demo_clip import demo_clip
 
-from tlpg_mmtrack.apis.frames import open_source
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import open_source
 
 SIZE = (128, 96)
 COUNT = 12

@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
-from demo_clip import demo_clip
+from tlpg_tools.demo_clip import demo_clip
 
-from tlpg_mmtrack.apis import frames as frames_module
-from tlpg_mmtrack.apis.frames import (
+from tlpg_mmtrack.utils import frames as frames_module
+from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import (
     CameraSource,
     FolderSource,
     PagesSource,
     VideoSource,
     open_source,
 )
-from tlpg_mmtrack.utils.errors import InputError
 
 
 def grey_levels(count: int) -> list[np.ndarray]:

@@ -35,7 +35,7 @@ os.register_at_fork(after_in_child=gc.freeze)
 DEFAULT_FPS = 25.0  #: Frames a second where a source does not say.
 _MAX_FAILED_READS = 100
 _CUT_TOLERANCE = 0.5
-_NO_VIDEO = 'cannot be opened as a video; it is truncated, damaged or of another kind'
+_NO_VIDEO = 'cannot be opened as a video; it is truncated, damaged or none: pass another'
 _SINGLE_PICTURE = 'is a single picture; pass its folder, or a video'
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from newest_frames import NewestFrames
 from stream_server import picture, stream_server, url_of
+from tlpg_tools.newest_frames import NewestFrames
 
-from tlpg_mmtrack.apis.frames import FrameSource, open_source
-from tlpg_mmtrack.apis.live import StreamSource
 from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.frames import FrameSource, open_source
+from tlpg_mmtrack.utils.live import StreamSource
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
