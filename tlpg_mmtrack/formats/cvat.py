@@ -46,7 +46,6 @@ def read_cvat(path: Path, size: tuple[int, int] | None = None) -> VideoBoxes:
 
 def cvat_text(video: VideoBoxes) -> str:
     """A track for each target, labelled with its name; a box a frame, outside where it is lost."""
-    width, height = video.known_size('cvat')
     root = Element('annotations')
     SubElement(root, 'version').text = '1.1'
     task = SubElement(SubElement(root, 'meta'), 'task')
@@ -60,10 +59,8 @@ def cvat_text(video: VideoBoxes) -> str:
         SubElement(task, tag).text = str(text)
     labels = SubElement(task, 'labels')
     original = SubElement(task, 'original_size')
-    SubElement(original, 'width').text, SubElement(original, 'height').text = (
-        str(width),
-        str(height),
-    )
+    for tag, side in zip(('width', 'height'), video.known_size('cvat'), strict=True):
+        SubElement(original, tag).text = str(side)
     for number, (name, records) in enumerate(video.targets.items()):
         SubElement(SubElement(labels, 'label'), 'name').text = name
         track = SubElement(root, 'track', id=str(number), label=name, source='auto')

@@ -67,10 +67,10 @@ class VideoBoxes:
 
     def starts(self) -> dict[str, BoxRecord]:
         """For each target the first record that shows it: where to start tracking."""
-        starts = {}
-        for name, records in self.targets.items():
-            seen = [record for _, record in sorted(records.items()) if record.visible]
-            starts.update({name: seen[0]} if seen else {})
+        starts: dict[str, BoxRecord] = {}
+        for record in self.records:
+            if record.visible:
+                starts.setdefault(record.target, record)
         return starts
 
     def only(self, target: str | None) -> VideoBoxes:
