@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from tlpg_tools.tracking_session import MAX_TARGETS, TrackingSession
 from tlpg_tools.writers import VideoFileWriter
 
 from tlpg_mmtrack.apis.tracker import Tracker
-from tlpg_mmtrack.structures import TrackingResult
+from tlpg_mmtrack.structures import TrackingResult, TrackingState
 from tlpg_mmtrack.utils.errors import FileError, InputError
 
 FRAMES = 12
@@ -58,6 +59,27 @@ def test_tracks_to_the_end(session):
         [20 + 4 * index for index in range(FRAMES)], abs=1
     )
     assert list(session.track()) == []
+
+
+def test_lost_objects_take_turns(folder):
+    turns = []
+
+    class LosingModel(FakeModel):
+        def start(self, frame, box, seed=0):
+            return SimpleNamespace(box=box, waiting=1)
+
+        def step(self, frame, target, search=True):
+            turns.append(search)
+            target.waiting = 1 if search else target.waiting + 1
+            return TrackingResult(target.box, 0.0, TrackingState.NOT_FOUND)
+
+    session = TrackingSession(folder, Tracker(LosingModel(), 'cpu'))
+    for name in ('a', 'b', 'c'):
+        session.draw(0, name, BOX)
+    list(session.track())
+    frames = np.reshape(turns, (FRAMES - 1, 3))
+    assert frames.argmax(axis=1).tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]
+    assert (frames.sum(axis=1) == 1).all()
 
 
 def test_pauses_and_goes_on(session, model):

@@ -60,20 +60,15 @@ def lay_out_configs_once() -> None:
     """
     from mmengine.config import config
 
-    config.FormatCode = _remembering(config.FormatCode)
+    lay_out, last = config.FormatCode, {}
 
+    def remember(text: str, **style: Any) -> tuple[str, bool]:
+        if text not in last:
+            last.clear()
+            last[text] = lay_out(text, **style)
+        return last[text]
 
-def _remembering(lay_out: Callable[..., Any]) -> Callable[..., Any]:
-    """A function (text, **style) that answers at once where it is asked for the same again."""
-    last: list[Any] = [None, None]
-
-    @functools.wraps(lay_out)
-    def wrapped(text: str, **style: Any) -> Any:
-        if last[0] != (text, style):
-            last[:] = (text, style), lay_out(text, **style)
-        return last[1]
-
-    return wrapped
+    config.FormatCode = remember
 
 
 class _ScalarLike(np.ndarray):

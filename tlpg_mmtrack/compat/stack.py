@@ -59,19 +59,15 @@ def prepare() -> None:
             'with `make setup`, or by hand: pip install -r requirements.txt && pip install '
             '--no-deps mmtrack==1.0.0rc1'
         ) from error
+    from . import patches
     from .checkpoints import allow_mmengine_checkpoints
     from .compiled_ops import give_mmtrack_prroi_pool
-    from .patches import (
-        allow_distributed_on_cpu,
-        allow_one_element_arrays,
-        lay_out_configs_once,
-    )
     from .vot import stand_in_for_vot_toolkit
 
     allow_mmengine_checkpoints()
-    allow_distributed_on_cpu()
-    allow_one_element_arrays()
-    lay_out_configs_once()
+    patches.allow_distributed_on_cpu()
+    patches.allow_one_element_arrays()
+    patches.lay_out_configs_once()
     give_mmtrack_prroi_pool()
     stand_in_for_vot_toolkit()
     _announce_components()
