@@ -45,6 +45,7 @@ from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from torch import Tensor
 
 from tlpg_mmtrack.apis.building import checked_device
+from tlpg_mmtrack.evaluation.provenance import processor
 from tlpg_mmtrack.models.deformable_filter import OffsetField
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
@@ -267,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(args.what) - set(CHECKS):
         parser.error(f'what: {", ".join(sorted(unknown))}; expected some of {", ".join(CHECKS)}')
     device = checked_device(args.device)
-    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else track.processor()
+    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else processor()
     print(f'{name}, torch {torch.__version__}')
     results = run(Checks(device, args.quick, args.seconds), args.what)
     if args.out is not None:

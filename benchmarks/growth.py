@@ -40,8 +40,9 @@ import torch
 from mmengine.config import Config
 from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from tlpg_tools.reports import new_figure, save_figure
-from track import ALWAYS_FOUND, build, processor
+from track import ALWAYS_FOUND, build
 
+from tlpg_mmtrack.evaluation.provenance import processor
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
 from tlpg_mmtrack.utils.frames import open_source

@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import platform
 import pstats
 import sys
 import time
@@ -62,6 +61,7 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
+from tlpg_mmtrack.evaluation.provenance import processor
 from tlpg_mmtrack.models.openvino_function import RUNTIMES, is_installed
 from tlpg_mmtrack.utils.checkpoint import load_weights
 from tlpg_mmtrack.utils.errors import InputError, PackageError
@@ -348,16 +348,6 @@ def report_runs(name: str, rates: Sequence[float]) -> None:
         f'{name}: {np.median(rates):.1f} frames/s, median of {len(rates)} runs '
         f'({min(rates):.1f} to {max(rates):.1f})'
     )
-
-
-def processor() -> str:
-    """Name of the processor, where Linux tells it, else of its architecture."""
-    path = Path('/proc/cpuinfo')
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.partition(':')[2].strip()
-    return platform.machine()
 
 
 def build_parser() -> argparse.ArgumentParser:

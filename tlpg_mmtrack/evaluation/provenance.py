@@ -131,13 +131,14 @@ def environment(checkpoint: str | None, processes: int) -> dict[str, Any]:
         packages=packages,
         processes=processes,
         threads=torch.get_num_threads(),
-        cpu=_cpu(),
+        cpu=processor(),
         cores=os.cpu_count(),
         gpus=[torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
     )
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """Name of the processor, where Linux tells it, else of its architecture."""
     try:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
         return next(line for line in lines if line.startswith('model name')).partition(': ')[2]
