@@ -19,7 +19,10 @@ from torch import Tensor
 
 
 def kernel_points(kernel_size: int, **factory: torch.device | torch.dtype) -> Tensor:
-    """(k ** 2, 2), offsets (dy, dx) of a k x k kernel's points from its centre, in cells."""
+    """(k ** 2, 2), offsets (dy, dx) of a k x k kernel's points from its centre, in cells.
+
+    ``factory`` is the ``device`` and ``dtype`` of the result.
+    """
     half = kernel_size // 2
     line = torch.arange(-half, half + 1, **factory)
     return torch.stack(torch.meshgrid(line, line, indexing='ij'), dim=-1).reshape(-1, 2)
@@ -152,6 +155,9 @@ def deformable_correlation(
 
     Returns:
         (N, 1, H, W) score map.
+
+    Raises:
+        ValueError: A shape does not fit or the backend is unknown.
     """
     if weight.dim() != 4 or weight.shape[0] != 1 or weight.shape[-1] % 2 == 0:
         raise ValueError(f'weight: expected (1, C, k, k) with odd k, got {tuple(weight.shape)}')

@@ -28,6 +28,10 @@ def prroi_pool(
     Returns:
         (K, C, Ph, Pw), of the features' type. A box that has no area or is not finite gives 0 and
         has a zero gradient.
+
+    Raises:
+        TypeError: The features are not floating-point.
+        ValueError: The boxes' shape is wrong, or an image index is outside the batch.
     """
     if rois.dim() != 2 or rois.shape[1] != 5:
         raise ValueError(

@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from .results import TrackingResult, TrackingState
 
-# Imported when first asked for, since results alone need no torch.
-_OF_TENSORS = 'CellGrid', 'FilterSamples', 'Prediction', 'TargetModel', 'TemplateSamples'
+#: Records of tensors, by module: imported when first asked for, since results alone need no torch.
+_OF_TENSORS = {
+    'CellGrid': '.cell_grid',
+    'FilterSamples': '.target_model',
+    'Prediction': '.target_model',
+    'TargetModel': '.target_model',
+    'TemplateSamples': '.target_model',
+}
 
 __all__ = ['TrackingResult', 'TrackingState', *_OF_TENSORS]
 
 
 def __getattr__(name: str) -> Any:
     """Import a record of tensors."""
-    if name not in _OF_TENSORS:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from . import tensor_records
-
-    return getattr(tensor_records, name)
+    if name in _OF_TENSORS:
+        return getattr(import_module(_OF_TENSORS[name], __name__), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -164,9 +164,15 @@ class SDOptimizer(BaseModule):
     ) -> Tensor | tuple[Tensor, list[Tensor], list[Tensor]]:
         """Optimise plain (B, C, k, k) filters, k odd, as mmtrack's slot asks.
 
-        On (n, B, C, H, W) features with (n, B, 4) boxes (cx, cy, w, h) in crop pixels, weighted by
-        (n, B) or (n,), equally by default; of one sequence the B may be left out. Returns the
-        filters; in training, also all iterates and the objectives as scalars.
+        Args:
+            filter_weights: Where they start.
+            feat: (n, B, C, H, W) or, for one sequence, (n, C, H, W).
+            bboxes: (n, B, 4) or (n, 4), (cx, cy, w, h) in crop pixels.
+            num_iters: The constructor's by default.
+            sample_weights: (n,) or (n, B) weight of each frame; equal by default.
+
+        Returns:
+            Filters; in training, also all iterates and the objectives as scalars.
         """
         size = filter_weights.shape[-1]
         if size % 2 == 0:

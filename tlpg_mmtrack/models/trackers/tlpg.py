@@ -61,8 +61,8 @@ class TLPG(BaseSingleObjectTracker):
         init_cfg: Initialisation config of mmengine.
 
     Raises:
-        InputError: When a part that the options need is not there, or one does not fit the maps
-            that it will get; names the part and its key.
+        InputError: When a part that the options or ``frozen_modules`` name is not there, or one
+            does not fit the maps that it will get; names the part and its key.
     """
 
     @checked
@@ -193,19 +193,30 @@ class TLPG(BaseSingleObjectTracker):
         return self.network.extract(images)
 
     def start(self, frame: np.ndarray, box: np.ndarray, seed: int = 0) -> TargetState:
-        """Learn a target in the first frame, (H, W, 3) uint8, BGR: its state, for :meth:`step`.
+        """Learn a target in the first frame.
 
-        The (4,) box is (x, y, width, height) in frame pixels; an InputError if it is not one to
-        start from. ``seed`` is of the augmentation. Where nothing can be seen around the box, that
-        is logged, and the target will never be found.
+        Args:
+            frame: (H, W, 3) uint8, BGR.
+            box: (4,), (x, y, width, height) in frame pixels.
+            seed: Seed of the augmentation.
+
+        Returns:
+            The target's state, for :meth:`step`. Where nothing can be seen around the box, that is
+            logged, and the target will never be found.
+
+        Raises:
+            InputError: When the box is not finite, not of positive size, or outside the frame.
         """
         return self.online.start(frame, box, seed)
 
     def step(self, frame: np.ndarray, target: TargetState, search: bool = True) -> TrackingResult:
-        """Find the target in the next frame and learn from it; its state is updated in place.
+        """Find the target in the next frame and learn from it.
 
-        The frame is (H, W, 3) uint8, BGR, of any size. ``search``: whether a target that is lost
-        is looked for elsewhere in it, too (``redetection``), or has to wait.
+        Args:
+            frame: (H, W, 3) uint8, BGR; its size may differ from the last frame's.
+            target: State from :meth:`start`; updated in place.
+            search: Whether one that is lost is looked for elsewhere in the frame, too
+                (``redetection``), or has to wait.
         """
         return self.online.step(frame, target, search)
 

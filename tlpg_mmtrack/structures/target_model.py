@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Records of tensors: where cells lie; a deformable filter, its samples, and what it says."""
+"""Records of a deformable filter: the filter, what it is learned from, and what it says."""
 
 from __future__ import annotations
 
@@ -10,28 +10,7 @@ from torch import Tensor
 
 from tlpg_mmtrack.ops import BilinearSampler
 
-Coordinates = TypeVar('Coordinates', float, Tensor)
 _S = TypeVar('_S', bound='_Frames')
-
-
-@dataclass(frozen=True)
-class CellGrid:
-    """A map's cells and the crop's pixels, the same on both axes; a centre is its index."""
-
-    stride: int  #: Crop pixels per cell.
-    cell_offset: float = 0.0  #: Cell ``j`` is centred on pixel ``stride * j + cell_offset``.
-
-    def to_cells(self, pixels: Coordinates) -> Coordinates:
-        """Coordinates, or boxes (x1, y1, x2, y2), in crop pixels to cells."""
-        return (pixels - self.cell_offset) / self.stride
-
-    def to_pixels(self, cells: Coordinates) -> Coordinates:
-        """Coordinates, or boxes (x1, y1, x2, y2), in cells to crop pixels."""
-        return cells * self.stride + self.cell_offset
-
-    def middle(self, crop_size: int) -> float:
-        """The centre of a crop of ``crop_size`` pixels a side, in cells; not always the map's."""
-        return self.to_cells((crop_size - 1) / 2)
 
 
 @dataclass(frozen=True)
