@@ -3,7 +3,7 @@
 # shipped (docs/model_zoo.md).
 _base_ = [
     '../_base_/models/tlpg_efflite0.py',
-    '../_base_/datasets/tlpg_small_lookalikes.py',
+    '../_base_/datasets/tlpg_small_stored.py',
     '../_base_/datasets/dev_val.py',
     '../_base_/schedules/adamw_cosine.py',
     '../_base_/default_runtime.py',
