@@ -56,7 +56,7 @@ class TaughtTracker(OnlineTracker):
     """
 
     def __init__(self, model: TLPG) -> None:
-        super().__init__(model.network, model.options)
+        super().__init__(model.network)
         self.truth = np.zeros(4)
         self.evidence: list[Evidence] = []
         self.overlaps: list[float] = []

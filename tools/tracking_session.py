@@ -64,14 +64,18 @@ class Target:
         box = self.marks.get(index)
         return None if box is None else TrackingResult(box, 1.0, TrackingState.NORMAL)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the tracker finds it in the next frame: it is not marked there, nor gone."""
+        return self.next not in self.marks and self.results[-1] is not None
+
     def step(self, index: int, frame: np.ndarray | None, search: bool) -> None:
         """Go on to frame ``index``, which is ``next``; ``search`` is for :meth:`Tracker.track`."""
         result = self.at(index)
-        if index in self.marks:
-            if result is not None:
-                self.tracker.init(frame, result.box)
-        elif self.results[-1] is not None:
+        if self.goes_on:
             result = self.tracker.track(frame, search)
+        elif result is not None:
+            self.tracker.init(frame, result.box)
         self.results.append(result)
 
 
@@ -182,7 +186,7 @@ class TrackingSession:
                         return
                     due = [each for each in self.targets.values() if each.next == index]
                     frame = self.frames[index]
-                    turn = longest_waiting(each.tracker for each in due)
+                    turn = longest_waiting(each.tracker for each in due if each.goes_on)
                     with _MODEL:
                         for target in due:
                             target.step(index, frame, target.tracker is turn)

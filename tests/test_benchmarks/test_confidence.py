@@ -6,7 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from confidence import draw_reliability, fit, roc_area
+from confidence import collect, draw_reliability, fit, roc_area
+from moving_target import MovingTarget
 
 
 def test_roc_area_counts_pairs():
@@ -28,3 +29,12 @@ def test_reliability_is_drawn(tmp_path):
     confidence = np.linspace(0, 1, 50)
     draw_reliability(confidence, confidence > 0.5, tmp_path / 'plot.png')
     assert cv2.imread(str(tmp_path / 'plot.png')).shape == (480, 480, 3)
+
+
+def test_evidence_is_of_boxes_that_the_truth_calls_right_or_wrong(shipped):
+    clip = MovingTarget(0, (100, 80), (3, 2))
+    shots = [(clip[index], clip.box(index)) for index in range(4)]
+    shots += [(clip[index], np.full(4, np.nan)) for index in (4, 5)]
+    evidence, right = collect(shipped, [('moving', 'clip', shots)])
+    assert right.tolist() == [True] * 3 + [False] * 2
+    assert all(each.score > 0 for each in evidence)

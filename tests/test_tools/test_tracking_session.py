@@ -61,24 +61,41 @@ def test_tracks_to_the_end(session):
     assert list(session.track()) == []
 
 
+class LosingModel(FakeModel):
+    """Loses every target at once; ``turns`` says which may be looked for, step by step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[bool] = []
+
+    def start(self, frame, box, seed=0):
+        return SimpleNamespace(box=box, waiting=1)
+
+    def step(self, frame, target, search=True):
+        self.turns.append(search)
+        target.waiting = 1 if search else target.waiting + 1
+        return TrackingResult(target.box, 0.0, TrackingState.NOT_FOUND)
+
+
 def test_lost_objects_take_turns(folder):
-    turns = []
-
-    class LosingModel(FakeModel):
-        def start(self, frame, box, seed=0):
-            return SimpleNamespace(box=box, waiting=1)
-
-        def step(self, frame, target, search=True):
-            turns.append(search)
-            target.waiting = 1 if search else target.waiting + 1
-            return TrackingResult(target.box, 0.0, TrackingState.NOT_FOUND)
-
-    session = TrackingSession(folder, Tracker(LosingModel(), 'cpu'))
+    model = LosingModel()
+    session = TrackingSession(folder, Tracker(model, 'cpu'))
     for name in ('a', 'b', 'c'):
         session.draw(0, name, BOX)
     list(session.track())
-    frames = np.reshape(turns, (FRAMES - 1, 3))
+    frames = np.reshape(model.turns, (FRAMES - 1, 3))
     assert frames.argmax(axis=1).tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]
+    assert (frames.sum(axis=1) == 1).all()
+
+
+def test_a_lost_object_that_is_gone_takes_no_turns(folder):
+    model = LosingModel()
+    session = TrackingSession(folder, Tracker(model, 'cpu'))
+    for name in ('a', 'b', 'c'):
+        session.draw(0, name, BOX)
+    session.remove('a', 3)
+    list(session.track())
+    frames = np.reshape(model.turns[2 * 3 :], (FRAMES - 3, 2))
     assert (frames.sum(axis=1) == 1).all()
 
 
