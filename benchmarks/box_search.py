@@ -8,8 +8,6 @@ eight boxes around the true one: moved by a normal variate of 6 % of the size, s
 height by another of 15 %, and by --growth, for boxes that have come to be too large. Printed is
 the mean IoU with the true box before and after, and the time for a box. Nothing is tracked, so no
 error carries over. Everything is seeded.
-
-A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt.
 """
 
 from __future__ import annotations
@@ -18,25 +16,24 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from first_frame import SIZE, cut, search_side  # It makes mmtrack importable.
+from common import command, data_parser, middle_box, read_frame, read_videos
 
 # isort: split
-import cv2
 import numpy as np
 import torch
+from first_frame import SIZE, cut, search_side
 from mmdet.structures.bbox import bbox_overlaps, bbox_xyxy_to_cxcywh
-from tlpg_tools.command_line import command, describe
 from torch import Tensor
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.models.heads.box_regression_head import Template
 from tlpg_mmtrack.models.heads.iou_net_head import vary_boxes
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.postprocess import Postprocess
+from tlpg_mmtrack.models.trackers.search_region import center_of
 from tlpg_mmtrack.ops.crop import crop_patch
 
 LATER_FRAMES, STARTS = 12, 8
@@ -45,21 +42,13 @@ MOVE, SCALE = 0.06, 0.15
 
 @dataclass(frozen=True)
 class Case:
-    """One later frame.
+    """One later frame."""
 
-    Attributes:
-        modulation: IoU-Net's view of the template.
-        features: IoU-Net's maps of the frame's crop.
-        template: The regression's view of the template.
-        levels: The backbone's C3 and C4 of the frame's crop.
-        truth: (1, 4), the true box in crop pixels.
-    """
-
-    modulation: tuple[Tensor, ...]
-    features: tuple[Tensor, ...]
-    template: Template
-    levels: tuple[Tensor, ...]
-    truth: Tensor
+    modulation: tuple[Tensor, ...]  #: IoU-Net's view of the template.
+    features: tuple[Tensor, ...]  #: IoU-Net's maps of the frame's crop.
+    template: Template  #: The regression's view of the template.
+    levels: tuple[Tensor, ...]  #: The backbone's C3 and C4 of the frame's crop.
+    truth: Tensor  #: (1, 4), the true box in crop pixels.
 
 
 Search = Callable[[TLPG, Case, Tensor], Tensor]
@@ -161,10 +150,8 @@ def load(video: FolderVideo, model: TLPG, generator: np.random.Generator) -> lis
     """Cut and describe the crops of one sequence."""
     paths, boxes = video.images, video.truth
     first, side = boxes[0], search_side(boxes[0])
-    crop = crop_patch(cv2.imread(str(paths[0])), first[:2] + (first[2:] - 1) / 2, side, SIZE)
-    half = first[2:] * SIZE / side / 2
-    middle = (SIZE - 1) / 2
-    template = torch.from_numpy(np.concatenate((middle - half, middle + half))).float()
+    crop = crop_patch(read_frame(paths[0]), center_of(first), side, SIZE)
+    template = torch.from_numpy(middle_box(first[2:] * SIZE / side, SIZE)).float()
     first_levels = levels(model, crop)
     modulation = model.iou_head.modulation(first_levels, template[None])
     view = model.box_head.template(first_levels, template[None])
@@ -206,15 +193,12 @@ def measure(
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = describe(__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
+    parser = data_parser(__doc__)
     parser.add_argument(
         '--growth', type=float, default=1.0, help='side of the given boxes (default: %(default)s)'
     )
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
-    videos, _ = read_video_folder(args.data)
-
+    videos = read_videos(args.data, args.videos)
     torch.set_num_threads(args.threads)
     model = Tracker.from_pretrained().model
     generator = np.random.default_rng(0)

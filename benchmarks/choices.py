@@ -13,8 +13,7 @@ Alternatives of the target model's design, for which a second stage was never tr
 with a reference whose second stage is untrained as well (the first one always is); a box is then
 improved by IoU-Net and the box regression all the same.
 
-A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt. The
-table of everything measured so far is printed and written to OUT/choices.csv and .md. The same
+The table of everything measured so far is printed and written to OUT/choices.csv and .md. The same
 command goes on where it stopped, and two of them may share the work: --choices names what each
 tracks.
 """
@@ -29,30 +28,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack and mmdet importable.
-from tlpg_mmtrack import Tracker
+from common import build, command, data_parser, machine, read_videos, shipped, shipped_tracker
 
 # isort: split
 import numpy as np
 import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.runner import set_random_seed
-from mmtrack.registry import MODELS
 from tlpg_tools.ablation_table import paired_difference, video_scores
 from tlpg_tools.baselines import TLPGBaseline
 from tlpg_tools.harness import run_tracker
 from tlpg_tools.reports import write_csv
 
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
-from tlpg_mmtrack.evaluation.provenance import environment
+from tlpg_mmtrack import Tracker
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.utils.atomic_write import write_text
 from tlpg_mmtrack.utils.checkpoint import read_manifest, read_weights
-from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
+from tlpg_mmtrack.utils.model_zoo import shipped_weights
 
 REFERENCE, UNTRAINED = 'reference', 'untrained second stage'
 CONVENTION = 'otb'
@@ -60,20 +50,13 @@ CONVENTION = 'otb'
 
 @dataclass(frozen=True)
 class Choice:
-    """One row of the table.
+    """One row of the table."""
 
-    Attributes:
-        name: What differs; names its folder too.
-        options: Fields of `TrackingOptions` that differ.
-        head: Arguments of both stages' `DCCHead` that differ. Both stages are then untrained.
-        one_stage: Whether there is no second stage.
-        against: Name of the row that it is compared with.
-    """
-
-    name: str
-    options: dict = field(default_factory=dict)
+    name: str  #: What differs; names its folder too.
+    options: dict = field(default_factory=dict)  #: Fields of `TrackingOptions` that differ.
+    #: Arguments of both stages' `DCCHead` that differ. Both stages are then untrained.
     head: dict | None = None
-    one_stage: bool = False
+    one_stage: bool = False  #: Whether there is no second stage.
 
     @property
     def against(self) -> str | None:
@@ -93,8 +76,8 @@ CHOICES = (
     Choice('crop 288, scale 4.5', dict(crop_size=288, search_scale=4.5)),
     Choice('crop 320, scale 5', dict(crop_size=320, search_scale=5.0)),
     Choice('no size penalty', dict(size_penalty=0.0)),
-    Choice('all boxes trusted', dict(trusted_iou=None)),
-    Choice('no size penalty, all boxes trusted', dict(size_penalty=0.0, trusted_iou=None)),
+    Choice('all boxes count fully', dict(trusted_iou=None)),
+    Choice('no size penalty, all boxes count fully', dict(size_penalty=0.0, trusted_iou=None)),
     Choice('box rate 0.7', dict(box_rate=0.7)),
     Choice('not found below 0.25', dict(not_found_threshold=0.25)),
     Choice('displacement 1.5', dict(displacement=1.5)),
@@ -132,28 +115,24 @@ def starts(video: FolderVideo, count: int) -> list[FolderVideo]:
     return runs
 
 
-def build(choice: Choice) -> Tracker:
+def build_tracker(choice: Choice) -> Tracker:
     """The shipped tracker with a choice made otherwise."""
-    weights = shipped_weights()
-    config = Config.fromfile(shipped_config(read_manifest(weights).config))
-    config.model.test_cfg.update(choice.options)
+    config = shipped(**choice.options)
     if choice.head is not None:
         config.model.head.update(choice.head)
         config.model.refiner.head.update(choice.head)
     elif choice.one_stage:
         config.model.refiner = None
     else:
-        return Tracker.from_pretrained(config, weights, 'cpu')
-    init_default_scope('mmtrack')
-    set_random_seed(0)
-    model = MODELS.build(config.model)
+        return shipped_tracker(**choice.options)
+    model = build(config.model)
     # The first stage's weights are those that it starts with.
-    judges = {
+    kept = {
         name: value
-        for name, value in read_weights(weights).items()
+        for name, value in read_weights(shipped_weights()).items()
         if name.startswith(('iou_head.', 'box_head.'))
     }
-    model.load_state_dict({**model.state_dict(), **judges}, strict=False)
+    model.load_state_dict({**model.state_dict(), **kept}, strict=False)
     return Tracker(model, 'cpu')
 
 
@@ -161,7 +140,7 @@ class ChoiceBaseline(TLPGBaseline):
     """The tracker of a choice, whose results are those of no other one."""
 
     def __init__(self, choice: Choice) -> None:
-        super().__init__(build(choice))
+        super().__init__(build_tracker(choice))
         self._choice = asdict(choice)
 
     def identity(self) -> dict[str, Any]:
@@ -208,20 +187,16 @@ def folder_of(out: Path, choice: Choice) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     names = [choice.name for choice in CHOICES]
-    parser = describe(f'{__doc__}\nchoices: {"; ".join(names)}')
-    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
+    parser = data_parser(f'{__doc__}\nchoices: {"; ".join(names)}', threads=1)
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     parser.add_argument(
         '--choices', nargs='+', default=names, choices=names, metavar='NAME', help='default: all'
     )
     parser.add_argument('--starts', type=int, default=4, help='a video (default: %(default)s)')
-    parser.add_argument('--threads', type=int, default=1, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     torch.set_num_threads(args.threads)
-    videos, problems = read_video_folder(args.data)
-    if problems:
-        parser.error(f'--data: {problems}')
+    videos = read_videos(args.data, args.videos)
     runs = [run for video in videos for run in starts(video, args.starts)]
     for choice in CHOICES:
         if choice.name in args.choices:
@@ -231,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report(
         args.out,
         f'{len(videos)} videos, {len(runs)} runs, {frames} frames; shipped weights, SHA-256 '
-        f'{weights[:8]}...; {environment(None, processes=1)["cpu"]}, {args.threads} thread(s).',
+        f'{weights[:8]}...; {machine(args.threads)}.',
     )
 
 

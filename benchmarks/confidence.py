@@ -19,22 +19,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from stress import (
-    FOUND_IOU,
-    LOST_IOU,
-    Shot,
-    chosen_videos,
-    clip_parser,
-    overlap,
-    real_clips,
-    stress_clips,
-)
+from common import command, read_videos
 
 # isort: split
 import numpy as np
 import torch
-from matplotlib.figure import Figure
-from tlpg_tools.command_line import command
+from stress import FOUND_IOU, LOST_IOU, Shot, clip_parser, overlap, real_clips, stress_clips
+from tlpg_tools.reports import new_figure, save_figure
 
 from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
@@ -47,8 +38,8 @@ PENALTY = 1e-3
 """Of the squared weights."""
 
 
-class TaughtTracker(OnlineTracker):
-    """Learns from what is right alone; ``truth`` is to be set before each step.
+class OracleTracker(OnlineTracker):
+    """Learns from what the truth says is right alone; ``truth`` is to be set before each step.
 
     Attributes:
         evidence: What was found so far.
@@ -83,7 +74,7 @@ def collect(
     model: TLPG, clips: Iterable[tuple[str, str, Iterable[Shot]]]
 ) -> tuple[list[Evidence], np.ndarray]:
     """Evidence of clear cases, and whether they are right."""
-    tracker = TaughtTracker(model)
+    tracker = OracleTracker(model)
     for kind, video, shots in clips:
         print(f'{kind} {video}', file=sys.stderr, flush=True)
         target = None
@@ -121,14 +112,14 @@ def fit(inputs: np.ndarray, right: np.ndarray) -> np.ndarray:
 def draw_reliability(confidence: np.ndarray, right: np.ndarray, path: Path) -> None:
     """Share of right boxes in ten bins of confidence, and how many there are."""
     bins = np.minimum((10 * confidence).astype(int), 9)
-    figure = Figure(figsize=(4, 4), dpi=120, layout='constrained')
+    figure = new_figure(4, 4)
     axes = figure.add_subplot(xlabel='confidence', ylabel='share of right boxes')
     axes.plot([0, 1], [0, 1], color='0.7', lw=1)
     for each in np.unique(bins):
         own = bins == each
         axes.plot(confidence[own].mean(), right[own].mean(), 'ko')
         axes.annotate(f' {own.sum()}', (confidence[own].mean(), right[own].mean()))
-    figure.savefig(path)
+    save_figure(path, figure)
 
 
 @command()
@@ -140,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     model = Tracker.from_pretrained().model
-    videos = chosen_videos(args.data, args.videos)
+    videos = read_videos(args.data, args.videos)
     clips = real_clips(videos) if args.real else stress_clips(videos, args.kinds)
     evidence, right = collect(model, clips)
     print(f'{right.sum()} right boxes, {(~right).sum()} wrong ones')

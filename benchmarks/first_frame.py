@@ -7,7 +7,7 @@ weights, no training, no neck, one stage) learns the target from the augmented c
 frame, in each of eight sequences. It then sees 12 later frames, out of the first 90, cut at the
 true box with jitter (the crop's side by a factor exp(+-0.2), its place by +-0.4 target sizes): so
 nothing is tracked, and no error carries over. Printed is the mean IoU with the true box of two
-proposals: that of the cell nearest to the target's true centre, which judges the boxes alone, and
+proposals: that of the cell nearest to the target's true centre, which tests the boxes alone, and
 that of the cell of highest score.
 
 Each row differs from the first by what it names. The last column is how much the IoU at the true
@@ -16,8 +16,7 @@ what is within two of them may be chance. Everything is seeded: on one machine t
 same every time. It takes about two minutes of one core.
 
 The sequences are OTB's (Coke, Crossing, Deer, MountainBike, Subway), VOT2014's (car), DAVIS-2016's
-(camel) and number 3 of ME5413's, in OTB's layout: DATA/<name>/img/*.jpg and
-DATA/<name>/groundtruth_rect.txt.
+(camel) and number 3 of ME5413's, unless --videos names others.
 """
 
 from __future__ import annotations
@@ -28,15 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack and mmdet importable.
-import tlpg_mmtrack  # noqa: F401
+from common import command, data_parser, middle_box, read_frame, read_videos
 
 # isort: split
-import cv2
 import numpy as np
 import torch
 from mmdet.structures.bbox import bbox_overlaps
@@ -44,9 +37,10 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
+from tlpg_mmtrack.models.trackers.search_region import center_of
 from tlpg_mmtrack.ops.crop import crop_patch
 
 SEQUENCES = (
@@ -68,20 +62,14 @@ SIDE_JITTER, PLACE_JITTER = 0.2, 0.4
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the table.
+    """One row of the table."""
 
-    Attributes:
-        name: What differs.
-        head: Arguments of `DCCHead` that differ.
-        iterations: Iterations of the optimisers.
-        warps: First-frame crops warped in scale and aspect, beside the nine that are not.
-        affine: Whether the offset kernel has its part that moves the grid of points as a whole.
-    """
-
-    name: str
-    head: dict = field(default_factory=dict)
-    iterations: int = 10
+    name: str  #: What differs.
+    head: dict = field(default_factory=dict)  #: Arguments of `DCCHead` that differ.
+    iterations: int = 10  #: Iterations of the optimisers.
+    #: First-frame crops warped in scale and aspect, beside the nine that are not.
     warps: int = WARPS
+    #: Whether the offset kernel has its part that moves the grid of points as a whole.
     affine: bool = True
 
 
@@ -140,19 +128,12 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Footage:
-    """What is measured of one sequence.
+    """What is measured of one sequence."""
 
-    Attributes:
-        template: (n, C, H, W), C4 of the first frame's crops.
-        template_boxes: (n, 4), (x1, y1, x2, y2) in crop pixels.
-        search: (m, C, H, W), C4 of the later frames' crops.
-        search_boxes: (m, 4).
-    """
-
-    template: Tensor
-    template_boxes: Tensor
-    search: Tensor
-    search_boxes: Tensor
+    template: Tensor  #: (n, C, H, W), C4 of the first frame's crops.
+    template_boxes: Tensor  #: (n, 4), (x1, y1, x2, y2) in crop pixels.
+    search: Tensor  #: (m, C, H, W), C4 of the later frames' crops.
+    search_boxes: Tensor  #: (m, 4).
 
 
 def extract(backbone: torch.nn.Module, crops: np.ndarray) -> Tensor:
@@ -166,7 +147,7 @@ def load(video: FolderVideo, backbone: torch.nn.Module, generator: np.random.Gen
     paths, boxes = video.images, video.truth
     first, side = boxes[0], search_side(boxes[0])
     crops, crop_boxes = first_frame_crops(
-        cv2.imread(str(paths[0])), first, side, SIZE, WARPS, np.random.default_rng(0)
+        read_frame(paths[0]), first, side, SIZE, WARPS, np.random.default_rng(0)
     )
     later = np.linspace(1, min(len(boxes), LAST_FRAME) - 1, LATER_FRAMES).astype(int)
     cuts = [cut(paths[index], boxes[index], generator) for index in later]
@@ -188,13 +169,11 @@ def cut(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A jittered crop of a frame, and the box (x1, y1, x2, y2) in it."""
     side = search_side(box) * np.exp(generator.uniform(-SIDE_JITTER, SIDE_JITTER))
-    middle = box[:2] + (box[2:] - 1) / 2
     shift = generator.uniform(-PLACE_JITTER, PLACE_JITTER, 2) * np.sqrt(box[2] * box[3])
-    center = middle + shift
-    crop = crop_patch(cv2.imread(str(path)), center, side, SIZE)
+    center = center_of(box) + shift
+    crop = crop_patch(read_frame(path), center, side, SIZE)
     scale = SIZE / side
-    place, half = (SIZE - 1) / 2 - shift * scale, box[2:] * scale / 2
-    return crop, np.concatenate((place - half, place + half))
+    return crop, middle_box(box[2:] * scale, SIZE) - np.tile(shift * scale, 2)
 
 
 @torch.no_grad()
@@ -236,21 +215,15 @@ def measure(variant: Variant, sequences: Sequence[Footage], cell_offset: float) 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = describe(__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
+    parser = data_parser(__doc__)
     args = parser.parse_args(arguments)
-    videos = {video.name: video for video in read_video_folder(args.data)[0]}
-    missing = [name for name in SEQUENCES if name not in videos]
-    if missing:
-        parser.error(f'--data: {args.data} lacks {", ".join(missing)}')
-
+    videos = read_videos(args.data, args.videos or SEQUENCES)
     torch.set_num_threads(args.threads)
     init_default_scope('mmtrack')
     backbone = MODELS.build(dict(type='EfficientNetLite', out_levels=('C4',))).eval()
     generator = np.random.default_rng(1)
     with torch.no_grad():
-        sequences = [load(videos[name], backbone, generator) for name in SEQUENCES]
+        sequences = [load(video, backbone, generator) for video in videos]
     print(f'{"":42s} {"true cell":>9s} {"best cell":>9s}  difference')
     reference = None
     for variant in VARIANTS:

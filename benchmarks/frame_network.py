@@ -22,11 +22,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+from common import add_threads, command, describe, machine
 
+# isort: split
 import numpy as np
 import torch
-from tlpg_tools.command_line import command, describe
 from tlpg_tools.onnx_file import export_onnx
 from torch import Tensor
 
@@ -98,21 +98,19 @@ def start(calls: dict[str, Callable]) -> tuple[dict[str, float], dict[str, float
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = describe(__doc__)
-    parser.add_argument('--config', type=Path, help='(default: that of the shipped weights)')
-    parser.add_argument('--checkpoint', type=Path, help='weights (default: the shipped ones)')
     parser.add_argument('--calls', type=int, default=50, help='(default: %(default)s)')
-    parser.add_argument('--threads', type=int, default=1, help='(default: %(default)s)')
+    add_threads(parser, 1)
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
 
-    model = Tracker.from_pretrained(args.config, args.checkpoint, device='cpu').model
+    model = Tracker.from_pretrained(device='cpu').model
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         contenders, inputs = networks(model), FrameNetwork(model).example_inputs()
         contenders['onnxruntime'] = exported(model, Path(folder) / 'model.onnx', args.threads)
         calls = {name: partial(network, *inputs) for name, network in contenders.items()}
         starts, errors = start(calls)
         seconds = race(calls, args.calls)
-    print(f'{args.threads} thread(s), {args.calls} calls; milliseconds')
+    print(f'{machine(args.threads)}; {args.calls} calls; milliseconds')
     columns = ('median', 'processor, median', 'lowest', 'start', 'error')
     print(f'{"":14s}' + ''.join(f' {column:>17s}' for column in columns))
     for name, values in seconds.items():

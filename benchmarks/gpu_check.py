@@ -28,11 +28,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-from tlpg_mmtrack import Tracker
+from common import add_names, build, command, demo_frames, describe, machine
 
 # isort: split
 import numpy as np
@@ -41,11 +37,10 @@ import torch
 import track
 from mmcv.utils.ext_loader import check_ops_exist
 from mmengine.config import Config
-from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from torch import Tensor
 
+from tlpg_mmtrack import Tracker
 from tlpg_mmtrack.apis.building import checked_device
-from tlpg_mmtrack.evaluation.provenance import processor
 from tlpg_mmtrack.models.deformable_filter import OffsetField
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.models.trackers.augmentation import first_frame_crops
@@ -59,16 +54,13 @@ CHECKS = ('boxes', 'transpose', 'tracking', 'step', 'operator', 'training')
 class Checks:
     """The checks, each a method that returns figures by name.
 
-    Args:
-        device: Where to run.
-        quick: Whether to do as little as shows that the command runs.
-        seconds: Of the training.
+    ``quick``: to do as little as shows that the command runs; ``seconds``: of the training.
     """
 
     def __init__(self, device: torch.device, quick: bool, seconds: float) -> None:
         self.device, self.quick = device, quick
         self.seconds = 1.0 if quick else seconds
-        self.frames, self.box = track.read_clip(demo_clip(), DEMO_BOX, 8 if quick else 100)
+        self.frames, self.box = demo_frames(8 if quick else 100)
 
     def boxes(self) -> Figures:
         """Against the CPU's."""
@@ -102,15 +94,10 @@ class Checks:
         shipped = Tracker.from_pretrained(device=self.device).model
         contenders = [
             track.tlpg('EfficientNet-Lite0', shipped, False),
-            track.tlpg('R50, NMS', track.build(by_score).to(self.device), True),
-            *track.r50_contenders(288, self.device),
+            track.tlpg('R50, NMS', build(by_score).to(self.device), True),
+            *track.r50_contenders(self.device),
         ]
-        for index, frame in enumerate(self.frames):
-            for contender in contenders:
-                if index == 0:
-                    contender.run_first(frame, self.box)
-                else:
-                    contender.run(frame, None)
+        track.race(contenders, self.frames, self.box)
         return {each.name: 1 / float(np.median(each.measured)) for each in contenders}
 
     def step(self) -> Figures:
@@ -138,9 +125,7 @@ class Checks:
         """Milliseconds of 50 frames."""
         if not check_ops_exist():
             return {}
-        case = ops.make_case(
-            2 if self.quick else 50, SimpleNamespace(channels=512, size=22, device=self.device)
-        )
+        case = ops.make_case(2 if self.quick else 50, self.device)
         with torch.inference_mode():
             return {
                 backend: ops.milliseconds(
@@ -172,7 +157,7 @@ class Checks:
         config = Config.fromfile(CONFIGS[name]).model
         if name == 'efflite0':
             config.backbone.frozen = False
-        return track.build(config).to(self.device).train()
+        return build(config).to(self.device).train()
 
     def _batch(self, name: str) -> tuple[dict[str, Tensor], list]:
         """Crops of the first frame: 3 templates and 3 search crops for each of some sequences."""
@@ -197,13 +182,7 @@ class Checks:
 
 
 class Step:
-    """A training step.
-
-    Args:
-        model: What is trained.
-        optimizer: Its optimiser.
-        mixed: Whether with autocast, to float16 on a GPU.
-    """
+    """A training step; ``mixed``: with autocast, to float16 on a GPU."""
 
     def __init__(self, model: TLPG, optimizer: torch.optim.Optimizer, mixed: bool) -> None:
         self.model, self.optimizer, self.mixed = model, optimizer, mixed
@@ -253,26 +232,21 @@ def run(checks: Checks, names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 @command()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line.
-
-    Returns:
-        Exit code.
-    """
+    """Run from the command line; the exit code."""
     parser = describe(__doc__)
-    parser.add_argument('what', nargs='*', default=CHECKS, help='checks (default: all)')
+    add_names(parser, CHECKS)
     parser.add_argument('--device', default='cuda:0', help='(default: %(default)s)')
     parser.add_argument('--quick', action='store_true', help='as little as runs everything once')
     parser.add_argument('--seconds', type=float, default=120, help='(default: %(default)s)')
     parser.add_argument('--out', type=Path, help='JSON file to write')
     args = parser.parse_args(arguments)
-    if unknown := set(args.what) - set(CHECKS):
-        parser.error(f'what: {", ".join(sorted(unknown))}; expected some of {", ".join(CHECKS)}')
     device = checked_device(args.device)
-    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else processor()
-    print(f'{name}, torch {torch.__version__}')
+    gpu = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'no GPU'
+    name = f'{gpu}; {machine(torch.get_num_threads())}'
+    print(name)
     results = run(Checks(device, args.quick, args.seconds), args.what)
     if args.out is not None:
-        report = dict(device=name, torch=torch.__version__, quick=args.quick, checks=results)
+        report = dict(device=name, quick=args.quick, checks=results)
         args.out.write_text(json.dumps(report, indent=2) + '\n')
     return int(any('failed' in figures for figures in results.values()))
 

@@ -28,27 +28,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-from tlpg_mmtrack import Tracker
+from common import (
+    add_names,
+    add_threads,
+    build,
+    command,
+    demo_frames,
+    describe,
+    machine,
+    shipped,
+    shipped_tracker,
+)
 
 # isort: split
 import numpy as np
 import torch
-from mmengine.config import Config
-from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 from tlpg_tools.reports import new_figure, save_figure
-from track import ALWAYS_FOUND, build
+from track import ALWAYS_FOUND
 
-from tlpg_mmtrack.evaluation.provenance import processor
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
-from tlpg_mmtrack.utils.frames import open_source
-from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
-NAME = 'tlpg_efflite0_small'
 FIRST_CROPS = 33
 # So that frames with and without an iteration of learning are as many.
 OPTIONS = dict(ALWAYS_FOUND, update_interval=8)
@@ -56,31 +56,21 @@ OPTIONS = dict(ALWAYS_FOUND, update_interval=8)
 
 @dataclass
 class Setting:
-    """One row.
+    """One row."""
 
-    Attributes:
-        value: What is varied.
-        law: What an iteration, or else a frame, should be proportional to.
-        model: The tracker.
-        targets: Objects in each frame.
-        fill: Frames tracked before the measured ones.
-        seconds: Of the first frame, of frames without learning, and of frames with it.
-        mebibytes: What one target keeps.
-    """
-
-    value: int
-    law: float
-    model: TLPG
-    targets: int = 1
-    fill: int = 4
+    value: int  #: What is varied.
+    law: float  #: What an iteration, or else a frame, should be proportional to.
+    model: TLPG  #: The tracker.
+    targets: int = 1  #: Objects in each frame.
+    fill: int = 4  #: Frames tracked before the measured ones.
+    #: Of the first frame, of frames without learning, and of frames with it.
     seconds: dict[str, list[float]] = field(
         default_factory=lambda: {'first': [], 'frame': [], 'learning': []}
     )
-    mebibytes: float = 0.0
+    mebibytes: float = 0.0  #: What one target keeps.
 
-    def run(self, frames: Sequence[np.ndarray], count: int) -> Iterator[None]:
+    def run(self, frames: Sequence[np.ndarray], box: np.ndarray, count: int) -> Iterator[None]:
         """Track; yields after every measured frame, so that settings can take turns."""
-        box = np.array(DEMO_BOX, dtype=np.float64)
         begin = time.perf_counter()
         states = [self.model.start(frames[0], box) for _ in range(self.targets)]
         self.seconds['first'].append(time.perf_counter() - begin)
@@ -110,10 +100,9 @@ def kept(target: TargetState) -> int:
 
 def tracker(test_cfg: dict[str, Any], kernel_size: int | None = None) -> TLPG:
     """The shipped tracker with other options; with another filter, its heads are untrained."""
-    config = Config.fromfile(shipped_config(NAME))
-    config.model.test_cfg.update(test_cfg, **OPTIONS)
     if kernel_size is None:
-        return Tracker.from_pretrained(config, shipped_weights(NAME), 'cpu').model
+        return shipped_tracker(**test_cfg, **OPTIONS).model
+    config = shipped(**test_cfg, **OPTIONS)
     for head in (config.model.head, config.model.refiner.head):
         head.kernel_size = kernel_size
     model = build(config.model)
@@ -140,12 +129,6 @@ def settings(what: str, most: int) -> list[Setting]:
         return [Setting(value, value**2, tracker({}, value)) for value in (3, 5, 7)]
     model = tracker({})
     return [Setting(value, value, model, targets=value) for value in (1, 2, 4, 8)]
-
-
-def measure(rows: Sequence[Setting], frames: Sequence[np.ndarray], count: int) -> None:
-    """Let the rows take turns, each up to so many measured frames."""
-    for _ in itertools.zip_longest(*(row.run(frames, count) for row in rows)):
-        pass
 
 
 def report(what: str, rows: Sequence[Setting]) -> list[tuple[float, float]]:
@@ -191,21 +174,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     names = ('frames', 'memory', 'crop', 'filter', 'targets')
     parser = describe(__doc__)
-    parser.add_argument('what', nargs='*', default=names, help=f'of {", ".join(names)} (all)')
+    add_names(parser, names)
     parser.add_argument('--count', type=int, default=60, help='frames (default: %(default)s)')
     parser.add_argument('--most', type=int, default=20000, help='of frames (default: %(default)s)')
-    parser.add_argument('--threads', type=int, default=1, help='(default: %(default)s)')
+    add_threads(parser, 1)
     parser.add_argument('--out', type=Path, help='picture to write, .png')
     args = parser.parse_args(arguments)
-    if unknown := set(args.what) - set(names):
-        parser.error(f'what: {", ".join(sorted(unknown))}; expected some of {", ".join(names)}')
     torch.set_num_threads(args.threads)
-    frames = [frame for _, frame in open_source(demo_clip())]
-    print(f'{processor()}; {args.threads} thread(s), torch {torch.__version__}')
+    frames, box = demo_frames(120)
+    print(machine(args.threads))
     tables = {}
     for what in args.what:
         rows = settings(what, args.most)
-        measure(rows, frames, args.count)
+        # The rows take turns, each up to so many measured frames.
+        for _ in itertools.zip_longest(*(row.run(frames, box, args.count) for row in rows)):
+            pass
         tables[what] = rows, report(what, rows)
     if args.out is not None:
         plot(tables, args.out)

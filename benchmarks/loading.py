@@ -20,23 +20,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack importable.
-import tlpg_mmtrack  # noqa: F401
+from common import command, describe, wait
 
 # isort: split
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmtrack.registry import MODELS
 from rich.progress import track
+from tlpg_tools.command_line import add_changes, change_config
 from torch.utils.data import DataLoader
+
+from tlpg_mmtrack.utils.config import read_config
 
 WARM_UP = 2
 
@@ -64,17 +62,11 @@ def training_rate(config: Config, batch: dict, steps: int, device: torch.device)
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     for number in track(range(WARM_UP + steps), description='training steps', transient=True):
         if number == WARM_UP:
-            _wait(device)
+            wait(device)
             start = time.perf_counter()
         model.train_step(batch, wrapper)
-    _wait(device)
+    wait(device)
     return steps * config.train_dataloader.batch_size / (time.perf_counter() - start)
-
-
-def _wait(device: torch.device) -> None:
-    """Let a GPU finish what it was given, so that the clock is read when it has."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
 
 
 @command()
@@ -92,14 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '--batches', type=int, default=10, help='to load and to train (default: %(default)s)'
     )
     parser.add_argument('--device', help="such as 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    add_changes(parser)
     args = parser.parse_args(arguments)
     device = torch.device(args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu'))
     # It has a line for every parameter with a rate of its own, or with none.
     MMLogger.get_instance('mmengine').setLevel('ERROR')
     init_default_scope('mmtrack')
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
+    config = read_config(args.config)
+    change_config(config, args.cfg_options)
     rows = []
     for workers in args.workers:
         rate, batch = loading_rate(loader(config, workers), args.batches)

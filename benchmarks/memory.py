@@ -26,12 +26,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack importable.
-import tlpg_mmtrack  # noqa: F401
+from common import add_threads, command, describe
 
 # isort: split
 import cv2
@@ -205,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--warm-up', type=int, default=1000, help='frames before the fit (default: %(default)s)'
     )
-    parser.add_argument('--threads', type=int, default=1, help="torch's (default: %(default)s)")
+    add_threads(parser, 1)
     parser.add_argument(
         '--leak', type=int, default=0, metavar='BYTES', help='keep so much of every frame'
     )

@@ -12,8 +12,6 @@ finds from where steepest descent ends stands for the optimum: neither problem i
 an upper bound of it. Printed is the share of the way from the start to there that is gone after so
 many iterations, and the mean of what is left, in parts of the optimum; objective.csv has the
 courses, objective.png shows them.
-
-A folder of sequences in OTB's layout: DATA/<name>/img/*.jpg, DATA/<name>/groundtruth_rect.txt.
 """
 
 from __future__ import annotations
@@ -24,32 +22,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack and mmdet importable.
-from tlpg_mmtrack import Tracker
+from common import (
+    command,
+    data_parser,
+    machine,
+    middle_box,
+    read_frame,
+    read_videos,
+    shipped_tracker,
+)
 
 # isort: split
-import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
 from tlpg_tools.baselines import TLPGBaseline
 from tlpg_tools.harness import run_tracker
 from tlpg_tools.reports import new_figure, save_figure, write_csv
 from torch import Tensor
 
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.models.heads import DCCHead
 from tlpg_mmtrack.models.learners import Parameters, ResidualProblem, SDOptimizer
 from tlpg_mmtrack.models.torchscript import tensors_of
 from tlpg_mmtrack.models.trackers import TLPG
 from tlpg_mmtrack.structures import TargetModel, TemplateSamples
-from tlpg_mmtrack.utils.checkpoint import read_manifest
-from tlpg_mmtrack.utils.model_zoo import shipped_config, shipped_weights
 
 NO_UPDATES = dict(update_interval=10**9, hard_negative_iters=0)
 VARIANTS: dict[str, dict] = {
@@ -69,19 +66,12 @@ LBFGS_ITERATIONS = 200
 
 @dataclass(frozen=True)
 class Course:
-    """One minimisation on one sequence.
+    """One minimisation on one sequence."""
 
-    Attributes:
-        video: The sequence.
-        problem: Which of the stages' problems.
-        objectives: At the start and after every iteration.
-        optimum: The lowest value found.
-    """
-
-    video: str
-    problem: str
-    objectives: list[float]
-    optimum: float
+    video: str  #: The sequence.
+    problem: str  #: Which of the stages' problems.
+    objectives: list[float]  #: At the start and after every iteration.
+    optimum: float  #: The lowest value found.
 
     @property
     def left(self) -> np.ndarray:
@@ -90,18 +80,10 @@ class Course:
         return excess / max(excess[0], 1e-12)
 
 
-def build(changes: dict) -> Tracker:
-    """The shipped tracker with other options."""
-    weights = shipped_weights()
-    config = Config.fromfile(shipped_config(read_manifest(weights).config))
-    config.model.test_cfg.update(changes)
-    return Tracker.from_pretrained(config, weights, 'cpu')
-
-
 def measure(name: str, videos: Sequence[FolderVideo], out: Path) -> list:
     """One row: name, AUC, milliseconds of a frame and of the first one."""
     folder = out / name.replace(':', '').replace(' ', '_')
-    figures = run_tracker(TLPGBaseline(build(VARIANTS[name])), videos, folder)
+    figures = run_tracker(TLPGBaseline(shipped_tracker(**VARIANTS[name])), videos, folder)
     results = ResultsFolder(folder)
     starts = [results.read(video.name).times[0] for video in videos]
     return [name, figures['otb/success'], 1000 / figures['fps'], 1000 * float(np.mean(starts))]
@@ -128,11 +110,10 @@ def track(videos: Sequence[FolderVideo], out: Path) -> None:
 
 def stages(model: TLPG, video: FolderVideo) -> list[tuple[DCCHead, TargetModel, TemplateSamples]]:
     """Of both stages: the head, where learning starts, and the first frame's samples."""
-    frame, box = cv2.imread(str(video.images[0])), video.truth[0]
+    frame, box = read_frame(video.images[0]), video.truth[0]
     options = model.options
     scale = options.crop_size / options.search_scale / np.sqrt(box[2] * box[3])
-    middle, half = (options.crop_size - 1) / 2, box[2:] * scale / 2
-    plain = torch.from_numpy(np.concatenate((middle - half, middle + half))).float()
+    plain = torch.from_numpy(middle_box(box[2:] * scale, options.crop_size)).float()
     heads = [model.head, model.refiner.head]
     found = []
     # A memory that offsets are learned from has all of the problem.
@@ -229,44 +210,23 @@ def report(found: Sequence[Course], out: Path) -> None:
     )
 
 
-def read(folder: Path, names: Sequence[str] | None, frames: int | None) -> list[FolderVideo]:
-    """The sequences to use, each up to so many frames."""
-    videos, problems = read_video_folder(folder)
-    unknown = set(names or ()) - {video.name for video in videos}
-    if unknown or problems:
-        raise SystemExit(
-            f'--sequences: not in {folder}, or unusable: {sorted(unknown)} {problems}'
-        )
-    return [
-        replace(video, images=video.images[:frames], truth=video.truth[:frames])
-        for video in videos
-        if names is None or video.name in names
-    ]
-
-
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = describe(__doc__)
+    parser = data_parser(__doc__)
     parser.add_argument('what', choices=('tracking', 'objective'))
-    parser.add_argument('--data', type=Path, required=True, help='folder of the sequences')
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
-    parser.add_argument('--sequences', nargs='+', metavar='NAME', help='default: all')
-    parser.add_argument('--frames', type=int, help='of each sequence; default: all')
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     torch.set_num_threads(args.threads)
-    videos = read(args.data, args.sequences, args.frames)
+    videos = read_videos(args.data, args.videos)
     args.out.mkdir(parents=True, exist_ok=True)
-    print(
-        f'{len(videos)} sequences, {sum(len(v.images) for v in videos)} frames, torch '
-        f'{torch.__version__}, {args.threads} threads'
-    )
+    frames = sum(len(video.images) for video in videos)
+    print(f'{len(videos)} sequences, {frames} frames; {machine(args.threads)}')
     if args.what == 'tracking':
         track(videos, args.out)
     else:
-        model = build({}).model
+        model = shipped_tracker().model
         report([course for video in videos for course in courses(model, video)], args.out)
 
 

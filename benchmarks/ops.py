@@ -1,95 +1,72 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Time the deformable correlation against mmcv's operator; judge the filter's optimiser."""
+"""Time the deformable correlation against mmcv's operator, and test the filter's optimiser.
+
+One frame, and the 50 frames of a memory. The optimiser's steepest descent is compared with the
+closed-form optimum of a linear problem. Needs mmcv with compiled operators: make setup MMCV=full.
+"""
 
 from __future__ import annotations
 
-import argparse
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from common import command, describe, machine, wait
+
+# isort: split
 import torch
 from mmcv.utils.ext_loader import check_ops_exist
 from torch import Tensor
 
-import tlpg_mmtrack  # noqa: F401  (registers the components)
 from tlpg_mmtrack.models.learners import FilterProblem, SDOptimizer, plain_sampler
 from tlpg_mmtrack.ops import deformable_correlation
 
-KERNEL = 5
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument('--channels', type=int, default=512, help='channels of the features')
-    parser.add_argument('--size', type=int, default=22, help='side of the score map in cells')
-    parser.add_argument(
-        '--frames', type=int, nargs='+', default=[1, 50], help='frames correlated at once'
-    )
-    parser.add_argument('--repeats', type=int, default=5, help='runs; the median is printed')
-    parser.add_argument('--threads', type=int, help='CPU threads; as many as torch chooses')
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N')
-    return parser.parse_args()
+CHANNELS, SIZE, KERNEL = 512, 22, 5
+FRAMES, REPEATS = (1, 50), 5
 
 
 def milliseconds(function: Callable[[], object], repeats: int, device: str) -> float:
     """Median time of one call, the first call not counted."""
     times = []
     for _ in range(repeats + 1):
-        _wait(device)
+        wait(device)
         start = time.perf_counter()
         function()
-        _wait(device)
+        wait(device)
         times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[1:])
 
 
-def _wait(device: str) -> None:
-    if device.startswith('cuda'):
-        torch.cuda.synchronize(device)
-
-
-def make_case(frames: int, args: argparse.Namespace) -> tuple[Tensor, Tensor, Tensor]:
+def make_case(frames: int, device: str | torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Features, one filter, and offsets of about a cell."""
     generator = torch.Generator().manual_seed(0)
     shapes = (
-        (frames, args.channels, args.size, args.size),
-        (1, args.channels, KERNEL, KERNEL),
-        (frames, 2 * KERNEL**2, args.size, args.size),
+        (frames, CHANNELS, SIZE, SIZE),
+        (1, CHANNELS, KERNEL, KERNEL),
+        (frames, 2 * KERNEL**2, SIZE, SIZE),
     )
-    return tuple(torch.randn(shape, generator=generator).to(args.device) for shape in shapes)
+    return tuple(torch.randn(shape, generator=generator).to(device) for shape in shapes)
 
 
-def time_correlation(args: argparse.Namespace) -> None:
-    """Print a line per number of frames: ours, mmcv's, the ratio, and how far the two differ."""
-    compiled = check_ops_exist()
+@torch.inference_mode()
+def time_correlation(device: str) -> None:
+    """Print a line for each number of frames: ours, mmcv's, the ratio, and how they differ."""
     print('deformable correlation: frames, ours (ms), mmcv (ms), ratio, relative error')
-    for frames in args.frames:
-        case = make_case(frames, args)
-        with torch.inference_mode():
-            ours = milliseconds(
-                lambda case=case: deformable_correlation(*case), args.repeats, args.device
-            )
-            if not compiled:
-                print(f'{frames:6d} {ours:12.2f} {"-":>12} {"-":>8} {"-":>9}')
-                continue
-            theirs = milliseconds(
-                lambda case=case: deformable_correlation(*case, backend='mmcv'),
-                args.repeats,
-                args.device,
-            )
-            reference = deformable_correlation(*case, backend='mmcv')
-            error = (deformable_correlation(*case) - reference).abs().max() / reference.abs().max()
+    for frames in FRAMES:
+        calls = [
+            partial(deformable_correlation, *make_case(frames, device), backend=backend)
+            for backend in ('torch', 'mmcv')
+        ]
+        ours = milliseconds(calls[0], REPEATS, device)
+        if not check_ops_exist():
+            print(f'{frames:6d} {ours:12.2f}   mmcv has no compiled operators here')
+            continue
+        theirs = milliseconds(calls[1], REPEATS, device)
+        result, reference = (call() for call in calls)
+        error = (result - reference).abs().max() / reference.abs().max()
         print(f'{frames:6d} {ours:12.2f} {theirs:12.2f} {theirs / ours:7.0f}x {error.item():9.1e}')
-    if not compiled:
-        print(
-            'mmcv has no compiled operators here, so there is nothing to compare with: '
-            'set up with `make setup MMCV=full` and run again in that environment.'
-        )
 
 
 def linear_problem() -> tuple[FilterProblem, Tensor]:
@@ -121,19 +98,22 @@ def report_convergence() -> None:
     print('  '.join(f'{step}: {gap:.1e}' for step, gap in enumerate(gaps)))
 
 
-def main() -> None:
-    """Run the benchmark."""
-    args = parse_args()
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = describe(__doc__)
+    parser.add_argument('--threads', type=int, help='CPU threads; as many as torch chooses')
+    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N')
+    args = parser.parse_args(arguments)
     if args.threads:
         torch.set_num_threads(args.threads)
     print(
-        f'torch {torch.__version__}, {args.device}, {torch.get_num_threads()} CPU threads, '
-        f'{args.channels} channels, {args.size}x{args.size} cells, {KERNEL}x{KERNEL} filter, '
-        f'median of {args.repeats}'
+        f'{machine(torch.get_num_threads())}, {args.device}, {CHANNELS} channels, {SIZE}x{SIZE} '
+        f'cells, {KERNEL}x{KERNEL} filter, median of {REPEATS}'
     )
-    time_correlation(args)
+    time_correlation(args.device)
     report_convergence()
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

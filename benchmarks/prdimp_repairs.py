@@ -16,18 +16,12 @@ neck            both, and the balanced neck at its start, on three levels
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack importable.
-import tlpg_mmtrack  # noqa: F401
+from common import command, data_parser, read_videos
 
 # isort: split
 import torch
@@ -39,7 +33,6 @@ from tlpg_tools.baselines import MMTrackBaseline
 from tlpg_tools.harness import run_tracker, write_comparison
 from torch import Tensor
 
-from tlpg_mmtrack.datasets.video_folder import read_video_folder
 from tlpg_mmtrack.models.adapters import RepairedPrDiMPClsHead
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs/mix/prdimp_efflite0.py'
@@ -69,20 +62,6 @@ VARIANTS = dict(
 )
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = describe(__doc__)
-    parser.add_argument(
-        '--data', type=Path, required=True, help="folder in OTB's layout: NAME/img, ..."
-    )
-    parser.add_argument('--out', type=Path, required=True, help='folder of the results')
-    parser.add_argument(
-        '--variants', nargs='+', choices=VARIANTS, default=list(VARIANTS), help='default: all'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='of the weights and of the tracking')
-    return parser.parse_args(arguments)
-
-
 def variant_config(name: str) -> Config:
     """The config of one variant."""
     init_default_scope('mmtrack')
@@ -105,19 +84,23 @@ def random_weights(name: str, seed: int) -> dict[str, Tensor]:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    args = parse_arguments(arguments)
-    videos, problems = read_video_folder(args.data)
+    parser = data_parser(__doc__)
+    parser.add_argument('--out', type=Path, required=True, help='folder of the results')
+    parser.add_argument(
+        '--variants', nargs='+', choices=VARIANTS, default=list(VARIANTS), help='default: all'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the weights and of the tracking')
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(args.threads)
+    videos = read_videos(args.data, args.videos)
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in args.variants:
             checkpoint = Path(folder) / f'{name}.pth'
             torch.save(dict(state_dict=random_weights(name, args.seed), meta={}), checkpoint)
             tracker = MMTrackBaseline(name, variant_config(name), checkpoint)
-            figures[name] = run_tracker(
-                tracker, videos, args.out / name, args.seed, ('mmtrack', 'otb'), problems
-            )
-    total = len(videos) + len(problems)
-    print(write_comparison(args.out / 'comparison.csv', figures, 'otb', total))
+            figures[name] = run_tracker(tracker, videos, args.out / name, args.seed)
+    print(write_comparison(args.out / 'comparison.csv', figures, 'otb', len(videos)))
 
 
 if __name__ == '__main__':

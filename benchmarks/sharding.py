@@ -12,14 +12,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack importable.
-import tlpg_mmtrack  # noqa: F401
+from common import command, describe
 
 # isort: split
 import numpy as np

@@ -6,8 +6,8 @@ With the shipped weights, or --config and --checkpoint.
 
 Prints the median size of the boxes found in the last third of each sequence, width x height, as
 multiples of the true ones: as tracked, and where every crop is cut at the true size around the
-tracker's own centre. What a step finds is taken before box_rate smooths it, and every box is
-trusted, its size and in memory (trusted_iou and confidence are off); each postprocess is tracked
+tracker's own centre. What a step finds is taken before box_rate smooths it, and every box counts
+fully, for the size and in memory (trusted_iou and confidence are off); each postprocess is tracked
 by itself.
 
 With --one-step nothing is tracked: in eight frames of each sequence, spread over it, the last box
@@ -17,7 +17,7 @@ sequences), and how much of the error is left: the slope of the one logarithm ov
 constant error becomes 1 / (1 - slope) times as large in tracking. The target models are those of
 the first frame.
 
-docs/failures.md quotes both tables.
+docs/failures.md quotes the second table.
 """
 
 from __future__ import annotations
@@ -28,21 +28,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
+from common import command, data_parser, read_frame, read_videos
 
 # isort: split
-import cv2
 import numpy as np
 import torch
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.models.trackers import TLPG, TargetState
-from tlpg_mmtrack.utils.errors import InputError
 
 POSTPROCESSES = dict(nms=(), iou_search=('iou_head',), regression=('iou_head', 'box_head'))
 """With the parts that each needs."""
@@ -61,20 +55,12 @@ def postprocesses(model: TLPG) -> list[str]:
 
 
 def found_sizes(model: TLPG, video: FolderVideo, true_crop: bool) -> np.ndarray:
-    """Track a sequence.
-
-    Args:
-        model: The tracker.
-        video: The sequence.
-        true_crop: Whether the next crop has the true size, not the tracker's.
+    """Track a sequence; with ``true_crop`` the next crop has the true size, not the tracker's.
 
     Returns:
         (frames - 1, 2), found width and height as multiples of the true ones.
-
-    Raises:
-        InputError: If a frame cannot be read; it names the file.
     """
-    target = model.start(_read(video.images[0]), video.truth[0].copy(), seed=0)
+    target = model.start(read_frame(video.images[0]), video.truth[0].copy(), seed=0)
     ratios = []
     for path, truth in zip(video.images[1:], video.truth[1:], strict=True):
         ratios.append(_found_size(model, path, target) / truth[2:])
@@ -87,17 +73,10 @@ def found_sizes(model: TLPG, video: FolderVideo, true_crop: bool) -> np.ndarray:
 def one_step(model: TLPG, video: FolderVideo) -> np.ndarray:
     """Find the target in some frames, given boxes of wrong sizes.
 
-    Args:
-        model: The tracker.
-        video: The sequence.
-
     Returns:
         (frames, scales, 2), log of the found width and height, as multiples of the true ones.
-
-    Raises:
-        InputError: If a frame cannot be read; it names the file.
     """
-    first = model.start(_read(video.images[0]), video.truth[0].copy(), seed=0)
+    first = model.start(read_frame(video.images[0]), video.truth[0].copy(), seed=0)
     visible = np.flatnonzero(video.truth[1:, 2] > 0) + 1
     errors = []
     for index in visible[np.linspace(0, len(visible) - 1, FRAMES).astype(int)]:
@@ -113,15 +92,8 @@ def one_step(model: TLPG, video: FolderVideo) -> np.ndarray:
 def _found_size(model: TLPG, path: Path, target: TargetState) -> np.ndarray:
     """(2,) size that a step finds, before box_rate smooths it."""
     before = target.box[2:].copy()
-    reported = model.step(_read(path), target).box[2:]
+    reported = model.step(read_frame(path), target).box[2:]
     return before + (reported - before) / model.options.box_rate
-
-
-def _read(path: Path) -> np.ndarray:
-    frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if frame is None:
-        raise InputError(f'--data: {path} cannot be read as an image; put the whole file there')
-    return frame
 
 
 def _last_third(ratios: np.ndarray) -> str:
@@ -132,26 +104,17 @@ def _last_third(ratios: np.ndarray) -> str:
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = describe(__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder in the layout of OTB')
-    parser.add_argument('--sequences', nargs='+', help='names of some (default: all)')
+    parser = data_parser(__doc__)
     parser.add_argument(
         '--one-step', action='store_true', help='give wrong sizes to single steps (see above)'
     )
     parser.add_argument('--config', type=Path, help='of another model than the shipped one')
     parser.add_argument('--checkpoint', type=Path, help='its weights')
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     args = parser.parse_args(arguments)
-    videos = {video.name: video for video in read_video_folder(args.data)[0]}
-    unknown = sorted(set(args.sequences or ()) - set(videos))
-    if unknown:
-        parser.error(f'--sequences: {args.data} holds no {unknown[0]!r}; it has {list(videos)}')
-
+    videos = read_videos(args.data, args.videos)
     torch.set_num_threads(args.threads)
-    weights = (args.config, args.checkpoint) if args.config else ()
-    model = Tracker.from_pretrained(*weights).model
-    chosen = [videos[name] for name in args.sequences or videos]
-    (print_one_step if args.one_step else print_tracked)(model, chosen)
+    model = Tracker.from_pretrained(args.config, args.checkpoint).model
+    (print_one_step if args.one_step else print_tracked)(model, videos)
 
 
 def print_tracked(model: TLPG, videos: Sequence[FolderVideo]) -> None:

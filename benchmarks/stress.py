@@ -25,24 +25,19 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command
-
-import tlpg_mmtrack  # noqa: F401  (makes mmdet importable)
+from common import command, data_parser, read_frame, read_videos
 
 # isort: split
-import cv2
 import numpy as np
 import torch
 from stress_clips import KINDS, Shot, Source
+from tlpg_tools.command_line import add_tracker
 
 from tlpg_mmtrack import Tracker
-from tlpg_mmtrack.datasets.video_folder import FolderVideo, read_video_folder
+from tlpg_mmtrack.datasets.video_folder import FolderVideo
 from tlpg_mmtrack.structures import TrackingState
-from tlpg_mmtrack.utils.errors import InputError
+from tlpg_mmtrack.utils.boxes import box_overlaps
 
 QUICK = ('Crossing', 'MountainBike', 'davis_camel')
 QUICK_KINDS = ('bar_20', 'absent_50', 'away_50', 'cut', 'twin_crosses', 'twin_stays', 'zoom')
@@ -53,18 +48,11 @@ THRESHOLDS = np.linspace(0, 1, 21)
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a clip was tracked, for each frame after the first.
+class TrackedClip:
+    """How a clip was tracked, for each frame after the first."""
 
-    Attributes:
-        overlap: IoU with the truth; NaN in frames that do not show the target.
-        state: The states' values.
-        confidence: The confidence, 0..1.
-    """
-
-    overlap: np.ndarray
-    state: np.ndarray
-    confidence: np.ndarray
+    overlap: np.ndarray  #: IoU with the truth; NaN in frames that do not show the target.
+    state: np.ndarray  #: The states' values.
 
     @property
     def shown(self) -> np.ndarray:
@@ -91,17 +79,11 @@ class Course:
 
 def overlap(box: np.ndarray, truth: np.ndarray) -> float:
     """IoU of two boxes (x, y, width, height); NaN where there is no true one."""
-    if not truth[2] * truth[3] > 0:
-        return np.nan
-    low, high = (
-        np.maximum(box[:2], truth[:2]),
-        np.minimum(box[:2] + box[2:], truth[:2] + truth[2:]),
-    )
-    common = np.prod((high - low).clip(0))
-    return float(common / (np.prod(box[2:]) + np.prod(truth[2:]) - common))
+    known = truth[2] * truth[3] > 0
+    return float(box_overlaps(box[None], truth[None])[0]) if known else np.nan
 
 
-def follow(tracker: Tracker, shots: Iterable[Shot]) -> Course:
+def follow(tracker: Tracker, shots: Iterable[Shot]) -> TrackedClip:
     """Track a clip from its first box."""
     rows = []
     for index, (frame, truth) in enumerate(shots):
@@ -109,47 +91,30 @@ def follow(tracker: Tracker, shots: Iterable[Shot]) -> Course:
             tracker.init(frame, truth)
             continue
         result = tracker.track(frame)
-        rows.append((overlap(result.box, truth), result.state.value, result.confidence))
-    overlaps, states, confidences = zip(*rows, strict=True)
-    return Course(np.array(overlaps), np.array(states), np.array(confidences))
+        rows.append((overlap(result.box, truth), result.state.value))
+    overlaps, states = zip(*rows, strict=True)
+    return TrackedClip(np.array(overlaps), np.array(states))
 
 
-def table_row(courses: Sequence[Course]) -> list[float]:
+def table_row(clips: Sequence[TrackedClip]) -> list[float]:
     """The figures of the table above, in percent, and the median wait in frames."""
     overlaps, states = (
-        np.concatenate([getattr(course, name) for course in courses])
-        for name in ('overlap', 'state')
+        np.concatenate([getattr(clip, name) for clip in clips]) for name in ('overlap', 'state')
     )
-    whole = Course(overlaps, states, states)
-    shown, off = whole.shown, ~whole.on_target
-    waits = [wait for course in courses for wait in course.returns()]
+    joined = TrackedClip(overlaps, states)
+    shown, off = joined.shown, ~joined.on_target
+    waits = [wait for clip in clips for wait in clip.returns()]
     shares = [
         (overlaps[shown][:, None] > THRESHOLDS).ravel(),
         off[shown],
         (states == TrackingState.NORMAL.value)[shown & off],
-        whole.reported[~off],
-        off[whole.reported],
-        whole.reported[off],
+        joined.reported[~off],
+        off[joined.reported],
+        joined.reported[off],
         np.array(waits) <= SOON,
     ]
     percents = [100 * share.mean() if share.size else np.nan for share in shares]
     return [*percents, float(np.median(waits)) if waits else np.nan]
-
-
-def load(video: FolderVideo, count: int | None = None) -> list[np.ndarray]:
-    """The first frames of a video.
-
-    Raises:
-        InputError: If a frame cannot be read; it names the file.
-    """
-    return [_read(path) for path in video.images[:count]]
-
-
-def _read(path: Path) -> np.ndarray:
-    frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if frame is None:
-        raise InputError(f'--data: {path} cannot be read as an image; put the whole file there')
-    return frame
 
 
 def stress_clips(
@@ -157,8 +122,9 @@ def stress_clips(
 ) -> Iterator[tuple[str, str, Iterable[Shot]]]:
     """Kind, video and frames of every clip."""
     for index, video in enumerate(videos):
-        other = load(videos[index - 1], 40)
-        source = Source(load(video, FRAMES), video.truth[:FRAMES], other)
+        frames = [read_frame(path) for path in video.images[:FRAMES]]
+        other = [read_frame(path) for path in videos[index - 1].images[:40]]
+        source = Source(frames, video.truth[:FRAMES], other)
         for kind in kinds:
             yield kind, video.name, KINDS[kind](source)
 
@@ -166,48 +132,34 @@ def stress_clips(
 def real_clips(videos: Sequence[FolderVideo]) -> Iterator[tuple[str, str, Iterable[Shot]]]:
     """The videos as they are."""
     for video in videos:
-        yield video.name, video.name, zip(map(_read, video.images), video.truth, strict=True)
+        yield video.name, video.name, zip(map(read_frame, video.images), video.truth, strict=True)
 
 
 def track_clips(
     tracker: Tracker, clips: Iterable[tuple[str, str, Iterable[Shot]]]
-) -> dict[str, list[Course]]:
-    """Track clips (kind, video, frames); their courses by kind."""
-    courses: dict[str, list[Course]] = {}
+) -> dict[str, list[TrackedClip]]:
+    """Track clips (kind, video, frames); by kind."""
+    tracked: dict[str, list[TrackedClip]] = {}
     for kind, _, shots in clips:
-        courses.setdefault(kind, []).append(follow(tracker, shots))
-    return courses
+        tracked.setdefault(kind, []).append(follow(tracker, shots))
+    return tracked
 
 
-def print_table(courses: dict[str, list[Course]]) -> None:
+def print_table(clips: dict[str, list[TrackedClip]]) -> None:
     """One row for each kind, and one for all."""
     names = ('AUC', 'lost', 'silent', 'false', 'precision', 'recall', 'again', 'wait')
     print(f'{"kind":14s}', *(f'{name:>9s}' for name in names))
-    everything = [course for kind in courses.values() for course in kind]
-    for kind, own in {**courses, 'all': everything}.items():
+    everything = [clip for kind in clips.values() for clip in kind]
+    for kind, own in {**clips, 'all': everything}.items():
         print(f'{kind:14s}', *(f'{value:9.1f}' for value in table_row(own)), flush=True)
 
 
 def clip_parser(text: str | None) -> argparse.ArgumentParser:
     """A command line that says which clips are tracked."""
-    parser = argparse.ArgumentParser(
-        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--data', type=Path, required=True, help='FOLDER, in the layout of OTB')
-    parser.add_argument('--videos', nargs='+', help='names of some (default: all)')
+    parser = data_parser(text)
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS), help='some')
     parser.add_argument('--real', action='store_true', help='the videos as they are')
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
     return parser
-
-
-def chosen_videos(folder: Path, names: Sequence[str] | None) -> list[FolderVideo]:
-    """The videos of these names, or all; InputError where there is none of a name."""
-    videos = read_video_folder(folder)[0]
-    unknown = sorted(set(names or ()) - {video.name for video in videos})
-    if unknown:
-        raise InputError(f'videos: {folder} holds no {unknown[0]!r}; pass names of its folders')
-    return [video for video in videos if names is None or video.name in names]
 
 
 @command()
@@ -215,13 +167,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = clip_parser(__doc__)
     parser.add_argument('--quick', action='store_true', help='a few kinds, three videos of dev/')
-    parser.add_argument('--config', help='(default: that of the weights)')
-    parser.add_argument('--checkpoint', help='(default: the shipped weights)')
-    parser.add_argument('--seed', type=int, default=0, help='(default: %(default)s)')
+    add_tracker(parser)
     args = parser.parse_args(arguments)
-    chosen = chosen_videos(args.data, args.videos or (QUICK if args.quick else None))
+    chosen = read_videos(args.data, args.videos or (QUICK if args.quick else None))
     torch.set_num_threads(args.threads)
-    tracker = Tracker.from_pretrained(args.config, args.checkpoint, seed=args.seed)
+    tracker = Tracker.from_pretrained(args.config, args.checkpoint, args.device, args.seed)
     kinds = QUICK_KINDS if args.quick else args.kinds
     clips = real_clips(chosen) if args.real else stress_clips(chosen, kinds)
     print_table(track_clips(tracker, clips))

@@ -27,17 +27,11 @@ Shot = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Source:
-    """A video that clips are made of, and another one to cut to.
+    """A video that clips are made of, and another one to cut to."""
 
-    Attributes:
-        frames: (H, W, 3) uint8, BGR, all of one size.
-        boxes: (n, 4), (x, y, width, height), of a target that is always there.
-        other: Frames of another video.
-    """
-
-    frames: list[np.ndarray]
-    boxes: np.ndarray
-    other: list[np.ndarray]
+    frames: list[np.ndarray]  #: (H, W, 3) uint8, BGR, all of one size.
+    boxes: np.ndarray  #: (n, 4), (x, y, width, height), of a target that is always there.
+    other: list[np.ndarray]  #: Frames of another video.
 
     def shot(self, time: int) -> Shot:
         """The frame at a time, forwards, then backwards, and so on."""

@@ -11,47 +11,32 @@ in ms for each target that is found (or crop). The clip is the one of `make demo
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from itertools import islice
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.command_line import command, describe
-
-import tlpg_mmtrack  # noqa: F401
+from common import command, demo_frames, describe, machine, wait
 
 # isort: split
 import cv2
 import numpy as np
 import torch
-from tlpg_tools.demo_clip import demo_clip
 
 from tlpg_mmtrack import MultiTracker, Tracker
-from tlpg_mmtrack.utils.frames import open_source
 
 SIDE = 80
-
-
-def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = describe(__doc__, 'benchmarks/targets.py --frames 20')
-    parser.add_argument('--frames', type=int, default=20, help='(default: %(default)s)')
-    parser.add_argument('--targets', type=int, nargs='+', default=[1, 2, 4, 8, 16])
-    return parser.parse_args(arguments)
 
 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for each number of targets."""
-    args = parse_args(arguments)
-    clip = islice(open_source(demo_clip()), args.frames + 1)
-    frames = [cv2.resize(frame, (640, 480)) for _, frame in clip]
-    print(f'torch {torch.__version__}, {torch.get_num_threads()} thread(s); ms for each target')
+    parser = describe(__doc__, 'benchmarks/targets.py --frames 20')
+    parser.add_argument('--frames', type=int, default=20, help='(default: %(default)s)')
+    parser.add_argument('--targets', type=int, nargs='+', default=[1, 2, 4, 8, 16])
+    args = parser.parse_args(arguments)
+    frames, _ = demo_frames(args.frames + 1)
+    print(f'{machine(torch.get_num_threads())}; ms for each target')
     print('targets  several  single  one lost  half lost  backbone alone  in one batch')
     for count in args.targets:
         tracking = compare_trackers(frames, count)
@@ -112,8 +97,7 @@ def turns(calls: list[Callable], inputs: Sequence, count: int) -> list[float]:
         for call, spent in zip(calls, times, strict=True):
             started = time.perf_counter()
             call(call_input)
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
+            wait('cuda' if torch.cuda.is_available() else 'cpu')
             spent.append(time.perf_counter() - started)
     return [1e3 * statistics.median(spent[2:]) / count for spent in times]
 

@@ -6,16 +6,14 @@ others    TLPG with EfficientNet-Lite0, in every runtime that is installed (test
           what OpenCV has of CSRT, KCF and, given its files by --nanotrack, NanoTrack. All really
           track. CSRT and KCF are in opencv-contrib-python alone.
 efflite0  TLPG with EfficientNet-Lite0: boxes picked by score (NMS) against the configured way,
-          IoU-Net's search and box regression. Weights as given, or shipped, or else untrained.
-          Both really track, each following its own boxes.
+          IoU-Net's search and box regression. Both really track, each following its own boxes.
 r50       TLPG-R50 against mmtrack's own PrDiMP-R50 at the same crop size and search region, both
           with random weights; PrDiMP with this project's PrRoIPool where mmcv's cannot run. What
           is computed must not depend on random weights: both take every frame for a sure find and
           start it from the same box. Scheduled updates run as configured (TLPG every 25 frames,
           PrDiMP every 20). PrDiMP is given the frame normalised; TLPG normalises its crop itself.
 backend   TLPG with EfficientNet-Lite0 whose score maps PyTorch computes, against mmcv's compiled
-          `deform_conv2d`, which must be there; weights as for efflite0. Learning is in PyTorch
-          with both.
+          `deform_conv2d`, which must be there. Learning is in PyTorch with both.
 
 They take turns frame by frame, and who goes first alternates, so that a machine that is busy or
 slows down hits all alike: compare those of one run, not of two runs. `mean` counts the online
@@ -24,15 +22,12 @@ than, `frames/s` is the inverse of the mean. The first frame, which learns the t
 apart, as is what a model compiles before it (`ready`); two more are left out for warming up. With
 --runs the clip is tracked several times, and the median and range of `frames/s` end the output.
 
-Reading the file is not counted. The default clip is the one of `make demo`, 120 real frames,
-enlarged to 640 x 480.
+All but r50 have the shipped weights. Reading is not counted. The clip is the one of `make demo`,
+120 real frames, enlarged to 640 x 480.
 """
 
 from __future__ import annotations
 
-import argparse
-import cProfile
-import pstats
 import sys
 import time
 from collections import Counter
@@ -41,13 +36,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from tlpg_tools.baselines import OpenCVBaseline
-from tlpg_tools.command_line import command, describe
-
-# First: it makes mmtrack importable.
-import tlpg_mmtrack  # noqa: F401
+from common import add_threads, build, command, demo_frames, describe, machine
 
 # isort: split
 import cv2
@@ -55,16 +44,13 @@ import mmtrack
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
-from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
-from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
+from tlpg_tools.baselines import OpenCVBaseline
 
-from tlpg_mmtrack.evaluation.provenance import processor
 from tlpg_mmtrack.models.openvino_function import RUNTIMES, is_installed
 from tlpg_mmtrack.utils.checkpoint import load_weights
-from tlpg_mmtrack.utils.errors import InputError, PackageError
+from tlpg_mmtrack.utils.errors import PackageError
 from tlpg_mmtrack.utils.model_zoo import shipped_weights
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg'
@@ -74,8 +60,7 @@ PRDIMP = (
     Path(mmtrack.__file__).parent
     / '.mim/configs/sot/prdimp/prdimp_r50_8xb10-50e_got10k-lasot-trackingnet-coco_base.py'
 )
-FRAME_SIZE = (640, 480)
-WARM_UP = 2
+WARM_UP, CROP = 2, 288
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 # A frame is a sure find whatever its scores are.
 ALWAYS_FOUND = dict(
@@ -86,51 +71,34 @@ ALWAYS_FOUND_PRDIMP = dict(no_target_min_score=-1e9, distractor_thres=1e9, hard_
 
 @dataclass
 class Contender:
-    """A tracker under measurement.
+    """A tracker under measurement."""
 
-    Attributes:
-        name: What it is called in the table.
-        prepare: Turns a frame (H, W, 3) uint8 BGR into the tracker's input; not timed.
-        start: Learns the target in the first frame.
-        step: Tracks into a frame, and says how it went.
-        seconds: Time of every later frame.
-        first: Time of the first frame.
-        states: What every later frame was reported as.
-        ready: Time of what is compiled before the first frame.
-    """
-
-    name: str
+    name: str  #: What it is called in the table.
+    #: Turns a frame (H, W, 3) uint8 BGR into the tracker's input; not timed.
     prepare: Callable[[np.ndarray], np.ndarray | torch.Tensor]
+    #: Learns the target in the first frame.
     start: Callable[[np.ndarray | torch.Tensor, np.ndarray], None]
-    step: Callable[[np.ndarray | torch.Tensor], str]
-    seconds: list[float] = field(default_factory=list)
-    first: float = 0.0
-    states: list[str] = field(default_factory=list)
-    ready: float = 0.0
+    step: Callable[[np.ndarray | torch.Tensor], str]  #: Tracks into a frame, and says how it went.
+    seconds: list[float] = field(default_factory=list)  #: Time of every later frame.
+    first: float = 0.0  #: Time of the first frame.
+    states: list[str] = field(default_factory=list)  #: What every later frame was reported as.
+    ready: float = 0.0  #: Time of what is compiled before the first frame.
 
     def run_first(self, frame: np.ndarray, box: np.ndarray) -> None:
-        """Start, timed."""
+        """Start, timed; drops what was measured before."""
+        self.seconds, self.states = [], []
         image = self.prepare(frame)
         begin = time.perf_counter()
         self.start(image, box)
         self.first = time.perf_counter() - begin
 
-    def run(self, frame: np.ndarray, profile: cProfile.Profile | None) -> None:
+    def run(self, frame: np.ndarray) -> None:
         """Track one frame, timed."""
         image = self.prepare(frame)
         begin = time.perf_counter()
-        if profile is not None:
-            profile.enable()
         state = self.step(image)
-        if profile is not None:
-            profile.disable()
         self.seconds.append(time.perf_counter() - begin)
         self.states.append(state)
-
-    def forget(self) -> None:
-        """Drop what was measured, before another run."""
-        self.seconds.clear()
-        self.states.clear()
 
     @property
     def measured(self) -> np.ndarray:
@@ -199,20 +167,10 @@ def normalised(frame: np.ndarray) -> torch.Tensor:
     return ((image - mean) / std)[None, None]
 
 
-def build(config: Config | dict, seed: int = 0) -> torch.nn.Module:
-    """Build a model from a config, its random weights from a seed."""
-    init_default_scope('mmtrack')
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return MODELS.build(config).eval()
-
-
-def other_contenders(checkpoint: Path | None, nanotrack: Sequence[Path] | None) -> list[Contender]:
+def other_contenders(nanotrack: Sequence[Path] | None) -> list[Contender]:
     """TLPG-EfficientNet-Lite0 by runtime, then OpenCV's trackers."""
     runtimes = RUNTIMES[:0:-1] if is_installed() else ['torch']
-    contenders = [
-        _efflite0(runtime, {'test_cfg.runtime': runtime}, checkpoint) for runtime in runtimes
-    ]
+    contenders = [efflite0(runtime, {'test_cfg.runtime': runtime}) for runtime in runtimes]
     for name in ('csrt', 'kcf'):
         try:
             contenders.append(opencv(OpenCVBaseline(name)))
@@ -233,39 +191,33 @@ class NanoTrack(OpenCVBaseline):
         self._create = partial(cv2.TrackerNano_create, parameters)
 
 
-def efflite0_contenders(checkpoint: Path | None) -> list[Contender]:
+def efflite0_contenders() -> list[Contender]:
     """TLPG-EfficientNet-Lite0 with either post-process."""
-    return [
-        _efflite0(name, {'test_cfg.postprocess': name}, checkpoint)
-        for name in ('nms', 'regression')
-    ]
+    return [efflite0(name, {'test_cfg.postprocess': name}) for name in ('nms', 'regression')]
 
 
-def backend_contenders(checkpoint: Path | None) -> list[Contender]:
+def backend_contenders() -> list[Contender]:
     """TLPG-EfficientNet-Lite0 with either backend of its score maps."""
     return [
-        _efflite0(name, {'head.backend': name, 'refiner.head.backend': name}, checkpoint)
+        efflite0(name, {'head.backend': name, 'refiner.head.backend': name})
         for name in ('torch', 'mmcv')
     ]
 
 
-def _efflite0(name: str, changes: dict, checkpoint: Path | None) -> Contender:
-    """TLPG-EfficientNet-Lite0 with some keys of its model changed."""
-    if checkpoint is None:
-        checkpoint = shipped_weights(EFFLITE0.stem)
+def efflite0(name: str, changes: dict) -> Contender:
+    """TLPG-EfficientNet-Lite0 with some keys of its model changed, and the shipped weights."""
     config = Config.fromfile(EFFLITE0)
     config.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
     model = build(config.model)
-    load_weights(model, checkpoint)
+    load_weights(model, shipped_weights())
     return tlpg(f'TLPG-EfficientNet-Lite0, {name}', model, False)
 
 
-def r50_contenders(size: int, device: str | torch.device = 'cpu') -> list[Contender]:
+def r50_contenders(device: str | torch.device = 'cpu') -> list[Contender]:
     """TLPG-R50 and PrDiMP-R50, random weights."""
-    ours = Config.fromfile(R50).model
-    ours.test_cfg.update(crop_size=size, **ALWAYS_FOUND)
-    theirs = Config.fromfile(PRDIMP).model
-    theirs.test_cfg.update(img_sample_size=size, search_scale_factor=5)
+    ours, theirs = Config.fromfile(R50).model, Config.fromfile(PRDIMP).model
+    ours.test_cfg.update(crop_size=CROP, **ALWAYS_FOUND)
+    theirs.test_cfg.update(img_sample_size=CROP, search_scale_factor=5)
     theirs.cls_head.locate_cfg.update(ALWAYS_FOUND_PRDIMP)
     return [
         tlpg('TLPG-R50', build(ours).to(device), hold_box=True),
@@ -273,39 +225,14 @@ def r50_contenders(size: int, device: str | torch.device = 'cpu') -> list[Conten
     ]
 
 
-def read_clip(source: Path, box: Sequence[float], count: int) -> tuple[list, np.ndarray]:
-    """Read up to ``count`` frames, resized to 640 x 480, and the box that goes with that."""
-    video = cv2.VideoCapture(str(source))
-    frames = []
-    scale = np.ones(2)
-    while len(frames) < count:
-        found, frame = video.read()
-        if not found:
-            break
-        scale = np.divide(FRAME_SIZE, frame.shape[1::-1])
-        frames.append(cv2.resize(frame, FRAME_SIZE, interpolation=cv2.INTER_LINEAR))
-    if len(frames) < WARM_UP + 2:
-        raise InputError(f'--clip: {source} has {len(frames)} readable frames; need 4 or more')
-    return frames, np.array(box, dtype=np.float64) * np.tile(scale, 2)
-
-
-def race(
-    contenders: list[Contender], frames: list[np.ndarray], box: np.ndarray, profile: bool
-) -> None:
+def race(contenders: list[Contender], frames: list[np.ndarray], box: np.ndarray) -> None:
     """Let the contenders take turns over the clip."""
-    profiles = [cProfile.Profile() if profile else None for _ in contenders]
     for index, frame in enumerate(frames):
-        turns = list(zip(contenders, profiles, strict=True))
-        for contender, collected in turns if index % 2 else reversed(turns):
+        for contender in contenders if index % 2 else reversed(contenders):
             if index == 0:
                 contender.run_first(frame, box)
             else:
-                contender.run(frame, collected)
-    report(contenders)
-    for contender, collected in zip(contenders, profiles, strict=True):
-        if collected is not None:
-            print(f'\n{contender.name}: functions by the time spent in themselves')
-            pstats.Stats(collected).strip_dirs().sort_stats('tottime').print_stats(18)
+                contender.run(frame)
 
 
 def report(contenders: list[Contender]) -> None:
@@ -342,27 +269,22 @@ def compare(first: Contender, other: Contender) -> None:
     )
 
 
-def report_runs(name: str, rates: Sequence[float]) -> None:
-    """Print one contender's frames per second over all runs."""
-    print(
-        f'{name}: {np.median(rates):.1f} frames/s, median of {len(rates)} runs '
-        f'({min(rates):.1f} to {max(rates):.1f})'
-    )
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command line's options."""
-    parser = describe(__doc__)
-    parser.add_argument(
-        'group', choices=['others', 'efflite0', 'r50', 'backend'], help='what to measure'
-    )
+@command()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    groups = {
+        'others': other_contenders,
+        'efflite0': efflite0_contenders,
+        'r50': r50_contenders,
+        'backend': backend_contenders,
+    }
+    parser = describe(__doc__, 'benchmarks/track.py others --frames 45 --runs 10')
+    parser.add_argument('group', choices=groups, help='what to measure')
     parser.add_argument('--frames', type=int, default=120, help='(default: %(default)s)')
     parser.add_argument(
         '--runs', type=int, default=1, help='times the clip is tracked (default: %(default)s)'
     )
-    parser.add_argument('--threads', type=int, default=2, help="torch's (default: %(default)s)")
-    parser.add_argument('--size', type=int, default=288, help='r50: crop (default: %(default)s)')
-    parser.add_argument('--checkpoint', type=Path, help='weights, but of r50 (default: shipped)')
+    add_threads(parser)
     parser.add_argument(
         '--nanotrack',
         nargs=2,
@@ -370,47 +292,26 @@ def build_parser() -> argparse.ArgumentParser:
         metavar=('BACKBONE', 'HEAD'),
         help='others: its two ONNX files, of the OpenCV model zoo',
     )
-    parser.add_argument('--clip', type=Path, help="video (default: the demo's)")
-    parser.add_argument(
-        '--box',
-        nargs=4,
-        type=float,
-        default=DEMO_BOX,
-        metavar=('X', 'Y', 'W', 'H'),
-        help="the object in the clip's first frame, in its own pixels (default: the demo's)",
-    )
-    parser.add_argument('--profile', action='store_true', help='show the hot functions, too')
-    return parser
-
-
-@command()
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run from the command line."""
-    args = build_parser().parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.frames < WARM_UP + 2:
+        parser.error(f'--frames: needs {WARM_UP + 2} or more, got {args.frames}')
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
-    frames, box = read_clip(args.clip or demo_clip(), args.box, args.frames)
-    print(
-        f'{processor()}; {args.threads} thread(s), torch {torch.__version__}; '
-        f'{len(frames)} frames of 640 x 480'
-    )
-    if args.group == 'others':
-        contenders = other_contenders(args.checkpoint, args.nanotrack)
-    elif args.group == 'efflite0':
-        contenders = efflite0_contenders(args.checkpoint)
-    elif args.group == 'backend':
-        contenders = backend_contenders(args.checkpoint)
-    else:
-        contenders = r50_contenders(args.size)
+    frames, box = demo_frames(args.frames)
+    print(f'{machine(args.threads)}; {len(frames)} frames of 640 x 480')
+    options = [args.nanotrack] if args.group == 'others' else []
+    contenders = groups[args.group](*options)
     rates = []
     for _ in range(args.runs):
-        for contender in contenders:
-            contender.forget()
-        race(contenders, frames, box, args.profile)
+        race(contenders, frames, box)
+        report(contenders)
         rates.append([1 / contender.measured.mean() for contender in contenders])
     if args.runs > 1:
         for contender, own in zip(contenders, zip(*rates, strict=True), strict=True):
-            report_runs(contender.name, own)
+            print(
+                f'{contender.name}: {np.median(own):.1f} frames/s, median of {len(own)} runs '
+                f'({min(own):.1f} to {max(own):.1f})'
+            )
 
 
 if __name__ == '__main__':

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlpg_tools.command_line import LEFT_OUT, add_convention, command, describe, seed
+from tlpg_tools.command_line import LEFT_OUT, add_convention, add_device, command, describe
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -37,7 +37,7 @@ CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tlpg' / 'ablation'
 IOU_NET = 'iou_head'
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = describe(
         __doc__,
@@ -66,19 +66,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         '--iou', type=Path, help="weights file with IoU-Net's; default: the shipped one"
     )
     add_convention(parser, 'mmtrack')
-    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0'; default: a GPU if any")
-    parser.add_argument('--seed', type=seed, default=0, help='random seed (default: %(default)s)')
+    add_device(parser)
     return parser.parse_args(arguments)
 
 
 @command(resume='the same command goes on')
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate all rows that have weights, and print the table.
-
-    Returns:
-        Exit code.
-    """
-    args = parse_arguments(arguments)
+    """Evaluate all rows that have weights, and print the table; the exit code."""
+    args = parse_args(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
     from tlpg_tools.ablation_table import TABLES, write_table
@@ -108,13 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
-    """Put a row's weights into one file for each training.
-
-    Returns:
-        The files; what is missing is reported.
-    """
+    """Put a row's weights into a file for each training; what is missing is reported."""
     from tlpg_tools.publish_weights import save_weights
 
+    from tlpg_mmtrack.utils.checkpoint import last_checkpoint
     from tlpg_mmtrack.utils.config import read_config
 
     config = read_config(CONFIGS / f'{row.config}.py')
@@ -124,8 +116,8 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     files = []
     # Untrained is one training of no length.
     for number, folder in enumerate(args.checkpoints or [None], start=1):
-        checkpoint = folder and find_checkpoint(folder, row.training)
-        if folder and checkpoint is None:
+        checkpoint = folder and last_checkpoint(folder / row.training)
+        if folder and not (checkpoint and checkpoint.is_file()):
             print(f'left out: {row.label}: no {folder / row.training}', file=sys.stderr)
             continue
         path = args.out / f'training{number}' / 'weights' / f'{row.training}.safetensors'
@@ -136,30 +128,10 @@ def gather(row: AblationRow, iou: Path, args: argparse.Namespace) -> list[Path]:
     return files
 
 
-def find_checkpoint(work_dirs: Path, training: str) -> Path | None:
-    """The last checkpoint that a training wrote.
-
-    Args:
-        work_dirs: Folder of work folders, ``work_dirs`` of tools/train.py.
-        training: Name of its config.
-
-    Returns:
-        Its path, None where there is none.
-    """
-    from tlpg_mmtrack.utils.checkpoint import last_checkpoint
-
-    path = last_checkpoint(work_dirs / training)
-    return path if path and path.is_file() else None
-
-
 def assemble(config: Config, checkpoint: Path | None, iou: Path, seed: int) -> dict[str, Tensor]:
     """A row's own weights, and IoU-Net's where the row does not train it.
 
-    Args:
-        config: The row's config.
-        checkpoint: What its training wrote; None for the weights that it starts from.
-        iou: Weights file that has IoU-Net's.
-        seed: Seed of the weights that it starts from.
+    Without a checkpoint they are those that a training of this seed starts from.
 
     Raises:
         FileNotFoundError: If a file is not there.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tlpg_tools.reports import load_run, new_figure, save_figure, write_csv
@@ -23,19 +24,13 @@ NOTE = (
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One figure of a table.
+    """One figure of a table."""
 
-    Attributes:
-        label: What the paper calls it.
-        config: Name of its config in ``configs/tlpg/ablation``.
-        paper: The paper's AUC in percent; None where it has no such row.
-        below: Config of the row over which the paper claims a gain by a change of design, with
-            the same postprocess; None for the first.
-    """
-
-    label: str
-    config: str
-    paper: float | None = None
+    label: str  #: What the paper calls it.
+    config: str  #: Name of its config in ``configs/tlpg/ablation``.
+    paper: float | None = None  #: The paper's AUC in percent; None where it has no such row.
+    #: Config of the row over which the paper claims a gain by a change of design, with the same
+    #: postprocess; None for the first.
     below: str | None = None
 
     @property
@@ -92,42 +87,26 @@ where no other backbone is named."""
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A row's weights of one training, evaluated.
+    """A row's weights of one training, evaluated."""
 
-    Attributes:
-        folder: The results folder.
-        figures: What :func:`~harness.run_tracker` gave.
-    """
-
-    folder: Path
-    figures: Mapping[str, float]
+    folder: Path  #: The results folder.
+    figures: Mapping[str, float]  #: What :func:`~harness.run_tracker` gave.
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean over videos of one row's AUC less another's, in points of percent.
+    """Mean over videos of one row's AUC less another's, in points of percent."""
 
-    Attributes:
-        mean: The mean.
-        error: Its standard error over the videos. It says nothing of another training's seed.
-        videos: Number of videos that both rows have.
-    """
-
-    mean: float
+    mean: float  #: The mean.
+    #: Its standard error over the videos. It says nothing of another training's seed.
     error: float
-    videos: int
+    videos: int  #: Number of videos that both rows have.
 
 
 def video_scores(folder: Path, convention: str) -> dict[str, float]:
-    """AUC of each video of a results folder, in percent.
+    """AUC of each video of a results folder, in percent; InputError where it has no results.
 
-    Args:
-        folder: The results folder.
-        convention: Which frames count. mmtrack's own function gives no single video's figure:
-            for it ``'otb'`` is taken.
-
-    Raises:
-        InputError: If the folder has no results.
+    mmtrack's own function gives no single video's figure: ``'otb'`` is taken for its convention.
     """
     rules = CONVENTIONS['otb' if convention == 'mmtrack' else convention]
     scores = {name: score_video(video, rules) for name, video in load_run(folder).videos.items()}
@@ -143,15 +122,7 @@ def mean_scores(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def paired_difference(
     scores: Mapping[str, float], before: Mapping[str, float]
 ) -> Difference | None:
-    """Compare two rows over the videos that both have.
-
-    Args:
-        scores: AUC of each video of a row.
-        before: The same of the row that it is compared with.
-
-    Returns:
-        The difference; None with less than two videos, which have no spread.
-    """
+    """Compare the AUC of two rows over the videos that both have; None of less than two."""
     names = sorted(scores.keys() & before.keys())
     if len(names) < 2:
         return None
@@ -160,42 +131,15 @@ def paired_difference(
     return Difference(float(gains.mean()), float(error), len(gains))
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A row of the table, over all of its trainings.
-
-    Attributes:
-        row: The row.
-        auc: Mean AUC in percent.
-        deviation: Standard deviation over the trainings; None of a single one.
-        trainings: Their number.
-        videos: Least number of videos that a training's figures are of.
-        speed: Mean frames per second.
-        gain: Over the row below it; None where that is not there.
-    """
-
-    row: AblationRow
-    auc: float
-    deviation: float | None
-    trainings: int
-    videos: int
-    speed: float
-    gain: Difference | None
-
-
 def write_table(
     folder: Path,
     number: int,
     evaluations: Mapping[AblationRow, Sequence[Evaluation]],
     convention: str,
 ) -> str:
-    """Write ``tableN.csv``, ``tableN.md`` and ``tableN.png``.
+    """Write ``tableN.csv``, ``tableN.md`` and ``tableN.png`` in a folder.
 
-    Args:
-        folder: Where to write.
-        number: The table's number in the paper.
-        evaluations: Of the rows that were evaluated, one for each training.
-        convention: Which of the metric's conventions to show.
+    ``evaluations`` are of the rows that were evaluated, one for each training.
 
     Returns:
         The markdown.
@@ -203,98 +147,80 @@ def write_table(
     Raises:
         InputError: If a row has no results, or a file cannot be written.
     """
-    found = measured_rows(number, evaluations, convention)
-    cells = [_cells(each, convention) for each in found]
-    write_csv(folder / f'table{number}.csv', list(cells[0]), (row.values() for row in cells))
+    rows = [row for row in TABLES[number] if row in evaluations]
+    scores = {
+        row.config: mean_scores([video_scores(e.folder, convention) for e in evaluations[row]])
+        for row in rows
+    }
+    cells = [_cells(row, evaluations[row], scores, convention) for row in rows]
+    header = [f'{convention} AUC' if name == 'AUC' else name for name in cells[0]]
+    write_csv(folder / f'table{number}.csv', header, (row.values() for row in cells))
     columns = ['', 'config', 'videos', 'trainings', 'AUC', 'deviation', 'gain over', 'frames/s']
     lines = [
         f'Table {number}, AUC in percent, convention {convention}.',
         '',
         f"| {' | '.join(columns)} | the paper's AUC |",
         '| --- |' + ' --- |' * len(columns),
-        *(_markdown_row(each) for each in found),
+        *map(_markdown_row, cells),
     ]
     text = '\n'.join([*lines, '', NOTE]) + '\n'
     write_text(folder / f'table{number}.md', text)
-    _plot(folder / f'table{number}.png', number, found)
+    _plot(folder / f'table{number}.png', number, cells)
     return text
 
 
-def measured_rows(
-    number: int, evaluations: Mapping[AblationRow, Sequence[Evaluation]], convention: str
-) -> list[Measured]:
-    """The rows of a table that were evaluated, in the table's order; see :func:`write_table`."""
+def _cells(
+    row: AblationRow,
+    evaluations: Sequence[Evaluation],
+    scores: Mapping[str, Mapping[str, float]],
+    convention: str,
+) -> dict[str, Any]:
+    """A row's figures over its trainings, by the headings of the CSV file; None where unknown."""
     key = 'success' if convention == 'mmtrack' else f'{convention}/success'
-    rows = [row for row in TABLES[number] if row in evaluations]
-    scores = {
-        row.config: mean_scores([video_scores(e.folder, convention) for e in evaluations[row]])
-        for row in rows
-    }
-    found = []
-    for row in rows:
-        figures = [evaluation.figures for evaluation in evaluations[row]]
-        aucs = [float(figure[key]) for figure in figures]
-        below = scores.get(row.below)
-        found.append(
-            Measured(
-                row,
-                auc=float(np.mean(aucs)),
-                deviation=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
-                trainings=len(aucs),
-                videos=int(min(figure['videos'] for figure in figures)),
-                speed=float(np.mean([figure['fps'] for figure in figures])),
-                gain=below and paired_difference(scores[row.config], below),
-            )
-        )
-    return found
-
-
-def _cells(each: Measured, convention: str) -> dict[str, str | float | None]:
-    """A row of the CSV file, by its headings."""
-    gain = each.gain
+    figures = [evaluation.figures for evaluation in evaluations]
+    aucs = [float(figure[key]) for figure in figures]
+    below = scores.get(row.below)
+    gain = below and paired_difference(scores[row.config], below)
     return {
-        'row': each.row.label,
-        'config': each.row.config,
-        'videos': each.videos,
-        'trainings': each.trainings,
-        f'{convention} AUC': each.auc,
-        'deviation': each.deviation,
-        'frames/s': each.speed,
-        "the paper's AUC": each.row.paper,
-        'gain over': each.row.below if gain else None,
+        'row': row.label,
+        'config': row.config,
+        # The least that a training's figures are of.
+        'videos': int(min(figure['videos'] for figure in figures)),
+        'trainings': len(aucs),
+        'AUC': float(np.mean(aucs)),
+        'deviation': float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
+        'frames/s': float(np.mean([figure['fps'] for figure in figures])),
+        "the paper's AUC": row.paper,
+        'gain over': row.below if gain else None,
         'gain': gain.mean if gain else None,
         'standard error': gain.error if gain else None,
     }
 
 
-def _markdown_row(each: Measured) -> str:
-    row, gain = each.row, each.gain
-    cells = (
-        row.label,
-        f'`{row.config}`',
-        each.videos,
-        each.trainings,
-        f'{each.auc:.1f}',
-        '' if each.deviation is None else f'{each.deviation:.1f}',
-        f'{gain.mean:+.1f} ± {gain.error:.1f} `{row.below}`' if gain else '',
-        f'{each.speed:.1f}',
-        '' if row.paper is None else f'{row.paper:.1f}',
-    )
-    return f'| {" | ".join(map(str, cells))} |'
+def _markdown_row(cells: Mapping[str, Any]) -> str:
+    gain = None
+    if cells['gain'] is not None:
+        gain = f'{cells["gain"]:+.1f} ± {cells["standard error"]:.1f} `{cells["gain over"]}`'
+    names = ('videos', 'trainings', 'AUC', 'deviation', 'gain', 'frames/s', "the paper's AUC")
+    columns = [cells['row'], f'`{cells["config"]}`', *map({**cells, 'gain': gain}.get, names)]
+    shown = (f'{cell:.1f}' if isinstance(cell, float) else str(cell or '') for cell in columns)
+    return f'| {" | ".join(shown)} |'
 
 
-def _plot(path: Path, number: int, measured: Sequence[Measured]) -> None:
+def _plot(path: Path, number: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """Both columns as bars, each on its own scale."""
-    figure = new_figure(9.0, 1.2 + 0.35 * len(measured))
+    figure = new_figure(9.0, 1.2 + 0.35 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
-    labels = [each.row.label for each in measured]
     columns = [
-        (left, 'measured', [each.auc for each in measured], 'tab:blue'),
-        (right, 'the paper, other data', [each.row.paper for each in measured], 'tab:gray'),
+        (left, 'measured', 'AUC', 'tab:blue'),
+        (right, 'the paper, other data', "the paper's AUC", 'tab:gray'),
     ]
-    for axes, title, values, colour in columns:
+    for axes, title, name, colour in columns:
+        values = [row[name] for row in rows]
         known = [value for value in values if value is not None]
-        bars = axes.barh(labels, [value or 0.0 for value in values], color=colour)
+        bars = axes.barh(
+            [row['row'] for row in rows], [value or 0.0 for value in values], color=colour
+        )
         axes.bar_label(bars, ['' if value is None else f'{value:.1f}' for value in values])
         axes.set(title=title, xlabel='AUC, percent')
         # Rows differ by a point or two, so bars do not start at zero; the axis says so.

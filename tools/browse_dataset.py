@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from mmengine.config import DictAction
-from tlpg_tools.command_line import change_config, command, describe, key_value
+from tlpg_tools.command_line import add_changes, change_config, command, describe, positive, within
 
 from tlpg_mmtrack.utils.config import read_config
 from tlpg_mmtrack.utils.errors import InputError
@@ -49,35 +48,24 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='output folder (default: %(default)s)',
     )
     parser.add_argument(
-        '--samples', type=int, default=24, help='how many to show (default: %(default)s)'
+        '--samples', type=positive, default=24, help='how many to show (default: %(default)s)'
     )
     parser.add_argument(
-        '--start', type=int, default=0, help='number of the first (default: %(default)s)'
+        '--start',
+        type=within(int, 0),
+        default=0,
+        help='number of the first (default: %(default)s)',
     )
     parser.add_argument(
-        '--rows', type=int, default=12, help='samples on one sheet (default: %(default)s)'
+        '--rows', type=positive, default=12, help='samples on one sheet (default: %(default)s)'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        type=key_value,
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change the config, as in tools/train.py',
-    )
-    options = parser.parse_args(arguments)
-    if options.samples < 1 or options.rows < 1 or options.start < 0:
-        parser.error('--samples and --rows must be at least 1, --start at least 0')
-    return options
+    add_changes(parser)
+    return parser.parse_args(arguments)
 
 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the sheets.
-
-    Args:
-        arguments: Command line without the program's name; that of the process if None.
-    """
+    """Write the sheets."""
     options = parse_args(arguments)
     dataset = build_dataset(options.config, options.cfg_options)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -91,14 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
-    """Build the training set of a config.
-
-    Args:
-        config_path: The config file.
-        changes: Changes to it, by dotted key.
-
-    Returns:
-        The dataset of its `train_dataloader`.
+    """The training set of a config, changed by dotted key.
 
     Raises:
         InputError: If the config has none, or one that cannot be built.
@@ -119,15 +100,7 @@ def build_dataset(config_path: str, changes: dict[str, Any] | None) -> Dataset:
 
 
 def draw_sample(dataset: Dataset, index: int) -> np.ndarray:
-    """One row of a sheet.
-
-    Args:
-        dataset: The training set.
-        index: Number of the sample.
-
-    Returns:
-        (S + 18, (T + T') * S, 3) uint8: the crops side by side over a caption.
-    """
+    """One row of a sheet, (S + 18, (T + T') * S, 3) uint8: crops side by side over a caption."""
     sample = dataset[index]
     labels = sample['data_samples']
     crops = []

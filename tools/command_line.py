@@ -19,6 +19,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from math import inf
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +39,6 @@ FILE_ERRORS = (
 )
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
-# OpenCV takes it as a C int.
-MAX_SEED = 2**31 - 1
-MAX_PORT = 2**16 - 1
-
 CONVENTIONS = ('otb', 'lasot', 'got10k')
 
 
@@ -57,30 +54,53 @@ def describe(text: str, example: str = '') -> argparse.ArgumentParser:
     )
 
 
-def add_tracker(parser: argparse.ArgumentParser) -> None:
-    """The options --config, --checkpoint, --device and --seed of a TLPG tracker."""
-    parser.add_argument('--config', help="tlpg's config (default: that of its weights)")
-    parser.add_argument('--checkpoint', help="tlpg's weights (default: the shipped ones)")
+def within(kind: Callable[[str], float], least: float, most: float = inf) -> Callable:
+    """A reader of options that are numbers of a kind, ``int`` or ``float``, in least..most."""
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if not least <= value <= most:
+            limits = f'{least} or more' if most == inf else f'from {least} to {most}'
+            raise argparse.ArgumentTypeError(f'must be {limits}, got {text}')
+        return value
+
+    return read
+
+
+#: A random seed: torch, NumPy and OpenCV, which takes a C int, all have it.
+seed = within(int, 0, 2**31 - 1)
+#: The number of a port; 0 is any that is free.
+port = within(int, 0, 2**16 - 1)
+positive = within(int, 1)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The options --device and --seed."""
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU if any)")
     parser.add_argument(
         '--seed', type=seed, default=0, help='same seed, same boxes (default: %(default)s)'
     )
 
 
-def seed(text: str) -> int:
-    """Read a random seed that torch, NumPy and OpenCV all take."""
-    number = int(text)
-    if not 0 <= number <= MAX_SEED:
-        raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_SEED}, got {number}')
-    return number
+def add_tracker(parser: argparse.ArgumentParser) -> None:
+    """The options --config, --checkpoint, --device and --seed of a TLPG tracker."""
+    parser.add_argument('--config', help="tlpg's config (default: that of its weights)")
+    parser.add_argument('--checkpoint', help="tlpg's weights (default: the shipped ones)")
+    add_device(parser)
 
 
-def port(text: str) -> int:
-    """Read the number of a port; 0 is any that is free."""
-    number = int(text)
-    if not 0 <= number <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f'must be from 0 to {MAX_PORT}, got {number}')
-    return number
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    """The option --cfg-options, for :func:`change_config`."""
+    from mmengine.config import DictAction
+
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        type=key_value,
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change the config, as in tools/train.py',
+    )
 
 
 def add_convention(parser: argparse.ArgumentParser, *more: str) -> None:
@@ -163,7 +183,7 @@ def explain(error: Exception, resume: str = '') -> str | None:
     if isinstance(error, (UnpicklingError, EOFError)) or 'PytorchStreamReader' in text:
         return (
             'a checkpoint (load_from, or the one that --resume takes from last_checkpoint) is '
-            'truncated or none; name a whole one, such as that of the epoch before '
+            'truncated or none; name another, such as that of the epoch before '
             f'({text.partition(". ")[0]})'
         )
     if text.startswith('DataLoader worker (pid'):

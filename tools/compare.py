@@ -32,7 +32,7 @@ from tlpg_tools.command_line import LEFT_OUT, add_convention, add_tracker, comma
 from tlpg_mmtrack.utils.errors import InputError
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = describe(
         __doc__,
@@ -61,12 +61,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 @command(resume='the same command goes on')
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all trackers, and print the table.
-
-    Returns:
-        Exit code.
-    """
-    args = parse_arguments(arguments)
+    """Run all trackers, and print the table; the exit code."""
+    args = parse_args(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     # After --help: these take seconds.
     from tlpg_tools.baselines import build_tracker

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlpg_tools.command_line import INTERRUPTED, add_tracker, command, describe
+from tlpg_tools.command_line import INTERRUPTED, add_tracker, command, describe, positive
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -58,21 +58,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def positive(text: str) -> int:
-    """Read a positive whole number."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'must be 1 or more, got {number}')
-    return number
-
-
 @command()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo.
-
-    Returns:
-        Exit code: 0, or 130 after Ctrl-C.
-    """
+    """Run the demo; the exit code: 0, or 130 after Ctrl-C."""
     args = parse_args(arguments)
     logging.basicConfig(format='%(levelname)s: %(message)s')
     # Not at the top: `--help` answers at once.

@@ -26,16 +26,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Starts:
-    """Where tracking starts.
+    """Where tracking starts."""
 
-    Attributes:
-        boxes: The boxes started from so far; None where they are not known yet.
-        frame: Number of the frame that they are of.
-        later: Boxes of more objects, by the number of a later frame.
-    """
-
-    boxes: Boxes | None
-    frame: int = 0
+    boxes: Boxes | None  #: The boxes started from so far; None where they are not known yet.
+    frame: int = 0  #: Number of the frame that they are of.
+    #: Boxes of more objects, by the number of a later frame.
     later: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def names(self) -> list[str] | None:

@@ -155,9 +155,9 @@ def track_all(
 
 
 def first_frame(stream: Iterator, frames: FrameSource) -> tuple[int, np.ndarray]:
-    """The first frame and its number; of live ones the first that is whole."""
-    whole = (item for item in stream if item[1] is not None or not frames.live)
-    index, first = next(whole, (0, None))
+    """The first frame and its number; of live ones the first that is not corrupt."""
+    readable = (item for item in stream if item[1] is not None or not frames.live)
+    index, first = next(readable, (0, None))
     if first is None and frames.live:
         raise InputError(f'source: {frames.name} gave no picture; check that it plays elsewhere')
     if first is None:

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlpg_tools.command_line import command, describe, port
+from tlpg_tools.command_line import command, describe, port, positive
 
 from tlpg_mmtrack.utils.errors import InputError
 
@@ -104,7 +104,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--videos', type=Path, required=True, help='folder that holds the videos of the tasks'
     )
     parser.add_argument(
-        '--frames', type=int, default=50, help='frames to propose at once (default: %(default)s)'
+        '--frames',
+        type=positive,
+        default=50,
+        help='to propose at once (default: %(default)s)',
     )
     parser.add_argument(
         '--host', default='127.0.0.1', help='address to listen on (default: %(default)s)'
@@ -120,8 +123,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
     if not args.videos.is_dir():
         raise InputError(f'--videos: {args.videos} is not a folder; check the path')
-    if args.frames < 1:
-        raise InputError(f'--frames: must be 1 or more, got {args.frames}')
     logging.basicConfig(level=logging.INFO, format='%(levelname)s: %(message)s')
     from tlpg_tools.label_proposals import Proposer
 

@@ -36,19 +36,12 @@ _SKIPPED_BOXES = {'Tiger1': 5}
 
 @dataclass(frozen=True)
 class ListedVideo:
-    """One line of mmtrack's list.
+    """One line of mmtrack's list."""
 
-    Attributes:
-        frames: Folder of the frames.
-        boxes: File of the annotations.
-        first: Number in the name of the first frame.
-        last: Number in the name of the last frame.
-    """
-
-    frames: str
-    boxes: str
-    first: int
-    last: int
+    frames: str  #: Folder of the frames.
+    boxes: str  #: File of the annotations.
+    first: int  #: Number in the name of the first frame.
+    last: int  #: Number in the name of the last frame.
 
     @property
     def length(self) -> int:
@@ -58,14 +51,10 @@ class ListedVideo:
 
 @dataclass
 class Findings:
-    """The outcome of a check.
+    """The outcome of a check."""
 
-    Attributes:
-        videos: Videos that are whole.
-        problems: What is wrong, each naming a file or folder.
-    """
-
-    videos: list[ListedVideo] = field(default_factory=list)
+    videos: list[ListedVideo] = field(default_factory=list)  #: Those that are complete.
+    #: What is wrong, each naming a file or folder.
     problems: list[str] = field(default_factory=list)
 
     def check(
@@ -168,7 +157,7 @@ def check_otb100(root: Path) -> Findings:
             int(first),
             int(last),
             lines=int(last) - int(first) + 1 + _SKIPPED_BOXES.get(folder, 0),
-            whole=True,
+            integers=True,
         )
     return findings
 
@@ -259,20 +248,20 @@ def last_frame(folder: Path) -> int | None:
     return max(numbers, default=None)
 
 
-def check_boxes(path: Path, expected: int, nan: bool = False, whole: bool = False) -> list[str]:
+def check_boxes(path: Path, expected: int, nan: bool = False, integers: bool = False) -> list[str]:
     """Say what is wrong with an annotation file, for mmtrack's readers, too.
 
     Args:
         path: The file, one line a frame.
         expected: Number of lines that it must have.
         nan: Whether a line of NaN may say that the target is absent.
-        whole: Whether the numbers must be integers, which is all that mmtrack's reader of OTB
+        integers: Whether the numbers must be integers, which is all that mmtrack's reader of OTB
             understands. Its others understand commas alone.
     """
     try:
         boxes = read_boxes(path)
         lines = read_lines(path)
-        if not whole:
+        if not integers:
             np.loadtxt(io.StringIO(path.read_text(encoding='utf-8')), delimiter=',')
     except FileNotFoundError:
         return [f'{path}: the file is missing']
@@ -283,11 +272,11 @@ def check_boxes(path: Path, expected: int, nan: bool = False, whole: bool = Fals
     if len(boxes) != expected:
         return [f'{path}: has {len(boxes)} lines, but {expected} are expected']
     wrong = ~np.isfinite(boxes).all(axis=1) if not nan else np.zeros(len(boxes), dtype=bool)
-    if whole:
+    if integers:
         wrong |= np.array([re.search(r'[^-+\d,;\s]', line) is not None for line in lines])
     if wrong.any():
         index = int(wrong.argmax())
-        kind = 'whole numbers' if whole else 'numbers'
+        kind = 'whole numbers' if integers else 'numbers'
         return [f'{path}: line {index + 1} must be {kind}, is {lines[index][:60]!r}']
     return []
 
@@ -314,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         '--partial',
         action='store_true',
-        help='list the videos that are whole although others are not; figures over them are not '
+        help='list the complete videos although others are not; figures over them are not '
         "the benchmark's",
     )
     args = parser.parse_args(arguments)
@@ -329,7 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = args.root / 'annotations' / list_name
     frames = sum(video.length for video in findings.videos)
     print(
-        f'{args.name}: {len(findings.videos)} videos with {frames} frames are whole; '
+        f'{args.name}: {len(findings.videos)} videos with {frames} frames are complete; '
         f'{len(findings.problems)} problems'
     )
     if not findings.videos or (findings.problems and not args.partial):

@@ -35,7 +35,7 @@ OFFSETS = ('initial_affine', 'initial_free', 'learner.offset_optimizer.')
 """What names of a stage's weights begin with that say where and how offset kernels are learned."""
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = describe(
         __doc__,
@@ -71,12 +71,20 @@ def trained_weights(path: Path) -> dict[str, Tensor]:
         FileNotFoundError: If there is no such file.
         InputError: If it is no checkpoint, or not of a training.
     """
+    import torch
     from mmengine.config import Config
 
     from tlpg_mmtrack.utils.checkpoint import read_weights
 
     weights = read_weights(path)
-    frozen = Config.fromstring(training_config(path), '.py').model.get('frozen_modules', ())
+    try:
+        text = torch.load(path, map_location='cpu', weights_only=True)['meta']['cfg']
+    except Exception as error:  # Of a file that is no .pth, torch.load raises nearly anything.
+        raise InputError(
+            f'checkpoint: {path} does not say what its run trained ({type(error).__name__}); pass '
+            'what tools/train.py wrote'
+        ) from error
+    frozen = Config.fromstring(text, '.py').model.get('frozen_modules', ())
     prefixes = tuple(f'{name}.' for name in frozen)
     return {name: value for name, value in weights.items() if not name.startswith(prefixes)}
 
@@ -92,50 +100,17 @@ def offset_weights(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
 
     prefixes = tuple(f'head.{name}' for name in OFFSETS)
     offsets = {
-        name: value for name, value in read_weights(path).items() if name.startswith(prefixes)
+        stage + name: value
+        for name, value in read_weights(path).items()
+        for stage in ('', 'refiner.')
+        if name.startswith(prefixes) and stage + name in names
     }
     if not offsets:
         raise InputError(
             f'--offsets: {path} has no initial offset kernel; pass what '
             'tlpg_efflite0_small_offsets.py trained'
         )
-    return {
-        stage + name: value
-        for name, value in offsets.items()
-        for stage in ('', 'refiner.')
-        if stage + name in names
-    }
-
-
-def training_config(path: Path) -> str:
-    """The text of the config that a checkpoint was trained with.
-
-    Raises:
-        InputError: If the checkpoint does not have it.
-    """
-    import torch
-
-    try:
-        return torch.load(path, map_location='cpu', weights_only=True)['meta']['cfg']
-    except Exception as error:  # Of a file that is no .pth, torch.load raises nearly anything.
-        raise InputError(
-            f'checkpoint: {path} does not say what its run trained ({type(error).__name__}); pass '
-            'what tools/train.py wrote'
-        ) from error
-
-
-def refuse_existing(*paths: Path) -> None:
-    """Make sure that no file is replaced.
-
-    Raises:
-        InputError: If one of them is there; it names the file and the option.
-    """
-    for path in paths:
-        if path.exists():
-            raise InputError(
-                f'--out: {path} is there already; pass --overwrite to replace it, or another '
-                'folder with --out'
-            )
+    return offsets
 
 
 def save_weights(
@@ -143,12 +118,8 @@ def save_weights(
 ) -> WeightsManifest:
     """Write a ``.safetensors`` file and its manifest, both or neither.
 
-    Args:
-        state_dict: The weights. A frozen backbone leaves its own out of the model's state dict.
-        path: File to write.
-        config: Name of the config that they were trained with.
-        seed: Random seed of that training.
-        half: Whether to store floating-point weights as float16.
+    ``config`` is the name of the one that the weights were trained with, ``seed`` that training's;
+    with ``half`` floating-point weights are stored as float16.
     """
     from safetensors.torch import save_file
 
@@ -172,12 +143,8 @@ def save_weights(
 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Convert checkpoints, and say what was written.
-
-    Args:
-        arguments: Command line without the program's name; that of the process if None.
-    """
-    args = parse_arguments(arguments)
+    """Convert checkpoints, and say what was written."""
+    args = parse_args(arguments)
     # After --help: these take seconds.
     from mmengine.registry import init_default_scope
 
@@ -189,8 +156,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmtrack.registry import MODELS
 
     path = args.out / f'{args.config.stem}.safetensors'
-    if not args.overwrite:
-        refuse_existing(path, path.with_suffix('.json'))
+    for written in (path, path.with_suffix('.json')):
+        if written.exists() and not args.overwrite:
+            raise InputError(
+                f'--out: {written} is there already; pass --overwrite to replace it, or another '
+                'folder with --out'
+            )
     config = read_config(args.config)
     weights = read_weights(args.checkpoints[0])
     for checkpoint in args.checkpoints[1:]:

@@ -27,19 +27,12 @@ _SHOWN_NAMES = 5
 
 @dataclass(frozen=True)
 class Run:
-    """One tracker's results.
+    """One tracker's results."""
 
-    Attributes:
-        name: What it is called in tables and pictures.
-        path: Its folder.
-        videos: What was tracked, by name, sorted.
-        incomplete: Why the folder does not hold its whole data set; None where it does.
-    """
-
-    name: str
-    path: Path
-    videos: dict[str, TrackedVideo]
-    incomplete: str | None
+    name: str  #: What it is called in tables and pictures.
+    path: Path  #: Its folder.
+    videos: dict[str, TrackedVideo]  #: What was tracked, by name, sorted.
+    incomplete: str | None  #: Why the folder does not hold its whole data set; None where it does.
 
 
 def load_runs(paths: Sequence[str | Path]) -> list[Run]:

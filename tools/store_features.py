@@ -25,11 +25,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 from tlpg_tools.allocator import keep_freed_memory
-from tlpg_tools.command_line import change_config, command, key_value
+from tlpg_tools.command_line import (
+    add_changes,
+    change_config,
+    command,
+    describe,
+    positive,
+)
 
 from tlpg_mmtrack.datasets.stored_feature_dataset import FeatureStore
 from tlpg_mmtrack.utils.atomic_write import atomic_write
@@ -40,27 +46,21 @@ BATCH = 4
 """Samples whose crops run through the backbone together."""
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/store_features.py configs/tlpg/tlpg_efflite0_small_iou.py '
-        'data/features --samples 8000',
+    parser = describe(
+        __doc__,
+        'tools/store_features.py configs/tlpg/tlpg_efflite0_small_iou.py data/features '
+        '--samples 8000',
     )
     parser.add_argument('config', type=Path, help='training config of a frozen backbone')
     parser.add_argument('folder', type=Path, help='folder to write to')
-    parser.add_argument('--samples', type=int, required=True, help='how many samples')
+    parser.add_argument('--samples', type=positive, required=True, help='how many samples')
     parser.add_argument(
-        '--workers', type=int, default=os.cpu_count(), help='processes (default: one a CPU)'
+        '--workers', type=positive, default=os.cpu_count(), help='processes (default: one a CPU)'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', type=key_value, action=DictAction, metavar='KEY=VALUE'
-    )
-    args = parser.parse_args(arguments)
-    if args.samples < 1 or args.workers < 1:
-        parser.error('--samples and --workers must be at least 1')
-    return args
+    add_changes(parser)
+    return parser.parse_args(arguments)
 
 
 def images_of(config: Config) -> ConfigDict:
@@ -189,7 +189,7 @@ class Writer:
         return maps, np.stack(boxes)
 
 
-def describe(config: Config, writer: Writer, samples: int) -> dict[str, Any]:
+def manifest_of(config: Config, writer: Writer, samples: int) -> dict[str, Any]:
     """The manifest of a config's store, as :class:`FeatureStore` has it."""
     inputs, (maps, _) = writer.dataset[0]['inputs'], writer.compute([0])
     return dict(
@@ -267,11 +267,11 @@ def write_in_processes(
 @command(resume='the same command goes on')
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write what the store lacks."""
-    args = parse_arguments(arguments)
+    args = parse_args(arguments)
     config = read_config(args.config)
     change_config(config, args.cfg_options)
     writer = Writer(config)
-    store = create_store(args.folder, describe(config, writer, args.samples))
+    store = create_store(args.folder, manifest_of(config, writer, args.samples))
     missing = store.missing()
     batches = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
     if args.workers == 1:

@@ -31,18 +31,13 @@ _MODEL = threading.Lock()
 
 @dataclass
 class Target:
-    """One object.
+    """One object."""
 
-    Attributes:
-        tracker: What follows it.
-        marks: By frame, what the user said: the box, (4,), or None from where it is gone.
-        first: The first frame with a box.
-        results: Of each frame from ``first`` on, as far as it was tracked; None where it is gone.
-    """
-
-    tracker: Tracker
+    tracker: Tracker  #: What follows it.
+    #: By frame, what the user said: the box, (4,), or None from where it is gone.
     marks: dict[int, np.ndarray | None] = field(default_factory=dict)
-    first: int = 0
+    first: int = 0  #: The first frame with a box.
+    #: Of each frame from ``first`` on, as far as it was tracked; None where it is gone.
     results: list[TrackingResult | None] = field(default_factory=list)
 
     @property

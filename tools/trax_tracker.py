@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tlpg_mmtrack import Tracker
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = describe(__doc__)
     add_tracker(parser)
@@ -36,7 +36,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until the other program ends the session."""
-    args = parse_arguments(arguments)
+    args = parse_args(arguments)
     # After --help: it takes seconds.
     from tlpg_mmtrack import Tracker
 

@@ -69,17 +69,9 @@ def build_page(tracker: Tracker, root: Path, videos: Path | None) -> gr.Blocks:
 
 
 def launch(page: gr.Blocks, host: str, port: int, max_upload: int, **options: Any) -> str:
-    """Serve the page, until Ctrl-C unless ``prevent_thread_lock`` is set.
+    """Serve the page, until Ctrl-C unless ``prevent_thread_lock`` is set; its address.
 
-    Args:
-        page: As :func:`build_page` makes it.
-        host: Address to listen on.
-        port: Its port.
-        max_upload: In MB, for each file.
-        options: More of Gradio's.
-
-    Returns:
-        Its address.
+    ``max_upload`` is in MB, for each file; ``options`` are more of Gradio's.
 
     Raises:
         InputError: If the port is taken.
@@ -104,9 +96,8 @@ def launch(page: gr.Blocks, host: str, port: int, max_upload: int, **options: An
 
 
 def _player_files() -> dict[str, str]:
-    names = {'html_template': 'player.html', 'css_template': 'player.css'}
-    names['js_on_load'] = 'player.js'
-    return {key: (PLAYER / name).read_text() for key, name in names.items()}
+    parts = {'html_template': 'html', 'css_template': 'css', 'js_on_load': 'js'}
+    return {key: (PLAYER / f'player.{kind}').read_text() for key, kind in parts.items()}
 
 
 def _handler(act: Callable) -> Callable:

@@ -37,25 +37,16 @@ HINT = 'Drag a box around an object.'
 
 @dataclass
 class Visit:
-    """What one visitor has open.
+    """What one visitor has open."""
 
-    Attributes:
-        tracker: Whose model, device and seed are used; visitors share it.
-        root: Folder for what the visitor uploads and downloads.
-        videos: Folder whose videos the visitor may open; None for none.
-        session: The video and its objects; None before one is chosen.
-        index: The frame that is shown.
-        selected: The object that a drawn box belongs to; None for a new one.
-        tracking: Whether :meth:`track` is running.
-    """
-
-    tracker: Tracker
-    root: Path
-    videos: Path | None = None
+    tracker: Tracker  #: Whose model, device and seed are used; visitors share it.
+    root: Path  #: Folder for what the visitor uploads and downloads.
+    videos: Path | None = None  #: Folder whose videos the visitor may open; None for none.
+    #: The video and its objects; None before one is chosen.
     session: TrackingSession | None = None
-    index: int = 0
-    selected: str | None = None
-    tracking: bool = False
+    index: int = 0  #: The frame that is shown.
+    selected: str | None = None  #: The object that a drawn box belongs to; None for a new one.
+    tracking: bool = False  #: Whether :meth:`track` is running.
 
     def __post_init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix='visit-', dir=self.root))

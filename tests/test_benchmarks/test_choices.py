@@ -33,10 +33,12 @@ def test_a_video_is_tracked_in_its_longer_direction_from_every_start() -> None:
 
 
 def test_every_choice_changes_what_it_names() -> None:
-    reference = choices.build(choices.Choice(choices.REFERENCE)).model
-    changed = choices.build(choices.Choice('x', options=dict(box_rate=0.7))).model
+    reference = choices.build_tracker(choices.Choice(choices.REFERENCE)).model
+    changed = choices.build_tracker(choices.Choice('x', options=dict(box_rate=0.7))).model
     assert changed.options == replace(reference.options, box_rate=0.7)
-    heads = choices.build(choices.Choice('x', head=choices.assigned(label_band='ignore'))).model
+    heads = choices.build_tracker(
+        choices.Choice('x', head=choices.assigned(label_band='ignore'))
+    ).model
     assert [head.assigner.label_band for head in heads.network.heads] == ['ignore', 'ignore']
     trained, fresh = (dict(model.named_parameters()) for model in (reference, heads))
     for name in trained:
@@ -64,7 +66,7 @@ def test_gains_are_over_the_row_that_a_choice_is_compared_with(tmp_path, monkeyp
         return Tracker(model, 'cpu')
 
     monkeypatch.setattr(choices, 'CHOICES', chosen)
-    monkeypatch.setattr(choices, 'build', build)
+    monkeypatch.setattr(choices, 'build_tracker', build)
     write_square_clips(tmp_path / 'data', ('A', 'B'))
     arguments = ['--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out'), '--starts', '2']
     choices.main(arguments)

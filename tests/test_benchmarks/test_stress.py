@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from stress import Course, overlap, table_row
+from stress import TrackedClip, overlap, table_row
 from stress_clips import KINDS, LEAD, TAIL, Source
 from tlpg_tools.demo_clip import DEMO_BOX, demo_clip
 
@@ -73,12 +73,11 @@ def test_the_table():
     """Of eight frames, two of which do not show the target, and after which it comes back."""
     nan = np.nan
     states = {'n': 'normal', 'l': 'not_found', 'h': 'hard_negative'}
-    course = Course(
+    clip = TrackedClip(
         overlap=np.array([1.0, 0.55, 0.0, nan, nan, 0.0, 0.6, 0.7]),
         state=np.array([states[letter] for letter in 'nlnlnllh']),
-        confidence=np.ones(8),
     )
-    auc, lost, silent, false, precision, recall, again, wait = table_row([course])
+    auc, lost, silent, false, precision, recall, again, wait = table_row([clip])
     above = [20, 11, 0, 0, 12, 14]
     assert auc == pytest.approx(100 * sum(above) / (6 * 21))
     assert lost == pytest.approx(100 * 2 / 6)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from fake_model import FakeModel
 from mmengine.config import Config
-from tlpg_tools.ablation import assemble, find_checkpoint, main
+from tlpg_tools.ablation import assemble, main
 from tlpg_tools.publish_weights import save_weights
 from written_runs import write_square_clips
 
@@ -171,13 +171,3 @@ def test_a_file_without_iou_net_is_named(config: Config, tmp_path: Path) -> None
     torch.save(dict(state_dict={'head.x': torch.ones(2)}), tmp_path / 'a.pth')
     with pytest.raises(ValueError, match=r'iou: .*a\.pth has no weights named iou_head'):
         assemble(config, tmp_path / 'a.pth', tmp_path / 'a.pth', seed=0)
-
-
-def test_the_last_checkpoint_is_found_beside_its_note(tmp_path: Path) -> None:
-    assert find_checkpoint(tmp_path, 'rc_iou') is None
-    folder = tmp_path / 'rc_iou'
-    folder.mkdir()
-    (folder / 'last_checkpoint').write_text('elsewhere/work_dirs/rc_iou/epoch_2.pth')
-    assert find_checkpoint(tmp_path, 'rc_iou') is None
-    (folder / 'epoch_2.pth').touch()
-    assert find_checkpoint(tmp_path, 'rc_iou') == folder / 'epoch_2.pth'

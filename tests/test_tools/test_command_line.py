@@ -122,7 +122,7 @@ def test_a_checkpoint_that_cannot_be_read_is_called_one(content, tmp_path, capsy
     path = tmp_path / 'epoch_2.pth'
     path.write_bytes(content)
     text = line(capsys, lambda: torch.load(path))
-    assert 'truncated or none; name a whole one' in text
+    assert 'truncated or none; name another' in text
     assert 'weights_only' not in text
 
 

@@ -172,23 +172,20 @@ def test_requests_that_are_none(backend: Backend) -> None:
     assert (status, 'needs the tags Video and VideoRectangle' in said) == (400, True)
 
 
+def test_a_missing_folder_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['--videos', 'none']) == 2
+    assert capsys.readouterr().err == 'error: --videos: none is not a folder; check the path\n'
+
+
 @pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (['--videos', 'none'], 'error: --videos: none is not a folder; check the path\n'),
-        (['--videos', '.', '--frames', '0'], 'error: --frames: must be 1 or more, got 0\n'),
-    ],
+    ('option', 'limits'),
+    [('--port=70000', 'from 0 to 65535, got 70000'), ('--frames=0', '1 or more, got 0')],
 )
-def test_options(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(options) == 2
-    assert capsys.readouterr().err == message
-
-
-def test_a_number_that_is_no_port_is_refused(capsys):
+def test_a_number_out_of_range_is_refused(option: str, limits: str, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(['--videos', '.', '--port', '70000'])
+        main(['--videos', '.', option])
     assert stop.value.code == 2
-    assert 'argument --port: must be from 0 to 65535, got 70000' in capsys.readouterr().err
+    assert f'argument {option.split("=")[0]}: must be {limits}' in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_named(backend, capsys, monkeypatch):

@@ -256,7 +256,7 @@ def run(monkeypatch: pytest.MonkeyPatch, findings: Findings, *arguments: object)
 
 def test_writes_the_list_of_a_whole_benchmark(monkeypatch, tmp_path, capsys):
     assert run(monkeypatch, Findings([VIDEO]), tmp_path) == 0
-    assert 'otb100: 1 videos with 5 frames are whole; 0 problems' in capsys.readouterr().out
+    assert 'otb100: 1 videos with 5 frames are complete; 0 problems' in capsys.readouterr().out
     lines = (tmp_path / 'annotations' / 'infos.txt').read_text().splitlines()
     assert lines[1:] == ['data/a/img,data/a/groundtruth_rect.txt,2,6']
 
@@ -274,7 +274,7 @@ def test_the_command_names_what_is_missing(tmp_path, capsys):
     assert prepare_dataset.main(['uav123', str(tmp_path)]) == 2
     printed = capsys.readouterr().out
     assert f'{tmp_path}/data_seq/UAV123/bike1: the folder is missing' in printed
-    assert '0 videos with 0 frames are whole; 246 problems' in printed
+    assert '0 videos with 0 frames are complete; 246 problems' in printed
 
 
 def test_a_root_that_is_no_folder_is_refused(monkeypatch, tmp_path):

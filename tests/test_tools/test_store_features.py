@@ -99,7 +99,7 @@ def test_counts_must_be_positive(config, tmp_path, options, capsys):
     with pytest.raises(SystemExit) as ended:
         store_features.main([str(config), str(tmp_path / 'features'), *options])
     assert ended.value.code == 2
-    assert 'must be at least 1' in capsys.readouterr().err
+    assert 'must be 1 or more' in capsys.readouterr().err
 
 
 def test_a_config_without_a_model_is_a_clear_error(tmp_path, capsys):

@@ -17,6 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tlpg_tools.command_line import command, describe
 
+EVERY = 2
+"""Frames of the video for one of the picture's."""
+
 
 @command()
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = describe(__doc__)
     parser.add_argument('video', type=Path)
     parser.add_argument('out', type=Path, help='.webp')
-    parser.add_argument('--every', type=int, default=2, help='take every n-th frame (default: 2)')
-    parser.add_argument('--quality', type=int, default=70, help='1..100 (default: 70)')
     args = parser.parse_args(arguments)
 
     from PIL import Image
@@ -36,15 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures = [
         Image.fromarray(frame[..., ::-1])
         for index, frame in source
-        if index % args.every == 0 and frame is not None
+        if index % EVERY == 0 and frame is not None
     ]
     pictures[0].save(
         args.out,
         save_all=True,
         append_images=pictures[1:],
-        duration=round(1000 * args.every / source.fps),
+        duration=round(1000 * EVERY / source.fps),
         loop=0,
-        quality=args.quality,
+        quality=70,
         method=6,
     )
     print(f'{args.out}: {len(pictures)} frames, {args.out.stat().st_size / 1e6:.2f} MB')

@@ -38,19 +38,12 @@ _MOST_BARS = 120
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table.
+    """One line of a table."""
 
-    Attributes:
-        name: Video or attribute.
-        count: Frames of the video, or videos with the attribute.
-        first: The first run's figure, 0..1.
-        second: The second run's.
-    """
-
-    name: str
-    count: int
-    first: float
-    second: float
+    name: str  #: Video or attribute.
+    count: int  #: Frames of the video, or videos with the attribute.
+    first: float  #: The first run's figure, 0..1.
+    second: float  #: The second run's.
 
     @property
     def difference(self) -> float:

@@ -46,19 +46,12 @@ PANEL_INCHES = 3.2
 
 @dataclass(frozen=True)
 class Look:
-    """One frame as the tracker saw it.
+    """One frame as the tracker saw it."""
 
-    Attributes:
-        crop: (S, S, 3) uint8, RGB.
-        seen: What network and target models say of it.
-        sizes: For each stage (height, width) in cells of the undisplaced grid.
-        box: (4,) the box reported for the frame, (x1, y1, x2, y2) in crop pixels.
-    """
-
-    crop: np.ndarray
-    seen: Observation
-    sizes: list[np.ndarray]
-    box: np.ndarray
+    crop: np.ndarray  #: (S, S, 3) uint8, RGB.
+    seen: Observation  #: What network and target models say of it.
+    sizes: list[np.ndarray]  #: For each stage (height, width) in cells of the undisplaced grid.
+    box: np.ndarray  #: (4,) the box reported for the frame, (x1, y1, x2, y2) in crop pixels.
 
 
 @torch.no_grad()

@@ -57,33 +57,25 @@ _TRUTH_TOLERANCE = 1.0
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What happened in one sequence. Frames are counted from 0.
+    """What happened in one sequence. Frames are counted from 0."""
 
-    Attributes:
-        video: The sequence.
-        overlaps: (n,) IoU with the truth; NaN where the target is hidden or has no true box.
-        success: AUC, 0..1.
-        true_size: AUC if each box were cut, or extended, to the true size on the sides that suit
-            best. What is then missing is the fault of the place.
-        true_place: AUC if each box had its own size around the true centre. What is then missing
-            is the fault of the size.
-        widths: Median of tracked to true width in each third of the sequence; NaN in a third
-            without a true box.
-        heights: The same of heights.
-        below_half_from: First frame from which the IoU stays below a half to the end; None if it
-            does not.
-        lost: Number of frames in which box and target do not touch.
-    """
-
-    video: TrackedVideo
+    video: TrackedVideo  #: The sequence.
+    #: (n,) IoU with the truth; NaN where the target is hidden or has no true box.
     overlaps: np.ndarray
-    success: float
+    success: float  #: AUC, 0..1.
+    #: AUC if each box were cut, or extended, to the true size on the sides that suit best. What is
+    #: then missing is the fault of the place.
     true_size: float
+    #: AUC if each box had its own size around the true centre. What is then missing is the fault
+    #: of the size.
     true_place: float
+    #: Median of tracked to true width in each third of the sequence; NaN in a third without a true
+    #: box.
     widths: list[float]
-    heights: list[float]
+    heights: list[float]  #: The same of heights.
+    #: First frame from which the IoU stays below a half to the end; None if it does not.
     below_half_from: int | None
-    lost: int
+    lost: int  #: Number of frames in which box and target do not touch.
 
     @property
     def at_fault(self) -> str:

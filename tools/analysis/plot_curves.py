@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -36,31 +35,12 @@ from tlpg_mmtrack.evaluation.one_pass import (
     score_videos,
 )
 
-
-@dataclass(frozen=True)
-class Curve:
-    """What one picture shows.
-
-    Attributes:
-        measure: Name of the figure that sorts the legend, of the curve, and of the files.
-        title: Title, naming that figure.
-        axis: What the thresholds are.
-    """
-
-    measure: str
-    title: str
-    axis: str
-
-
-CURVES = (
-    Curve('success', 'Success (area under the curve)', 'overlap threshold'),
-    Curve('precision', 'Precision (at 20 pixels)', 'centre error threshold, pixels'),
-    Curve(
-        'norm_precision',
-        'Normalised precision (at 0.2)',
-        'centre error threshold, target sizes',
-    ),
-)
+#: By the measure that sorts the legend: the title, which names it, and what the thresholds are.
+CURVES = {
+    'success': ('Success (area under the curve)', 'overlap threshold'),
+    'precision': ('Precision (at 20 pixels)', 'centre error threshold, pixels'),
+    'norm_precision': ('Normalised precision (at 0.2)', 'centre error threshold, target sizes'),
+}
 
 
 def plot_curves(runs: Sequence[Run], convention: str, folder: Path) -> dict[str, OnePassScores]:
@@ -77,15 +57,11 @@ def plot_curves(runs: Sequence[Run], convention: str, folder: Path) -> dict[str,
     scores = dict(sorted(scores.items(), key=lambda item: -item[1].success))
     marks = {run.name: ' *' if run.incomplete else '' for run in runs}
     count = len(runs[0].videos)
-    for curve in CURVES:
-        _plot(curve, scores, marks, f'{count} videos, convention {convention}', folder)
-        thresholds = _thresholds(curve, rules.success_bins)
-        values = [getattr(score, f'{curve.measure}_curve') for score in scores.values()]
-        write_csv(
-            folder / f'{curve.measure}.csv',
-            ['threshold', *scores],
-            np.column_stack([thresholds, *values]).tolist(),
-        )
+    for measure in CURVES:
+        _plot(measure, scores, marks, f'{count} videos, convention {convention}', folder)
+        values = [getattr(score, f'{measure}_curve') for score in scores.values()]
+        columns = np.column_stack([_thresholds(measure, rules.success_bins), *values])
+        write_csv(folder / f'{measure}.csv', ['threshold', *scores], columns.tolist())
     write_csv(
         folder / 'figures.csv',
         ['tracker', 'convention', 'videos', 'incomplete', *FIGURES],
@@ -98,14 +74,14 @@ def plot_curves(runs: Sequence[Run], convention: str, folder: Path) -> dict[str,
     return scores
 
 
-def _thresholds(curve: Curve, success_bins: int) -> np.ndarray:
-    if curve.measure == 'success':
+def _thresholds(measure: str, success_bins: int) -> np.ndarray:
+    if measure == 'success':
         return np.linspace(0, 1, success_bins)
-    return PIXEL_THRESHOLDS if curve.measure == 'precision' else NORMALISED_THRESHOLDS
+    return PIXEL_THRESHOLDS if measure == 'precision' else NORMALISED_THRESHOLDS
 
 
 def _plot(
-    curve: Curve,
+    measure: str,
     scores: dict[str, OnePassScores],
     marks: dict[str, str],
     note: str,
@@ -113,18 +89,19 @@ def _plot(
 ) -> None:
     figure = new_figure(6.4, 4.8)
     axes = figure.add_subplot()
-    for name in sorted(scores, key=lambda name: -getattr(scores[name], curve.measure)):
-        values = getattr(scores[name], f'{curve.measure}_curve')
-        label = f'[{getattr(scores[name], curve.measure):.3f}] {name}{marks[name]}'
-        axes.plot(_thresholds(curve, len(values)), values, lw=1.8, label=label)
-    axes.set(xlabel=curve.axis, ylabel='share of frames', ylim=(0, 1))
+    title, axis = CURVES[measure]
+    for name in sorted(scores, key=lambda name: -getattr(scores[name], measure)):
+        values = getattr(scores[name], f'{measure}_curve')
+        label = f'[{getattr(scores[name], measure):.3f}] {name}{marks[name]}'
+        axes.plot(_thresholds(measure, len(values)), values, lw=1.8, label=label)
+    axes.set(xlabel=axis, ylabel='share of frames', ylim=(0, 1))
     axes.margins(x=0)
-    axes.set_title(f'{curve.title}\n{note}', fontsize='medium')
+    axes.set_title(f'{title}\n{note}', fontsize='medium')
     axes.grid(alpha=0.3)
     starred = '* not the whole data set' if any(marks.values()) else None
-    place = 'lower left' if curve.measure == 'success' else 'lower right'
+    place = 'lower left' if measure == 'success' else 'lower right'
     axes.legend(loc=place, fontsize='small', title=starred, title_fontsize='x-small')
-    save_figure(folder / f'{curve.measure}.png', figure)
+    save_figure(folder / f'{measure}.png', figure)
 
 
 @command()

@@ -26,15 +26,11 @@ Curve = dict[int, float]
 
 @dataclass(frozen=True)
 class TrainingCourse:
-    """What the logs of one work folder say.
+    """What the logs of one work folder say."""
 
-    Attributes:
-        losses: The total and its terms, by name; means over the logger's window.
-        figures: Figures of the validations, by name, such as ``sot/success``. An iteration is the
-            last one that was logged before the validation.
-    """
-
-    losses: dict[str, Curve]
+    losses: dict[str, Curve]  #: The total and its terms, by name; means over the logger's window.
+    #: Figures of the validations, by name, such as ``sot/success``. An iteration is the last one
+    #: that was logged before the validation.
     figures: dict[str, Curve]
 
 

@@ -1,37 +1,55 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
 """Make a video of two trackers side by side: A on the left, B on the right, the truth in green.
 
-Each picture names the tracker and its overlap with the truth. The file is there whole or not at
-all.
+Each picture names the tracker and its overlap with the truth. The file is written atomically.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from tlpg_tools.command_line import command, describe
+from tlpg_tools.command_line import command, describe, within
+from tlpg_tools.pictures import Colour, draw_box, draw_text, enlarge
 from tlpg_tools.reports import Run, load_runs
+from tlpg_tools.writers import VideoFileWriter
 
 from tlpg_mmtrack.evaluation.one_pass import TrackedVideo
 from tlpg_mmtrack.evaluation.results import ResultsFolder
 from tlpg_mmtrack.utils.boxes import box_overlaps, usable
 from tlpg_mmtrack.utils.errors import InputError
-
-if TYPE_CHECKING:
-    from tlpg_mmtrack.utils.frames import FrameSource
+from tlpg_mmtrack.utils.frames import open_source
 
 #: Blue, green, red.
 TRUTH_COLOUR = (80, 200, 60)
 TRACKER_COLOURS = ((60, 60, 230), (240, 160, 40))
+
+
+@dataclass(frozen=True)
+class Side:
+    """One tracker's half of the picture."""
+
+    name: str
+    video: TrackedVideo
+    colour: Colour
+
+    def picture(self, frame: np.ndarray, index: int) -> np.ndarray:
+        """The frame, enlarged where it is small, with the truth and the tracker's box."""
+        picture, scale = enlarge(frame)
+        box, truth = self.video.boxes[index], self.video.truth[index]
+        text = 'no truth'
+        if usable(truth[None])[0]:
+            draw_box(picture, truth * scale, TRUTH_COLOUR)
+            text = f'overlap {box_overlaps(box[None], truth[None])[0]:.2f}'
+        draw_box(picture, box * scale, self.colour)
+        draw_text(picture, f'{index}  {self.name}  {text}', self.colour)
+        return picture
 
 
 def find_frames(run: Run, video: str) -> Path:
@@ -65,7 +83,7 @@ def write_side_by_side(
         second: The run shown on the right.
         video: Name of a video that both have.
         frames: Folder of pictures, or video file, with exactly the frames that were tracked.
-        path: File to write, ending in ``.mp4``; there whole or not at all.
+        path: File to write atomically, ending in ``.mp4``.
         fps: Frames a second.
 
     Returns:
@@ -75,80 +93,31 @@ def write_side_by_side(
         InputError: If there is no such video, the file is no MP4, or the numbers of frames differ.
         FileNotFoundError: If there are no such frames.
     """
-    # After --help: these take seconds.
-    from tlpg_tools.writers import VideoFileWriter
-
-    from tlpg_mmtrack.utils.frames import open_source
-
     if Path(path).suffix != '.mp4':
         raise InputError(f'out: {path} must end in .mp4')
     if video not in first.videos:
         raise InputError(
             f'video: {first.path} holds no {video!r}; it has {", ".join(first.videos)}'
         )
-    names = first.name, second.name
-    sides = [run.videos[video] for run in (first, second)]
-    overlaps = [box_overlaps(side.boxes, side.truth) for side in sides]
-    expected = len(sides[0].boxes)
+    sides = [
+        Side(run.name, run.videos[video], colour)
+        for run, colour in zip((first, second), TRACKER_COLOURS, strict=True)
+    ]
+    expected, count = len(sides[0].video.boxes), 0
+    source = open_source(frames)
     with VideoFileWriter(path, fps) as writer:
-        for index, frame in _counted(open_source(frames), expected):
-            panels = [
-                _panel(frame, side, name, index, overlap[index], colour)
-                for side, name, overlap, colour in zip(
-                    sides, names, overlaps, TRACKER_COLOURS, strict=True
-                )
-            ]
-            writer.write(np.hstack(panels))
-    return expected
-
-
-def _counted(source: FrameSource, expected: int) -> Iterator[tuple[int, np.ndarray]]:
-    """The frames; an InputError if one cannot be read, or there are not so many."""
-    count = 0
-    for index, frame in source:
         # Counted here: a video file's own count of its frames is an estimate.
-        _check_count(source, max(index + 1, expected), expected)
-        if frame is None:
-            raise InputError(f'frames: frame {index} of {source.name} cannot be read')
-        yield index, frame
-        count += 1
-    _check_count(source, count, expected)
-
-
-def _panel(
-    frame: np.ndarray,
-    side: TrackedVideo,
-    name: str,
-    index: int,
-    overlap: float,
-    colour: tuple[int, int, int],
-) -> np.ndarray:
-    from tlpg_tools.pictures import draw_box, draw_text, enlarge
-
-    picture, scale = enlarge(frame)
-    known = usable(side.truth[index : index + 1])[0]
-    if known:
-        draw_box(picture, side.truth[index] * scale, TRUTH_COLOUR)
-    draw_box(picture, side.boxes[index] * scale, colour)
-    overlap_text = f'overlap {overlap:.2f}' if known else 'no truth'
-    draw_text(picture, f'{index}  {name}  {overlap_text}', colour)
-    return picture
-
-
-def _check_count(source: FrameSource, count: int, expected: int) -> None:
-    if count != expected:
-        raise InputError(
-            f'frames: {source.name} has {count} frames, but {expected} were tracked; pass the '
-            'folder or file with exactly those'
-        )
-
-
-def positive(text: str) -> float:
-    """Read a positive, finite number."""
-    number = float(text)
-    if not (math.isfinite(number) and number > 0):
-        raise argparse.ArgumentTypeError(f'must be positive and finite, got {text}')
-    return number
+        for count, (index, frame) in enumerate(source, start=1):
+            if count <= expected:
+                if frame is None:
+                    raise InputError(f'frames: frame {index} of {source.name} cannot be read')
+                writer.write(np.hstack([side.picture(frame, index) for side in sides]))
+        if count != expected:
+            raise InputError(
+                f'frames: {source.name} has {count} frames, but {expected} were tracked; pass the '
+                'folder or file with exactly those'
+            )
+    return count
 
 
 @command()
@@ -170,7 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '(default: where tools/compare.py read them; needed for results of tools/test.py)',
     )
     parser.add_argument(
-        '--fps', type=positive, default=25.0, help='frames a second (default: %(default)s)'
+        '--fps',
+        type=within(float, 0.1),
+        default=25.0,
+        help='frames a second (default: %(default)s)',
     )
     args = parser.parse_args(arguments)
     first, second = load_runs([args.first, args.second])
