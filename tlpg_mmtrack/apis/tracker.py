@@ -148,7 +148,11 @@ class Tracker:
 
     @property
     def waiting(self) -> float:
-        """How long a lost object was not looked for elsewhere; 0 where it is not lost."""
+        """0 until the object is lost for long; then frames without ``search``, counted from 1.
+
+        Infinite where something was seen elsewhere that must be seen again. Of several objects the
+        one that waits longest is to be looked for.
+        """
         return getattr(self._target, 'waiting', 0)
 
     def track(self, frame: np.ndarray | None, search: bool = True) -> TrackingResult:

@@ -20,9 +20,9 @@ from tlpg_mmtrack.utils.errors import InputError
 from ..ops.crop import bounding_box
 from .tracking_source import TrackingSource
 
+#: What annotations can have wrong that is counted rather than named one by one, and the fix.
 NO_IMAGE = 'have the image_id of no image', 'give the id of its image, of the same type'
 CROWD = 'are of crowds', 'annotate each on its own, with iscrowd 0'
-"""What annotations can have wrong that is counted rather than named one by one, and the fix."""
 
 
 @DATASETS.register_module()

@@ -30,7 +30,10 @@ KEPT = Rule(
 
 @CheckpointLoader.register_scheme(prefixes='tlpg://')
 def load_shipped_checkpoint(filename: str, map_location: str | None = None) -> dict:
-    """Read shipped weights, ``tlpg://CONFIG``, for ``--checkpoint`` and ``load_from``."""
+    """Read shipped weights, ``tlpg://CONFIG``, for ``--checkpoint`` and ``load_from``.
+
+    An InputError if none of that config come with the package.
+    """
     return dict(state_dict=read_weights(checkpoint_path(filename)))
 
 

@@ -113,7 +113,8 @@ class ResultsFolder:
 
         ``identity`` decides the results: config, weights, seed; ``run`` does not, but is worth
         noting: versions, hardware. Both are values of JSON. Returns how ``run`` differs from the
-        last one's; an InputError if the folder holds results of another identity.
+        last one's; an InputError if the folder holds results of another identity, or cannot be
+        written to.
         """
         identity, run = (json.loads(json.dumps(part)) for part in (identity, run))
         self._make()

@@ -40,6 +40,9 @@ class ResumableTestLoop(TestLoop):
         results_dir: Folder of the results; default: ``results`` in the runner's work folder.
         **kwargs: Of mmengine's ``TestLoop``. The data loader is of one of mmtrack's SOT data sets,
             with its ``VideoSampler``; the evaluator has one :class:`TLPGSOTMetric`.
+
+    Raises:
+        InputError: If the evaluator or the sampler is another.
     """
 
     def __init__(self, runner: Runner, results_dir: str | None = None, **kwargs: Any) -> None:

@@ -180,7 +180,9 @@ def _read(
             'command tracks those without a result again'
         )
     if not results:
-        raise InputError(f'results: none of {len(names)} videos has one to evaluate')
+        raise InputError(
+            f'results: none of {len(names)} videos has one to evaluate; the log says why of each'
+        )
     return results, left_out
 
 

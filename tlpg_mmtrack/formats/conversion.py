@@ -35,6 +35,7 @@ class Format(NamedTuple):
     text: Callable[[VideoBoxes], str]
 
 
+#: docs/labelling.md says what each is.
 FORMATS = {
     'csv': Format(read_csv, csv_text),
     'coco': Format(read_coco, coco_text),
@@ -44,7 +45,6 @@ FORMATS = {
     'vot': Format(partial(read_one_target, corner=0), partial(one_target_text, corner=0)),
     'otb': Format(partial(read_one_target, corner=1), partial(one_target_text, corner=1)),
 }
-"""docs/labelling.md says what each is."""
 
 
 def read_boxes_of_video(

@@ -25,9 +25,9 @@ def gaussian_labels(
     Between the two they fall off as a Gaussian centred on the box. The centre region, like the
     box, is never thinner than a cell: a thin target too has a cell of label 1, wherever it lies.
 
-    Of (..., 4) boxes (x1, y1, x2, y2) in cells, whose centre is their index: (..., H, W) maps.
-    ``center_shrink`` is sigma_c, the centre region's size, and ``sigma`` the Gaussian's standard
-    deviation, both relative to the box.
+    (..., H, W) maps of ``size`` (H, W), for (..., 4) boxes (x1, y1, x2, y2) in cells; a cell's
+    centre is its index. ``center_shrink`` is sigma_c, the centre region's size, and ``sigma`` the
+    Gaussian's standard deviation, both relative to the box.
     """
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2
     sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
@@ -53,7 +53,7 @@ class DCCAssigner(CheckedOptions):
     #: Between the centre region and the box, where section 3.2 has two labels: ``'gaussian'``,
     #: smoothed; or ``'ignore'``, such cells count for nothing.
     label_band: Literal['gaussian', 'ignore'] = 'gaussian'
-    positive_iou: Probability = 0.6  #: theta_hi; a cell whose proposal overlaps so is a positive.
+    positive_iou: Probability = 0.6  #: theta_hi, IoU from which on a proposal is a positive.
     regression_cells: Count = 16  #: Cells nearest the target at which each frame's box is learned.
 
     def labels(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:

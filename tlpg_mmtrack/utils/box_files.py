@@ -32,8 +32,10 @@ def read_boxes(path: str | Path) -> np.ndarray:
 
     Returns:
         (N, 4) float64, (x, y, width, height) in the file's own pixels, a row for each line. NaN
-        where the target is absent, or as written, such as 0, 0, 0, 0. An InputError names file and
-        line.
+        where the target is absent, or as written, such as 0, 0, 0, 0.
+
+    Raises:
+        InputError: If it is no text, or a line is of none of these forms; names file and line.
     """
     rows = [_numbers(path, number, line) for number, line in enumerate(read_lines(path), 1)]
     columns = next(filter(None, map(len, rows)), 4)

@@ -1,5 +1,5 @@
 # Copyright (c) TLPG-Tracker authors. Licensed under the Apache License 2.0.
-"""Boxes (n, 4), (x, y, width, height), and true ones."""
+"""Boxes against the true ones; all are (n, 4), (x, y, width, height) in pixels."""
 
 from __future__ import annotations
 

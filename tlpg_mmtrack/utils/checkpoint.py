@@ -34,7 +34,7 @@ class WeightsManifest:
 
 
 def read_manifest(weights: Path) -> WeightsManifest:
-    """Read the manifest beside a weights file; an InputError if it is not as it should be."""
+    """Read the manifest beside a weights file; an InputError if it is missing or lacks a key."""
     path = weights.with_suffix('.json')
     try:
         content = json.loads(path.read_text())

@@ -69,7 +69,8 @@ class VideoSource(FrameSource):
 
     They are turned as the file says and keep their sizes; of an interlaced video each holds both
     fields. A file that ends before the time in its header is read as far as it goes, and a warning
-    logged. An InputError if it is no video or a single picture, or holds no readable frame.
+    logged. An InputError if there is no such file, it is no video or a single picture, or it holds
+    no readable frame.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -146,7 +147,10 @@ class FolderSource(FrameSource):
 
 
 class PagesSource(FrameSource):
-    """The pages of a picture file, such as a TIFF; an InputError if it has a single one."""
+    """The pages of a picture file, such as a TIFF.
+
+    An InputError if there is no such file, it cannot be read, or it has a single page.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = _existing_file(path)

@@ -29,7 +29,8 @@ def check_frame(frame: Any) -> np.ndarray:
 
     Raises:
         TypeError: If it is not an array, or not of unsigned bytes.
-        InputError: If it is not of that shape, or of a side too short or too long.
+        InputError: If it is not of that shape, or a side is shorter than ``MIN_FRAME_SIDE`` or
+            longer than ``MAX_FRAME_SIDE``.
     """
     if isinstance(frame, cv2.UMat):
         raise TypeError('frame: is a cv2.UMat, which lies outside of numpy; pass frame.get()')

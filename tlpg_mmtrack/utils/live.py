@@ -34,6 +34,9 @@ class StreamSource(FrameSource):
         address: A URL of ``PROTOCOLS``, the path of a named pipe, or ``PIPE`` for standard input.
         patience: Seconds without a picture after which the stream counts as ended. A pipe that
             ends is not opened again.
+
+    Raises:
+        InputError: If nothing can be read there, or it is a file of some length.
     """
 
     live = True

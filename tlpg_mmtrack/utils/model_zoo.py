@@ -41,7 +41,10 @@ def shipped_weights(config: str = DEFAULT, package: Path = PACKAGE) -> Path:
 
 
 def checkpoint_path(checkpoint: str | Path) -> Path:
-    """The file of a checkpoint, named by its path or, if it is shipped, by ``tlpg://CONFIG``."""
+    """The file of a checkpoint, named by its path or, if it is shipped, by ``tlpg://CONFIG``.
+
+    An InputError if no weights of that config come with the package.
+    """
     if isinstance(checkpoint, str) and checkpoint.startswith(SCHEME):
         return shipped_weights(checkpoint.removeprefix(SCHEME))
     return Path(checkpoint)

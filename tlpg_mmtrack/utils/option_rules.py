@@ -73,8 +73,8 @@ def some_of(*known: Any) -> Rule:
     """A list or tuple of one or more of these values, each once and in this order."""
 
     def accepts(value: Any) -> bool:
-        known_ones = [entry for entry in known if isinstance(value, Sequence) and entry in value]
-        return len(known_ones) > 0 and list(value) == known_ones
+        in_order = [entry for entry in known if isinstance(value, Sequence) and entry in value]
+        return len(in_order) > 0 and list(value) == in_order
 
     return Rule(f'some of {known} in that order', accepts)
 
@@ -96,8 +96,8 @@ def keys(known: Collection[str], rule: Rule) -> Rule:
     """A dict of some of these keys, whose values follow a rule."""
 
     def accepts(value: Any) -> bool:
-        known_ones = isinstance(value, Mapping) and set(value) <= set(known)
-        return known_ones and all(map(rule.accepts, value.values()))
+        all_known = isinstance(value, Mapping) and set(value) <= set(known)
+        return all_known and all(map(rule.accepts, value.values()))
 
     return Rule(f'a dict with keys of {tuple(known)}, each value {rule.meaning}', accepts)
 

@@ -24,8 +24,7 @@ from ..numerics import rankable
 from .feature_levels import CHANNELS_PER_GROUP, TemplateHead, conv_norm_relu, vary_boxes
 
 MSE = dict(type='mmdet.MSELoss')
-TRAINING_PROPOSALS = 16
-"""Boxes drawn around each search box in training."""
+TRAINING_PROPOSALS = 16  #: Boxes drawn around each search box in training.
 
 # Bins a side of a pooled box on the finest level and on the next.
 _TEMPLATE_BINS, _SEARCH_BINS = (3, 1), (5, 3)

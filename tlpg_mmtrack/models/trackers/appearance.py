@@ -20,7 +20,8 @@ class Appearance:
 
     Whitened, what all of the scene has in common does not count (as in linear discriminant
     analysis): the cosine of two looks tells the target from its surroundings. Made of the (n, C,
-    H, W) filter features of the first frame's crops, and the (n, 4) boxes in them, in cells.
+    H, W) filter features of the first frame's crops, and the target's (n, 4) boxes in them,
+    (x1, y1, x2, y2) in cells.
 
     Attributes:
         first: (D,), unit vector, the target in the first frame.

@@ -74,8 +74,8 @@ class FrameNetwork(nn.Module):
     options use them, ``iou_features_l`` and ``level_l``, maps of level l = 1, 2, and ``enhanced``,
     as in :class:`Observation`.
 
-    On a CPU, what depends on the crop alone is run by ``options.runtime``; the rest, which reads
-    a target's models, is traced.
+    On a CPU, what depends on the crop alone is run by ``options.runtime``, a PackageError if that
+    is not installed; the rest, which reads a target's models, is traced.
 
     Args:
         model: The tracker whose parts and options these are, as they are now.

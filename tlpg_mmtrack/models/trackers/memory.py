@@ -41,10 +41,10 @@ class SampleMemory:
     """A fixed number of template samples of one target, allocated once.
 
     Each new sample weighs ``1 / (1 - learning_rate)`` times the one before it, so that older ones
-    fade; the first frame's, (1, n, ...), together never weigh less than ``first_share``. When
-    ``capacity`` later ones are there, the sample of least weight makes room (DiMP). The confidence
-    in a sample's box scales its own weight alone: the next one weighs as much as after a sure one.
-    In a full memory a sample of little confidence is the first to go.
+    fade; the first frame's, (1, n, ...) of weights that sum to 1, together never weigh less than
+    ``first_share``. When ``capacity`` later ones are there, the one of least weight makes room
+    (DiMP). The confidence in a sample's box scales its own weight alone: the next one weighs as
+    much as after a sure one. In a full memory a sample of little confidence is the first to go.
     """
 
     def __init__(

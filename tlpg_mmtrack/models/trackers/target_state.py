@@ -43,7 +43,8 @@ class TargetState:
     last_frame: int = 0  #: Number of the one in which the target was last found.
     missed: int = 0  #: Number of frames since then; those that show nothing are not counted.
     searches: int = 0  #: Number of frames since then in which it was looked for elsewhere, too.
-    #: 0 until it is lost; then, of several targets the highest should be looked for elsewhere.
+    #: 0 until it is lost for ``redetection`` frames; then, of several targets, the highest should
+    #: be looked for elsewhere; infinite where a candidate must be seen again.
     waiting: float = 0
     candidate: np.ndarray | None = None  #: (4,), what may be the target, seen in the last frame.
     schedule: Schedule = field(default_factory=Schedule)  #: When the target models learn.
