@@ -19,7 +19,7 @@ SUBPIXEL_BITS = 4  #: Of OpenCV's drawing in fixed point.
 @TRANSFORMS.register_module()
 @dataclass
 class TrackingPhotometric(CheckedOptions, BaseTransform):
-    """Changes the look of the crops in ``img``: once for all, then a little for each frame."""
+    """Changes the look of the crops in ``img``: alike in all, then a little in each."""
 
     NOISE_LENGTH: ClassVar = 1_000_000
 
