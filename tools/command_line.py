@@ -64,6 +64,8 @@ def within(kind: Callable[[str], float], least: float, most: float = inf) -> Cal
             raise argparse.ArgumentTypeError(f'must be {limits}, got {text}')
         return value
 
+    # What argparse calls it.
+    read.__name__ = kind.__name__
     return read
 
 
